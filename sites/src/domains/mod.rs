@@ -1,0 +1,1 @@
+//! Which domain belongs to a registered company.
