@@ -1,1 +1,29 @@
-//! placeholder
+//! What happened: the facts presdr stores, the envelope around each, and how personal data travels in them.
+//!
+//! Pure data. Nothing here reads a clock, a socket or a file, and this crate depends on no other of ours.
+//!
+//! - [`Envelope`]: who, when and why around every fact (CloudEvents 1.0, structured mode)
+//! - [`Event`]: every kind of fact, one line each, in [`event`]
+//! - [`Pii`]: a personal value, readable only with its data subject's key
+//! - [`Subject`]: where a fact is published
+//! - [`schema`]: JSON Schema and AsyncAPI documents made from these types
+
+mod degraded;
+mod envelope;
+pub mod event;
+mod ids;
+pub mod lead;
+mod pii;
+pub mod run;
+pub mod schema;
+mod step;
+mod subject;
+pub mod tenant;
+
+pub use degraded::DegradedReason;
+pub use envelope::{DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};
+pub use event::{Event, EventType};
+pub use ids::{Actor, Attempt, CompanyId, EventId, IdError, RunId, SubjectId, TenantId};
+pub use pii::{Clear, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, wrap_key, unwrap_key};
+pub use step::{Route, Step, StepStatus};
+pub use subject::{Subject, SubjectError};

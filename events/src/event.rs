@@ -1,0 +1,145 @@
+//! Every kind of fact there is, one line each.
+
+use serde_json::Value;
+
+use crate::{Attempt, DecodeError, Step, lead, run, tenant};
+
+/// The permanent name of a kind of event and the version of its newest shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventType {
+    /// `<entity>.<type>`: the end of its subject and its CloudEvents `type`.
+    pub name: &'static str,
+    /// The newest schema version.
+    pub version: u32,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal v $version:literal),* $(,)?) => {
+        /// A fact. The names are the storage format: add, never rename.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event { $($(#[$doc])* $variant($payload),)* }
+
+        impl Event {
+            /// Every type, in the order of a lead's way.
+            pub const TYPES: &'static [EventType] = &[$(EventType { name: $name, version: $version }),*];
+
+            /// Its type.
+            #[must_use]
+            pub fn event_type(&self) -> EventType {
+                match self { $(Self::$variant(_) => EventType { name: $name, version: $version },)* }
+            }
+
+            /// The step that it reports.
+            #[must_use]
+            pub fn step(&self) -> &Step {
+                match self { $(Self::$variant(payload) => &payload.step,)* }
+            }
+
+            pub(crate) fn data(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$variant(payload) => serde_json::to_value(payload),)* }
+            }
+
+            /// Reads data of the newest version; older shapes are upcast before.
+            pub(crate) fn read(name: &str, data: Value) -> Result<Self, DecodeError> {
+                match name {
+                    $($name => serde_json::from_value(data).map(Self::$variant)
+                        .map_err(|error| DecodeError::Data { name: name.to_owned(), error: shape_only(&error) }),)*
+                    _ => Err(DecodeError::UnknownType { name: name.to_owned() }),
+                }
+            }
+
+            /// JSON Schema of each type's data, by name.
+            pub(crate) fn schemas() -> Vec<(EventType, schemars::Schema)> {
+                vec![$((EventType { name: $name, version: $version }, schemars::schema_for!($payload))),*]
+            }
+        }
+
+        /// The types by the name of their variant.
+        pub mod types {
+            use super::EventType;
+            $(
+                #[doc = concat!("`", $name, "`")]
+                #[allow(non_upper_case_globals, reason = "named as the variant is")]
+                pub const $variant: EventType = EventType { name: $name, version: $version };
+            )*
+        }
+    };
+}
+
+events! {
+    /// A tenant was created.
+    TenantCreated(tenant::Created) = "tenant.created" v 1,
+    /// An ICP was set.
+    IcpSet(tenant::IcpSet) = "icp.set" v 1,
+    /// Companies were taken in.
+    CompaniesIngested(tenant::Ingested) = "companies.ingested" v 1,
+    /// A run begins.
+    RunStarted(run::Started) = "run.started" v 1,
+    /// Its candidates are known.
+    RunCandidatesRefreshed(run::CandidatesRefreshed) = "run.candidates_refreshed" v 1,
+    /// Its target set is chosen.
+    RunTargeted(run::Targeted) = "run.targeted" v 1,
+    /// A lead may be worked on.
+    LeadAdmitted(lead::Admitted) = "lead.admitted" v 1,
+    /// Its domain is known.
+    LeadDomainResolved(lead::DomainResolved) = "lead.domain_resolved" v 1,
+    /// It has no domain.
+    LeadDomainMissing(lead::DomainMissing) = "lead.domain_missing" v 1,
+    /// Its site was read.
+    LeadCrawled(lead::Visit) = "lead.crawled" v 1,
+    /// Its site says little.
+    LeadThin(lead::Visit) = "lead.thin" v 1,
+    /// Its site does not let us read it.
+    LeadBlocked(lead::Visit) = "lead.blocked" v 1,
+    /// What its site says is known.
+    LeadExtracted(lead::Extracted) = "lead.extracted" v 1,
+    /// Its addresses were checked.
+    LeadEmailsVerified(lead::EmailsVerified) = "lead.emails_verified" v 1,
+    /// It has its score.
+    LeadScored(lead::Scored) = "lead.scored" v 1,
+    /// It was let go.
+    LeadDropped(lead::Dropped) = "lead.dropped" v 1,
+    /// It waits for a person.
+    LeadParked(lead::Parked) = "lead.parked" v 1,
+    /// It took too long.
+    LeadTimedOut(lead::TimedOut) = "lead.timed_out" v 1,
+    /// Admission stops.
+    RunPaused(run::Steered) = "run.paused" v 1,
+    /// Admission goes on.
+    RunResumed(run::Steered) = "run.resumed" v 1,
+    /// The run ends early.
+    RunCancelled(run::Steered) = "run.cancelled" v 1,
+    /// Its shortlist stands.
+    RunShortlisted(run::Shortlisted) = "run.shortlisted" v 1,
+    /// It is over.
+    RunCompleted(run::Completed) = "run.completed" v 1,
+    /// An operator should look.
+    AlertRaised(run::Alert) = "alert.raised" v 1,
+}
+
+impl Event {
+    /// Which try at its step this is.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt {
+        self.step().attempt
+    }
+
+    /// Whether a lead is terminal after this.
+    #[must_use]
+    pub fn ends_lead(&self) -> bool {
+        matches!(self, Self::LeadScored(_) | Self::LeadDropped(_) | Self::LeadParked(_) | Self::LeadTimedOut(_))
+    }
+}
+
+impl EventType {
+    /// The type of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Event::TYPES.iter().copied().find(|known| known.name == name)
+    }
+}
+
+/// A JSON error's place and kind, without the text it met: that may be personal.
+fn shape_only(error: &serde_json::Error) -> String {
+    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
+}

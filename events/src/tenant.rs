@@ -1,0 +1,51 @@
+//! Facts about a tenant, and about the registry that all tenants share.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Step;
+
+/// A tenant was created.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Created {
+    /// The command.
+    pub step: Step,
+    /// The organisation's name.
+    pub name: String,
+}
+
+/// A tenant's ideal customer profile was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IcpSet {
+    /// The command.
+    pub step: Step,
+    /// Which rule.
+    pub rule_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// The document.
+    pub document: serde_json::Value,
+}
+
+/// Registry files, or a tenant's own list, were taken in: one event for the whole of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ingested {
+    /// The command.
+    pub step: Step,
+    /// What was read: `acra`, `ssic`, `companies`.
+    pub source: String,
+    /// How many files.
+    pub files: u32,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that are quarantined.
+    pub quarantined: u64,
+    /// Companies that were new.
+    pub inserted: u64,
+    /// Companies that changed.
+    pub updated: u64,
+    /// SHA-256 over the files' bytes, lower-case hex.
+    pub content_hash: String,
+}
