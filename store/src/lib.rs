@@ -1,1 +1,31 @@
-//! placeholder
+//! Postgres behind one door: tenants, keys, and the records that workers act on.
+//!
+//! Tenant tables are reached through [`TenantTx`] alone, by roles that own no table and bypass no policy. What a person reads
+//! (projections) is not here; what a worker decides is not here either.
+//!
+//! - [`Database`], [`TenantTx`]: pools per role, transactions per tenant
+//! - [`keys`]: master key -> tenant key -> data subject key; sealing and opening
+//! - [`steps`]: outcomes committed before they are published, and what is still to be published
+//! - [`admissions`]: which leads may be worked on; ending one lets the next in
+//! - [`runs`]: claims, states, pause, cancel
+//! - [`leases`]: one visitor per domain across the fleet
+//! - [`migrate`]: roles and schema
+
+pub mod admissions;
+mod database;
+mod error;
+pub mod keys;
+pub mod leases;
+mod migrate;
+pub mod parked;
+pub mod runs;
+pub mod settings;
+pub mod steps;
+pub mod tenants;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod texts;
+
+pub use database::{Database, Role, TenantTx};
+pub use error::StoreError;
+pub use migrate::{migrate, migrations_hash};

@@ -1,0 +1,370 @@
+//! Which leads may be worked on: selected -> admitted -> terminal, one row per lead.
+//!
+//! Fairness lives here: at most a window of a tenant's leads is in flight, so that one tenant's five thousand leads do not stand
+//! before another's twenty. Ending a lead gives its place to the next in the same transaction.
+
+use chrono::{DateTime, Utc};
+use presdr_events::{Attempt, CompanyId, RunId};
+use sqlx::Row;
+
+use crate::{StoreError, TenantTx};
+
+/// How a lead ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// `scored`, `dropped`, `parked` or `timed_out`.
+    pub outcome: &'static str,
+    /// Its score, if it has one.
+    pub score: Option<f64>,
+    /// How well the score is founded.
+    pub confidence: Option<f64>,
+    /// Its bucket, if it has one.
+    pub bucket: Option<String>,
+    /// Every degraded reason of its way.
+    pub degraded: Vec<String>,
+}
+
+impl Ending {
+    /// An ending without a score.
+    #[must_use]
+    pub fn without_score(outcome: &'static str) -> Self {
+        Self {
+            outcome,
+            score: None,
+            confidence: None,
+            bucket: None,
+            degraded: Vec::new(),
+        }
+    }
+}
+
+/// A lead that was given a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Its run.
+    pub run: RunId,
+    /// Its company.
+    pub company: CompanyId,
+    /// Its place in the run's target set.
+    pub position: i32,
+    /// Which try this is.
+    pub attempt: Attempt,
+}
+
+/// Selects the run's target set, in order. A set that was selected before stays.
+///
+/// # Errors
+/// What the database says.
+pub async fn select(
+    tx: &mut TenantTx,
+    run: RunId,
+    targets: &[(CompanyId, Option<String>)],
+) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query(
+        "insert into admissions (tenant_id, run_id, company_id, position, uen)
+         select $1, $2, t.company_id, t.position, t.uen from unnest($3::bigint[], $4::text[]) with ordinality as t (company_id, uen, position)
+         on conflict do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(targets.iter().map(|(company, _)| company.get()).collect::<Vec<_>>())
+    .bind(targets.iter().map(|(_, uen)| uen.as_deref()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether the lead is admitted at this attempt in a run that is not over: only then may a worker act on it.
+///
+/// A paused run's admitted leads go on; pause stops admission, not what is in flight.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_admitted(
+    tx: &mut TenantTx,
+    run: RunId,
+    company: CompanyId,
+    attempt: Attempt,
+) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let found = sqlx::query_scalar(
+        "select exists (select 1 from admissions a join runs r using (tenant_id, run_id)
+         where a.tenant_id = $1 and a.run_id = $2 and a.company_id = $3 and a.attempt = $4 and a.state = 'admitted'
+           and r.status in ('open', 'paused'))",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(company.get())
+    .bind(number(attempt))
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(found)
+}
+
+/// Takes the tenant's window lock until the transaction ends, and tells the window's size.
+///
+/// # Errors
+/// What the database says.
+pub async fn lock_window(tx: &mut TenantTx) -> Result<i64, StoreError> {
+    let tenant = tx.tenant().clone();
+    let size: i32 =
+        sqlx::query_scalar("select size from admission_windows where tenant_id = $1 for update")
+            .bind(tenant.as_str())
+            .fetch_one(&mut **tx)
+            .await?;
+    Ok(i64::from(size))
+}
+
+/// Ends a lead that is admitted at `attempt`; `false` when it is not, and then nothing changed.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(
+    tx: &mut TenantTx,
+    run: RunId,
+    company: CompanyId,
+    attempt: Attempt,
+    ending: &Ending,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let done = sqlx::query(
+        "with ended as (
+             update admissions set state = 'terminal', outcome = $5, score = $6, confidence = $7, bucket = $8, degraded = $9, terminal_at = $10
+             where tenant_id = $1 and run_id = $2 and company_id = $3 and attempt = $4 and state = 'admitted'
+             returning tenant_id, company_id)
+         insert into seen_companies (tenant_id, company_id, last_seen_at) select tenant_id, company_id, $10 from ended
+         on conflict (tenant_id, company_id) do update set last_seen_at = greatest(seen_companies.last_seen_at, excluded.last_seen_at)",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(company.get())
+    .bind(number(attempt))
+    .bind(ending.outcome)
+    .bind(ending.score)
+    .bind(ending.confidence)
+    .bind(&ending.bucket)
+    .bind(&ending.degraded)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many of the tenant's leads are in flight, and how many of its open runs' leads wait.
+///
+/// # Errors
+/// What the database says.
+pub async fn load(tx: &mut TenantTx) -> Result<(i64, i64), StoreError> {
+    let tenant = tx.tenant().clone();
+    let load = sqlx::query_as(
+        "select (select count(*) from admissions where tenant_id = $1 and state = 'admitted'),
+                (select count(*) from (select 1 from admissions a join runs r using (tenant_id, run_id)
+                     where a.tenant_id = $1 and a.state = 'selected' and r.status = 'open' limit 10000) waiting)",
+    )
+    .bind(tenant.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(load)
+}
+
+/// Gives places to the next `room` leads of the tenant's open runs: oldest run first, then by position.
+///
+/// Call it under [`lock_window`].
+///
+/// # Errors
+/// What the database says.
+pub async fn admit(
+    tx: &mut TenantTx,
+    room: i64,
+    now: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+) -> Result<Vec<Admission>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "with next as (
+             select a.run_id, a.company_id from admissions a join runs r using (tenant_id, run_id)
+             where a.tenant_id = $1 and a.state = 'selected' and r.status = 'open'
+             order by a.run_id, a.position limit $2)
+         update admissions a set state = 'admitted', admitted_at = $3, deadline_at = $4 from next
+         where a.tenant_id = $1 and a.run_id = next.run_id and a.company_id = next.company_id
+         returning a.run_id, a.company_id, a.position, a.attempt",
+    )
+    .bind(tenant.as_str())
+    .bind(room)
+    .bind(now)
+    .bind(deadline)
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut admissions = rows.iter().map(admission).collect::<Result<Vec<_>, _>>()?;
+    admissions.sort_by_key(|admission| (admission.run, admission.position));
+    Ok(admissions)
+}
+
+/// Leads past their deadline, still in flight.
+///
+/// # Errors
+/// What the database says.
+pub async fn overdue(
+    tx: &mut TenantTx,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(Admission, DateTime<Utc>)>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select run_id, company_id, position, attempt, deadline_at from admissions
+         where tenant_id = $1 and state = 'admitted' and deadline_at < $2 order by deadline_at limit $3",
+    )
+    .bind(tenant.as_str())
+    .bind(now)
+    .bind(limit)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((admission(row)?, row.get("deadline_at"))))
+        .collect()
+}
+
+/// The run's leads in flight.
+///
+/// # Errors
+/// What the database says.
+pub async fn in_flight(tx: &mut TenantTx, run: RunId) -> Result<Vec<Admission>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select run_id, company_id, position, attempt from admissions
+         where tenant_id = $1 and run_id = $2 and state = 'admitted' order by position",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(admission).collect()
+}
+
+/// Lets go of every lead of the run that was not admitted yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn let_go_selected(
+    tx: &mut TenantTx,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let tenant = tx.tenant().clone();
+    let done = sqlx::query(
+        "update admissions set state = 'terminal', outcome = 'not_admitted', terminal_at = $3
+         where tenant_id = $1 and run_id = $2 and state = 'selected'",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Whether any lead of the run is not terminal yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn any_open(tx: &mut TenantTx, run: RunId) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let open = sqlx::query_scalar("select exists (select 1 from admissions where tenant_id = $1 and run_id = $2 and state in ('selected', 'admitted'))")
+        .bind(tenant.as_str())
+        .bind(run.get())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(open)
+}
+
+/// Puts a parked lead back as a new attempt; `None` when the lead is not parked.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_back(
+    tx: &mut TenantTx,
+    run: RunId,
+    company: CompanyId,
+) -> Result<Option<Attempt>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let attempt: Option<i32> = sqlx::query_scalar(
+        "update admissions set state = 'selected', outcome = null, terminal_at = null, attempt = attempt + 1
+         where tenant_id = $1 and run_id = $2 and company_id = $3 and state = 'terminal' and outcome = 'parked' returning attempt",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(company.get())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(attempt.map(|attempt| attempt.unsigned_abs()))
+}
+
+/// A terminal lead of a run, for ranking and the run's summary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TerminalLead {
+    /// The company.
+    pub company: CompanyId,
+    /// Its registration number, for ties.
+    pub uen: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+    /// Its score.
+    pub score: Option<f64>,
+    /// How well founded.
+    pub confidence: Option<f64>,
+    /// Its bucket.
+    pub bucket: Option<String>,
+    /// Its degraded reasons.
+    pub degraded: Vec<String>,
+}
+
+/// Every terminal lead of the run.
+///
+/// # Errors
+/// What the database says.
+pub async fn terminal(tx: &mut TenantTx, run: RunId) -> Result<Vec<TerminalLead>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select company_id, uen, outcome, score, confidence, bucket, degraded from admissions
+         where tenant_id = $1 and run_id = $2 and state = 'terminal' order by position",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(TerminalLead {
+                company: company(row)?,
+                uen: row.get("uen"),
+                outcome: row.get("outcome"),
+                score: row.get("score"),
+                confidence: row.get("confidence"),
+                bucket: row.get("bucket"),
+                degraded: row.get("degraded"),
+            })
+        })
+        .collect()
+}
+
+fn admission(row: &sqlx::postgres::PgRow) -> Result<Admission, StoreError> {
+    let run: i64 = row.get("run_id");
+    let attempt: i32 = row.get("attempt");
+    let run = RunId::new(run).map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok(Admission {
+        run,
+        company: company(row)?,
+        position: row.get("position"),
+        attempt: attempt.unsigned_abs(),
+    })
+}
+
+fn company(row: &sqlx::postgres::PgRow) -> Result<CompanyId, StoreError> {
+    CompanyId::new(row.get("company_id")).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+fn number(attempt: Attempt) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
+}

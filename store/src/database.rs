@@ -1,0 +1,200 @@
+//! Pools per role and transactions per tenant.
+
+use std::{
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    time::Duration,
+};
+
+use presdr_events::TenantId;
+use sqlx::{
+    AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::StoreError;
+
+/// As whom a pool works. Each service role owns no table and bypasses no policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the tables: migrations and rebuilds only.
+    Owner,
+    /// Consumers and the run manager.
+    Worker,
+    /// Projections.
+    Projector,
+    /// Ingest, scheduler, gateway, command line.
+    Producer,
+    /// People's dashboards.
+    Reader,
+}
+
+impl Role {
+    /// The database role's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "presdr_owner",
+            Self::Worker => "presdr_worker",
+            Self::Projector => "presdr_projector",
+            Self::Producer => "presdr_producer",
+            Self::Reader => "presdr_reader",
+        }
+    }
+}
+
+/// A pool of connections that all work as one role.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+    options: PgConnectOptions,
+    role: Role,
+}
+
+impl Database {
+    /// Connects as `role`. The URL's user must be that role or a member of it.
+    ///
+    /// # Errors
+    /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation; otherwise what the database says.
+    pub async fn connect(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?.application_name(role.name());
+        if options
+            .get_options()
+            .is_some_and(|text| text.contains("request.tenant_id"))
+        {
+            return Err(StoreError::TenantInUrl);
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                Box::pin(async move { become_role(connection, role).await })
+            })
+            .connect_with(options.clone())
+            .await?;
+        let database = Self {
+            pool,
+            options,
+            role,
+        };
+        database.check_role().await?;
+        Ok(database)
+    }
+
+    /// The role.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Begins a transaction that sees one tenant's rows.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn enter(&self, tenant: &TenantId) -> Result<TenantTx, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        enter(&mut transaction, tenant).await?;
+        Ok(TenantTx {
+            transaction,
+            tenant: tenant.clone(),
+        })
+    }
+
+    /// Begins a transaction for platform tables: it sees no tenant's rows.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn shared(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
+    }
+
+    /// A connection of its own outside the pool, in the same role, for advisory locks and `LISTEN`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn dedicated(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
+        become_role(&mut connection, self.role).await?;
+        Ok(connection)
+    }
+
+    /// Closes the pool: running transactions finish first.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A service must not be able to look past row level security.
+    async fn check_role(&self) -> Result<(), StoreError> {
+        if self.role == Role::Owner {
+            return Ok(());
+        }
+        let (role, too_strong): (String, bool) = sqlx::query_as(
+            "select current_user::text, r.rolsuper or r.rolbypassrls
+                 or exists (select 1 from pg_class c where c.relowner = r.oid and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace)
+             from pg_roles r where r.rolname = current_user",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if too_strong {
+            Err(StoreError::RoleTooStrong { role })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+async fn become_role(connection: &mut PgConnection, role: Role) -> Result<(), sqlx::Error> {
+    connection
+        .execute(AssertSqlSafe(format!("set role {}", role.name())))
+        .await?;
+    Ok(())
+}
+
+/// Lets the rest of the transaction see `tenant`'s rows, and no other's.
+pub(crate) async fn enter(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("select set_config('request.tenant_id', $1, true)")
+        .bind(tenant.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A transaction that sees one tenant. The only way to reach tenant tables.
+#[derive(Debug)]
+pub struct TenantTx {
+    transaction: Transaction<'static, Postgres>,
+    tenant: TenantId,
+}
+
+impl TenantTx {
+    /// Whose rows it sees.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Makes everything since [`Database::enter`] permanent.
+    ///
+    /// # Errors
+    /// What the database says; then nothing of it happened, or the connection was lost and it may have.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+}
+
+impl Deref for TenantTx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for TenantTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}

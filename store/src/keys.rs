@@ -1,0 +1,320 @@
+//! Master key -> tenant key -> data subject key, and finding the subject behind an address.
+//!
+//! The master key lives outside Postgres and NATS. Tenant keys are cached in memory for the life of the process; a subject's key never is,
+//! so that erasing a person takes effect with the next transaction.
+
+use std::{collections::HashMap, fmt, path::Path, sync::Mutex};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use presdr_events::{
+    Clear, EventId, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, SubjectId, TenantId,
+    unwrap_key, wrap_key,
+};
+use rand::Rng;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Opens and makes keys. One per process.
+pub struct Keyring {
+    master: Key,
+    tenants: Mutex<HashMap<TenantId, TenantKeys>>,
+}
+
+/// A tenant's keys, unwrapped.
+#[derive(Clone)]
+pub struct TenantKeys {
+    data: Key,
+    /// Makes the keyed hashes of identifiers and suppressions.
+    pub index: IndexKey,
+}
+
+/// A person (or a company's switchboard) whose personal values can be sealed.
+#[derive(Debug, Clone)]
+pub struct DataSubject {
+    /// The random id.
+    pub id: SubjectId,
+    key: Key,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(…)")
+    }
+}
+
+/// Random bytes from the operating system's generator.
+#[must_use]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+impl Keyring {
+    /// A keyring under a master key.
+    #[must_use]
+    pub fn new(master: Key) -> Self {
+        Self {
+            master,
+            tenants: Mutex::default(),
+        }
+    }
+
+    /// Reads the master key from a file: 32 bytes as base64.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the file cannot be read or holds something else; its content is never shown.
+    pub fn from_file(path: &Path) -> Result<Self, StoreError> {
+        let unusable =
+            |why: String| StoreError::Refused(format!("master key file {}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let bytes = STANDARD
+            .decode(text.trim())
+            .map_err(|_| unusable("not base64".to_owned()))?;
+        Key::from_slice(&bytes)
+            .map(Self::new)
+            .map_err(|_| unusable("not 32 bytes".to_owned()))
+    }
+
+    /// Makes the keys of a new tenant; keys that exist already are kept.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn create_tenant(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &TenantId,
+    ) -> Result<(), StoreError> {
+        let wrapped = |purpose: &str| self.wrap(tenant, &format!("{purpose}/{tenant}"));
+        sqlx::query("insert into tenant_keys (tenant_id, data_key, index_key) values ($1, $2, $3) on conflict do nothing")
+            .bind(tenant.as_str())
+            .bind(wrapped("data")?)
+            .bind(wrapped("index")?)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    fn wrap(&self, tenant: &TenantId, purpose: &str) -> Result<Vec<u8>, StoreError> {
+        wrap_key(&self.master, &Key::new(random()), purpose, random()).map_err(failed(tenant))
+    }
+
+    /// The tenant's keys.
+    ///
+    /// # Errors
+    /// [`StoreError::NoKeys`] when it has none, [`StoreError::Pii`] when the master key is another.
+    pub async fn tenant(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &TenantId,
+    ) -> Result<TenantKeys, StoreError> {
+        if let Some(keys) = self.lock().get(tenant) {
+            return Ok(keys.clone());
+        }
+        let row: Option<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("select data_key, index_key from tenant_keys where tenant_id = $1")
+                .bind(tenant.as_str())
+                .fetch_optional(connection)
+                .await?;
+        let (data, index) = row.ok_or_else(|| StoreError::NoKeys(tenant.clone()))?;
+        let open = |wrapped: &[u8], purpose: &str| {
+            unwrap_key(&self.master, wrapped, &format!("{purpose}/{tenant}"))
+                .map_err(failed(tenant))
+        };
+        let keys = TenantKeys {
+            data: open(&data, "data")?,
+            index: IndexKey::new(open(&index, "index")?),
+        };
+        self.lock().insert(tenant.clone(), keys.clone());
+        Ok(keys)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, TenantKeys>> {
+        self.tenants
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The subject that `identifier` identifies, made if there is none yet. `None` when the person was erased.
+    ///
+    /// # Errors
+    /// What the database or the cipher says.
+    pub async fn subject(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &TenantId,
+        kind: IdentifierKind,
+        identifier: &str,
+    ) -> Result<Option<DataSubject>, StoreError> {
+        let keys = self.tenant(connection, tenant).await?;
+        let hash = keys.index.hash(kind, identifier);
+        if let Some(found) = find(connection, tenant, kind, &hash).await? {
+            return found.open(&keys, tenant);
+        }
+        self.make(connection, tenant, &keys, kind, &hash).await?;
+        match find(connection, tenant, kind, &hash).await? {
+            Some(found) => found.open(&keys, tenant),
+            None => Err(StoreError::Refused(format!(
+                "tenant {tenant}: a data subject vanished while it was made"
+            ))),
+        }
+    }
+
+    /// Makes a subject; when another worker was quicker, theirs is the one the identifier leads to.
+    async fn make(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &TenantId,
+        keys: &TenantKeys,
+        kind: IdentifierKind,
+        hash: &[u8],
+    ) -> Result<(), StoreError> {
+        let id = Uuid::from_bytes(random());
+        let wrapped = wrap_key(
+            &keys.data,
+            &Key::new(random()),
+            &subject_purpose(tenant, id),
+            random(),
+        )
+        .map_err(failed(tenant))?;
+        sqlx::query(
+            "with made as (insert into data_subjects (tenant_id, subject_id, wrapped_key) values ($1, $2, $3) returning tenant_id, subject_id)
+             insert into subject_identifiers (tenant_id, kind, hash, subject_id) select tenant_id, $4, $5, subject_id from made
+             on conflict do nothing",
+        )
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(wrapped)
+        .bind(kind.as_str())
+        .bind(hash)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// The keys of many subjects at once, for reading events: a subject that was erased, or never was, is not in the answer.
+    ///
+    /// # Errors
+    /// What the database or the cipher says.
+    pub async fn subjects(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &TenantId,
+        ids: &[SubjectId],
+    ) -> Result<HashMap<SubjectId, DataSubject>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = self.tenant(connection, tenant).await?;
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows: Vec<(Uuid, Option<Vec<u8>>)> =
+            sqlx::query_as("select subject_id, wrapped_key from data_subjects where tenant_id = $1 and subject_id = any($2)")
+                .bind(tenant.as_str())
+                .bind(ids)
+                .fetch_all(connection)
+                .await?;
+        let mut subjects = HashMap::with_capacity(rows.len());
+        for (id, wrapped) in rows {
+            if let Some(subject) = (Found { id, wrapped }).open(&keys, tenant)? {
+                subjects.insert(subject.id, subject);
+            }
+        }
+        Ok(subjects)
+    }
+}
+
+/// A subject's row.
+struct Found {
+    id: Uuid,
+    wrapped: Option<Vec<u8>>,
+}
+
+impl Found {
+    fn open(self, keys: &TenantKeys, tenant: &TenantId) -> Result<Option<DataSubject>, StoreError> {
+        let Some(wrapped) = self.wrapped else {
+            return Ok(None);
+        };
+        let key = unwrap_key(&keys.data, &wrapped, &subject_purpose(tenant, self.id))
+            .map_err(failed(tenant))?;
+        Ok(Some(DataSubject {
+            id: SubjectId(self.id),
+            key,
+        }))
+    }
+}
+
+async fn find(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    kind: IdentifierKind,
+    hash: &[u8],
+) -> Result<Option<Found>, StoreError> {
+    let row: Option<(Uuid, Option<Vec<u8>>)> = sqlx::query_as(
+        "select s.subject_id, s.wrapped_key from subject_identifiers i join data_subjects s using (tenant_id, subject_id)
+         where i.tenant_id = $1 and i.kind = $2 and i.hash = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(kind.as_str())
+    .bind(hash)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(id, wrapped)| Found { id, wrapped }))
+}
+
+fn subject_purpose(tenant: &TenantId, id: Uuid) -> String {
+    format!("subject/{tenant}/{id}")
+}
+
+fn failed(tenant: &TenantId) -> impl Fn(PiiError) -> StoreError + '_ {
+    |source| StoreError::Pii {
+        tenant: tenant.clone(),
+        source,
+    }
+}
+
+impl DataSubject {
+    /// Seals a value about this person for one field of one event.
+    ///
+    /// # Errors
+    /// [`StoreError::Pii`] when the value has no JSON form.
+    pub fn seal<T: Serialize + DeserializeOwned>(
+        &self,
+        tenant: &TenantId,
+        event: EventId,
+        field: &'static str,
+        value: &Clear<T>,
+    ) -> Result<Pii<T>, StoreError> {
+        let context = PiiContext {
+            tenant,
+            event,
+            field,
+        };
+        Pii::seal(self.id, &self.key, &context, random(), value).map_err(failed(tenant))
+    }
+
+    /// Opens a value about this person.
+    ///
+    /// # Errors
+    /// [`StoreError::Pii`] when it was sealed for another place.
+    pub fn open<T: Serialize + DeserializeOwned>(
+        &self,
+        tenant: &TenantId,
+        event: EventId,
+        field: &'static str,
+        value: &Pii<T>,
+    ) -> Result<Clear<T>, StoreError> {
+        value
+            .open(
+                &self.key,
+                &PiiContext {
+                    tenant,
+                    event,
+                    field,
+                },
+            )
+            .map_err(failed(tenant))
+    }
+}

@@ -1,0 +1,221 @@
+//! Leases across the fleet: session advisory locks on one connection of their own per process.
+//!
+//! A lease ends when its guard is dropped or when its process dies: Postgres releases a dead session's locks at once, so nobody waits for
+//! an expiry. When the connection is lost every lease is lost with it, and what runs under them is told so through [`Lease::lost`].
+//! Within the process a name is held once.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Database, StoreError};
+
+/// How often the connection is asked whether it still lives.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// This process's leases.
+#[derive(Clone)]
+pub struct Leases(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    session: AsyncMutex<Option<Session>>,
+    held: Mutex<HashSet<String>>,
+    released: mpsc::UnboundedSender<(String, CancellationToken)>,
+}
+
+/// One connection's life.
+struct Session {
+    connection: PgConnection,
+    lost: CancellationToken,
+}
+
+/// A lease that is held until this is dropped.
+pub struct Lease {
+    name: String,
+    lost: CancellationToken,
+    inner: Arc<Inner>,
+}
+
+impl Lease {
+    /// Cancelled when the lease is no longer ours: stop what is done under it.
+    #[must_use]
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // The receiver lives as long as the process's leases; without it there is no session to release from.
+        let _ = self
+            .inner
+            .released
+            .send((std::mem::take(&mut self.name), self.lost.clone()));
+    }
+}
+
+impl Leases {
+    /// Leases of this process. Nothing connects before the first lease is taken.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        let (released, mut releases) = mpsc::unbounded_channel::<(String, CancellationToken)>();
+        let inner = Arc::new(Inner {
+            database,
+            session: AsyncMutex::new(None),
+            held: Mutex::default(),
+            released,
+        });
+        let weak = Arc::downgrade(&inner);
+        tokio::spawn(async move {
+            let mut beat = tokio::time::interval(HEARTBEAT);
+            loop {
+                let release = tokio::select! {
+                    release = releases.recv() => release,
+                    _ = beat.tick() => None,
+                };
+                let Some(inner) = weak.upgrade() else { return };
+                match release {
+                    Some((name, session)) => inner.release(name, &session).await,
+                    None => inner.check().await,
+                }
+            }
+        });
+        Self(inner)
+    }
+
+    /// Takes the lease on `name` if nobody in the fleet holds it.
+    ///
+    /// # Errors
+    /// What the database says; then every lease of this process is lost.
+    pub async fn try_take(&self, name: &str) -> Result<Option<Lease>, StoreError> {
+        if !self.0.hold(name) {
+            return Ok(None);
+        }
+        match self.0.lock(name).await {
+            Ok(Some(lost)) => Ok(Some(Lease {
+                name: name.to_owned(),
+                lost,
+                inner: Arc::clone(&self.0),
+            })),
+            other => {
+                self.0.let_go(name);
+                other.map(|_| None)
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn hold(&self, name: &str) -> bool {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned())
+    }
+
+    fn let_go(&self, name: &str) {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
+    }
+
+    async fn lock(&self, name: &str) -> Result<Option<CancellationToken>, StoreError> {
+        let mut slot = self.session.lock().await;
+        if slot.is_none() {
+            *slot = Some(Session {
+                connection: self.database.dedicated().await?,
+                lost: CancellationToken::new(),
+            });
+        }
+        let Some(session) = slot.as_mut() else {
+            unreachable!("the session was just made")
+        };
+        let taken: Result<bool, _> = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(key(name))
+            .fetch_one(&mut session.connection)
+            .await;
+        match taken {
+            Ok(true) => Ok(Some(session.lost.clone())),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                lose(&mut slot);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn release(&self, name: String, held_in: &CancellationToken) {
+        let mut slot = self.session.lock().await;
+        // A lease of a lost session has nothing to release: its successor's locks are not its own.
+        if let (false, Some(session)) = (held_in.is_cancelled(), slot.as_mut()) {
+            let released = sqlx::query("select pg_advisory_unlock($1)")
+                .bind(key(&name))
+                .execute(&mut session.connection)
+                .await;
+            if released.is_err() {
+                lose(&mut slot);
+            }
+        }
+        self.let_go(&name);
+    }
+
+    async fn check(&self) {
+        let mut slot = self.session.lock().await;
+        let Some(session) = slot.as_mut() else { return };
+        if sqlx::query("select 1")
+            .execute(&mut session.connection)
+            .await
+            .is_err()
+        {
+            lose(&mut slot);
+        }
+    }
+}
+
+fn lose(slot: &mut Option<Session>) {
+    if let Some(session) = slot.take() {
+        session.lost.cancel();
+        tracing::warn!(
+            "lost the connection that holds this process's leases; what runs under them stops"
+        );
+    }
+}
+
+/// The advisory lock's number: the first 64 bits of SHA-256 of the name.
+fn key(name: &str) -> i64 {
+    let hash = Sha256::digest(name.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first)
+}
+
+/// When a domain was last asked, or `None`. Notes that it is asked now.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_visit(
+    database: &Database,
+    domain: &str,
+) -> Result<Option<chrono::DateTime<chrono::Utc>>, StoreError> {
+    let mut tx = database.shared().await?;
+    let before = sqlx::query_scalar(
+        "with before as (select last_request_at from domain_visits where domain = $1),
+              noted as (insert into domain_visits (domain, last_request_at) values ($1, clock_timestamp())
+                        on conflict (domain) do update set last_request_at = excluded.last_request_at)
+         select last_request_at from before",
+    )
+    .bind(domain)
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(before)
+}

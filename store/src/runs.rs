@@ -1,0 +1,283 @@
+//! Runs: claimed once, pinned to an ICP version, paused, resumed, cancelled, completed.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use presdr_events::{Attempt, RunId, run::RunKind};
+use serde_json::Value;
+use sqlx::{Row, postgres::PgRow};
+
+use crate::{StoreError, TenantTx};
+
+/// A run as workers see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// `nightly` or `manual`.
+    pub kind: String,
+    /// `open`, `paused`, `cancelled` or `completed`.
+    pub status: String,
+    /// How often it was begun: more than once when parked leads were put back after it was over.
+    pub attempt: Attempt,
+    /// At most so many leads.
+    pub cap: i32,
+    /// The pinned rule.
+    pub icp_rule: i64,
+    /// And its version.
+    pub icp_version: i32,
+    /// How many candidates there were, once known.
+    pub candidates: Option<i64>,
+    /// The run's own degraded reasons.
+    pub degraded: Vec<String>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When its target set was chosen.
+    pub targeted_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A run to be created.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Nightly or manual.
+    pub kind: RunKind,
+    /// The date in Singapore that a nightly run is for.
+    pub local_date: Option<NaiveDate>,
+    /// At most so many leads.
+    pub cap: u32,
+    /// The pinned rule.
+    pub icp_rule: i64,
+    /// And its version.
+    pub icp_version: u32,
+}
+
+/// A tenant's newest ICP: rule id, version, document.
+///
+/// # Errors
+/// What the database says.
+pub async fn newest_icp(tx: &mut TenantTx) -> Result<Option<(i64, u32, Value)>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let row: Option<(i64, i32, Value)> =
+        sqlx::query_as("select rule_id, version, payload from icp_rules where tenant_id = $1 order by updated_at desc, rule_id desc limit 1")
+            .bind(tenant.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(row.map(|(rule, version, payload)| (rule, version.unsigned_abs(), payload)))
+}
+
+/// The ICP document a run is pinned to.
+///
+/// # Errors
+/// What the database says.
+pub async fn pinned_icp(tx: &mut TenantTx, run: &Run) -> Result<Value, StoreError> {
+    let tenant = tx.tenant().clone();
+    let payload = sqlx::query_scalar("select payload from icp_rule_versions where tenant_id = $1 and rule_id = $2 and version = $3")
+        .bind(tenant.as_str())
+        .bind(run.icp_rule)
+        .bind(run.icp_version)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(payload)
+}
+
+/// Creates a run. A nightly one is claimed by its date: `None` when another process has claimed it.
+///
+/// # Errors
+/// What the database says.
+pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let id: i64 = sqlx::query_scalar("select nextval('run_id_seq')")
+        .fetch_one(&mut **tx)
+        .await?;
+    if let Some(date) = new.local_date {
+        let claimed = sqlx::query("insert into run_claims (tenant_id, kind, local_date, run_id) values ($1, $2, $3, $4) on conflict do nothing")
+            .bind(tenant.as_str())
+            .bind(new.kind.as_str())
+            .bind(date)
+            .bind(id)
+            .execute(&mut **tx)
+            .await?;
+        if claimed.rows_affected() == 0 {
+            return Ok(None);
+        }
+    }
+    sqlx::query("insert into runs (tenant_id, run_id, kind, local_date, cap, icp_rule, icp_version) values ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(tenant.as_str())
+        .bind(id)
+        .bind(new.kind.as_str())
+        .bind(new.local_date)
+        .bind(i32::try_from(new.cap).unwrap_or(i32::MAX))
+        .bind(new.icp_rule)
+        .bind(i32::try_from(new.icp_version).unwrap_or(i32::MAX))
+        .execute(&mut **tx)
+        .await?;
+    RunId::new(id)
+        .map(Some)
+        .map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+/// One run.
+///
+/// # Errors
+/// What the database says.
+pub async fn get(tx: &mut TenantTx, run: RunId) -> Result<Option<Run>, StoreError> {
+    read(tx, run, Lock::None).await
+}
+
+/// One run, its row locked until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub async fn lock(tx: &mut TenantTx, run: RunId) -> Result<Option<Run>, StoreError> {
+    read(tx, run, Lock::Row).await
+}
+
+enum Lock {
+    None,
+    Row,
+}
+
+async fn read(tx: &mut TenantTx, run: RunId, lock: Lock) -> Result<Option<Run>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let query = match lock {
+        Lock::None => sqlx::query("select * from runs where tenant_id = $1 and run_id = $2"),
+        Lock::Row => {
+            sqlx::query("select * from runs where tenant_id = $1 and run_id = $2 for update")
+        }
+    };
+    let row = query
+        .bind(tenant.as_str())
+        .bind(run.get())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| from_row(&row)).transpose()
+}
+
+/// The tenant's runs, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(tx: &mut TenantTx, limit: i64) -> Result<Vec<Run>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query("select * from runs where tenant_id = $1 order by run_id desc limit $2")
+        .bind(tenant.as_str())
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Runs that were targeted and are not over.
+///
+/// # Errors
+/// What the database says.
+pub async fn unfinished(tx: &mut TenantTx) -> Result<Vec<Run>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select * from runs where tenant_id = $1 and finished_at is null order by run_id",
+    )
+    .bind(tenant.as_str())
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Changes the state of a run that is in one of `from`; `false` when it is in none of them.
+///
+/// # Errors
+/// What the database says.
+pub async fn change_status(
+    tx: &mut TenantTx,
+    run: RunId,
+    from: &[&str],
+    to: &str,
+) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let done = sqlx::query(
+        "update runs set status = $4 where tenant_id = $1 and run_id = $2 and status = any($3)",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(from)
+    .bind(to)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that the target set stands.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_targeted(
+    tx: &mut TenantTx,
+    run: RunId,
+    candidates: i64,
+    degraded: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query("update runs set candidates = $3, degraded = $4, targeted_at = $5 where tenant_id = $1 and run_id = $2")
+        .bind(tenant.as_str())
+        .bind(run.get())
+        .bind(candidates)
+        .bind(degraded)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Ends a run: `completed`, unless it was cancelled.
+///
+/// # Errors
+/// What the database says.
+pub async fn finish(tx: &mut TenantTx, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query(
+        "update runs set finished_at = $3, status = case status when 'cancelled' then 'cancelled' else 'completed' end
+         where tenant_id = $1 and run_id = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Opens a completed run again for another attempt at its parked leads.
+///
+/// # Errors
+/// What the database says.
+pub async fn reopen(tx: &mut TenantTx, run: RunId) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let done = sqlx::query(
+        "update runs set status = 'open', finished_at = null, attempt = attempt + 1
+         where tenant_id = $1 and run_id = $2 and status = 'completed'",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn from_row(row: &PgRow) -> Result<Run, StoreError> {
+    let attempt: i32 = row.get("attempt");
+    Ok(Run {
+        id: RunId::new(row.get("run_id"))
+            .map_err(|error| StoreError::Refused(error.to_string()))?,
+        kind: row.get("kind"),
+        status: row.get("status"),
+        attempt: attempt.unsigned_abs(),
+        cap: row.get("cap"),
+        icp_rule: row.get("icp_rule"),
+        icp_version: row.get("icp_version"),
+        candidates: row.get("candidates"),
+        degraded: row.get("degraded"),
+        created_at: row.get("created_at"),
+        targeted_at: row.get("targeted_at"),
+        finished_at: row.get("finished_at"),
+    })
+}

@@ -1,0 +1,58 @@
+//! What a tenant has set differently from the defaults: one JSON document, one key per section.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{StoreError, TenantTx};
+
+/// A section of the tenant's settings, or its default when the tenant has not set it.
+///
+/// # Errors
+/// [`StoreError::Settings`] when what is stored does not have the section's shape.
+pub async fn section<T: DeserializeOwned + Default>(
+    tx: &mut TenantTx,
+    section: &'static str,
+) -> Result<T, StoreError> {
+    let tenant = tx.tenant().clone();
+    let value: Option<Option<Value>> =
+        sqlx::query_scalar("select settings -> $2 from tenant_settings where tenant_id = $1")
+            .bind(tenant.as_str())
+            .bind(section)
+            .fetch_optional(&mut **tx)
+            .await?;
+    match value.flatten() {
+        None => Ok(T::default()),
+        Some(value) => serde_json::from_value(value).map_err(|error| StoreError::Settings {
+            tenant,
+            section,
+            error: error.to_string(),
+        }),
+    }
+}
+
+/// Sets a section.
+///
+/// # Errors
+/// What the database says.
+pub async fn set<T: Serialize>(
+    tx: &mut TenantTx,
+    section: &'static str,
+    value: &T,
+) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    let json = serde_json::to_value(value).map_err(|error| StoreError::Settings {
+        tenant: tenant.clone(),
+        section,
+        error: error.to_string(),
+    })?;
+    sqlx::query(
+        "insert into tenant_settings (tenant_id, settings) values ($1, jsonb_build_object($2::text, $3::jsonb))
+         on conflict (tenant_id) do update set settings = tenant_settings.settings || excluded.settings, updated_at = now()",
+    )
+    .bind(tenant.as_str())
+    .bind(section)
+    .bind(json)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

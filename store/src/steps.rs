@@ -1,0 +1,222 @@
+//! Outcomes: committed as the exact bytes of their event, then published, then marked.
+//!
+//! A step is known by tenant, run, company, name and attempt. Whoever commits it first decides what it came to; everyone after
+//! publishes those bytes. Run-level steps have no company, tenant-level ones no run (stored as 0).
+
+use chrono::{DateTime, Utc};
+use presdr_events::{Attempt, CompanyId, EncodeError, Event, EventId, Header, RunId, TenantId};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::{StoreError, TenantTx};
+
+/// Which step of which lead.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StepKey {
+    /// Whose.
+    pub tenant: TenantId,
+    /// In which run.
+    pub run: Option<RunId>,
+    /// Of which company.
+    pub company: Option<CompanyId>,
+    /// The step's permanent name, such as `crawl`.
+    pub step: &'static str,
+    /// Which try, from 1.
+    pub attempt: Attempt,
+}
+
+impl StepKey {
+    /// The id of the event that tells the step's outcome, whatever it is.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        EventId::of(
+            &self.tenant,
+            self.run,
+            self.company,
+            self.step,
+            self.attempt,
+        )
+    }
+
+    fn run_number(&self) -> i64 {
+        self.run.map_or(0, RunId::get)
+    }
+
+    fn company_number(&self) -> i64 {
+        self.company.map_or(0, CompanyId::get)
+    }
+}
+
+/// An event's exact bytes on their way to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its id, also its `Nats-Msg-Id`.
+    pub id: EventId,
+    /// Where it goes.
+    pub subject: String,
+    /// What is published.
+    pub body: Vec<u8>,
+}
+
+/// A step with its outcome, about to be committed.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    key: StepKey,
+    event: Outgoing,
+}
+
+impl Outcome {
+    /// The step `key` came to `event`. The header's id is the key's.
+    ///
+    /// # Errors
+    /// [`EncodeError`] when the event has no JSON form or is too large.
+    pub fn new(key: StepKey, header: &Header, event: &Event) -> Result<Self, EncodeError> {
+        assert!(
+            header.id == key.event_id(),
+            "an event's id is the id of its step"
+        );
+        let body = header.encode(event)?;
+        let subject = header.subject(event).to_string();
+        Ok(Self {
+            event: Outgoing {
+                tenant: key.tenant.clone(),
+                id: header.id,
+                subject,
+                body,
+            },
+            key,
+        })
+    }
+
+    /// What is to be published once it is committed.
+    #[must_use]
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.event
+    }
+}
+
+/// What a step came to, if it was done before.
+///
+/// # Errors
+/// What the database says.
+pub async fn stored(
+    connection: &mut PgConnection,
+    key: &StepKey,
+) -> Result<Option<Outgoing>, StoreError> {
+    let row = sqlx::query(
+        "select event_id, subject, body from lead_steps
+         where tenant_id = $1 and run_id = $2 and company_id = $3 and step = $4 and attempt = $5",
+    )
+    .bind(key.tenant.as_str())
+    .bind(key.run_number())
+    .bind(key.company_number())
+    .bind(key.step)
+    .bind(i32::try_from(key.attempt).unwrap_or(i32::MAX))
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| outgoing(&key.tenant, &row)))
+}
+
+/// The newest attempt's body of each of `steps` of one lead, by step name: a lead's state.
+///
+/// # Errors
+/// What the database says.
+pub async fn lead(
+    tx: &mut TenantTx,
+    run: RunId,
+    company: CompanyId,
+    attempt: Attempt,
+) -> Result<Vec<(String, String, Vec<u8>)>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query_as(
+        "select distinct on (step) step, subject, body from lead_steps
+         where tenant_id = $1 and run_id = $2 and company_id = $3 and attempt <= $4 order by step, attempt desc",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(company.get())
+    .bind(i32::try_from(attempt).unwrap_or(i32::MAX))
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Commits outcomes with the caller's transaction. Tells how many were new: a step that has an outcome keeps it.
+///
+/// # Errors
+/// What the database says.
+pub async fn record(
+    connection: &mut PgConnection,
+    outcomes: &[Outcome],
+) -> Result<u64, StoreError> {
+    if outcomes.is_empty() {
+        return Ok(0);
+    }
+    let column = |read: fn(&Outcome) -> i64| outcomes.iter().map(read).collect::<Vec<_>>();
+    let done = sqlx::query(
+        "insert into lead_steps (tenant_id, run_id, company_id, step, attempt, event_id, subject, body)
+         select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::uuid[], $7::text[], $8::bytea[])
+         on conflict do nothing",
+    )
+    .bind(outcomes.iter().map(|outcome| outcome.key.tenant.as_str()).collect::<Vec<_>>())
+    .bind(column(|outcome| outcome.key.run_number()))
+    .bind(column(|outcome| outcome.key.company_number()))
+    .bind(outcomes.iter().map(|outcome| outcome.key.step).collect::<Vec<_>>())
+    .bind(outcomes.iter().map(|outcome| i32::try_from(outcome.key.attempt).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(outcomes.iter().map(|outcome| outcome.event.id.0).collect::<Vec<_>>())
+    .bind(outcomes.iter().map(|outcome| outcome.event.subject.as_str()).collect::<Vec<_>>())
+    .bind(outcomes.iter().map(|outcome| outcome.event.body.as_slice()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// What was committed before `before` and is not known to be published: what a crash left behind. Oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn unpublished(
+    tx: &mut TenantTx,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Outgoing>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select event_id, subject, body from lead_steps
+         where tenant_id = $1 and published_at is null and committed_at < $2 order by committed_at limit $3",
+    )
+    .bind(tenant.as_str())
+    .bind(before)
+    .bind(limit)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.iter().map(|row| outgoing(&tenant, row)).collect())
+}
+
+/// Marks events as published. Losing a mark is harmless: the sweep publishes again and the broker knows the id.
+///
+/// # Errors
+/// What the database says.
+pub async fn mark_published(tx: &mut TenantTx, ids: &[EventId]) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query("set local synchronous_commit = off")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("update lead_steps set published_at = now() where tenant_id = $1 and published_at is null and event_id = any($2)")
+        .bind(tenant.as_str())
+        .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn outgoing(tenant: &TenantId, row: &PgRow) -> Outgoing {
+    Outgoing {
+        tenant: tenant.clone(),
+        id: EventId(row.get("event_id")),
+        subject: row.get("subject"),
+        body: row.get("body"),
+    }
+}
