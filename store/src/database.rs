@@ -58,12 +58,6 @@ impl Database {
     /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation; otherwise what the database says.
     pub async fn connect(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?.application_name(role.name());
-        if options
-            .get_options()
-            .is_some_and(|text| text.contains("request.tenant_id"))
-        {
-            return Err(StoreError::TenantInUrl);
-        }
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(30))
@@ -129,17 +123,17 @@ impl Database {
         if self.role == Role::Owner {
             return Ok(());
         }
-        let (role, too_strong): (String, bool) = sqlx::query_as(
-            "select current_user::text, r.rolsuper or r.rolbypassrls
+        let (role, in_tenant, too_strong): (String, bool, bool) = sqlx::query_as(
+            "select current_user::text, coalesce(current_setting('request.tenant_id', true), '') <> '', r.rolsuper or r.rolbypassrls
                  or exists (select 1 from pg_class c where c.relowner = r.oid and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace)
              from pg_roles r where r.rolname = current_user",
         )
         .fetch_one(&self.pool)
         .await?;
-        if too_strong {
-            Err(StoreError::RoleTooStrong { role })
-        } else {
-            Ok(())
+        match (in_tenant, too_strong) {
+            (true, _) => Err(StoreError::TenantInUrl),
+            (_, true) => Err(StoreError::RoleTooStrong { role }),
+            _ => Ok(()),
         }
     }
 }

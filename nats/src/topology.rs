@@ -1,0 +1,424 @@
+//! Streams, durables and users: what the broker holds, as code. `presdr topology apply` makes it so.
+//!
+//! EVENTS is a system of record: file storage, no age or count limit, `deny_delete`, and `discard = new`, so that a full stream refuses
+//! rather than forgets. Few durables, none per tenant or run; each starts at a recorded sequence, so that a new or recreated worker
+//! never redoes last year's leads.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    consumer::{AckPolicy, DeliverPolicy, pull},
+    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+};
+use presdr_events::{Event, EventType, Subject, event::types};
+
+use crate::{Broker, BrokerError};
+
+/// The system of record.
+pub const EVENTS: &str = "EVENTS";
+/// Short-lived progress for people who watch.
+pub const PROGRESS: &str = "PROGRESS";
+
+/// How long the broker knows an event's id. The first stored wins after that too: readers go by id.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// What one message may have: an event has 64 KiB at most, and headers.
+const MESSAGE_BYTES_MAX: i32 = 96 * 1024;
+const PROGRESS_AGE_MAX: Duration = Duration::from_secs(15 * 60);
+const PROGRESS_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// More than any fleet's slots: the slots are the limit, not this.
+const ACK_PENDING_MAX: i64 = 20_000;
+
+/// What differs between a laptop and a fleet.
+#[derive(Debug, Clone)]
+pub struct TopologyConfig {
+    /// Copies of each stream: 1, or 3 in a fleet.
+    pub replicas: usize,
+    /// How large EVENTS may grow, in bytes; at 70% an operator is warned.
+    pub events_bytes_max: i64,
+    /// How long a delivery may go without a sign of life.
+    pub ack_wait: Duration,
+}
+
+impl Default for TopologyConfig {
+    fn default() -> Self {
+        Self {
+            replicas: 1,
+            events_bytes_max: 50 * 1024 * 1024 * 1024,
+            ack_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A kind of worker: its durable's permanent name and the events that call for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Durable {
+    /// The permanent name.
+    pub name: &'static str,
+    /// What it answers.
+    pub events: &'static [EventType],
+}
+
+/// Every durable there is.
+pub const DURABLES: &[Durable] = &[
+    Durable {
+        name: "run",
+        events: &[types::RunStarted],
+    },
+    Durable {
+        name: "resolve",
+        events: &[types::LeadAdmitted],
+    },
+    Durable {
+        name: "crawl",
+        events: &[types::LeadDomainResolved],
+    },
+    Durable {
+        name: "extract",
+        events: &[types::LeadCrawled, types::LeadThin],
+    },
+    Durable {
+        name: "verify",
+        events: &[types::LeadExtracted],
+    },
+    Durable {
+        name: "score",
+        events: &[
+            types::LeadEmailsVerified,
+            types::LeadDomainMissing,
+            types::LeadBlocked,
+        ],
+    },
+];
+
+impl Durable {
+    /// The durable of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        DURABLES
+            .iter()
+            .copied()
+            .find(|durable| durable.name == name)
+    }
+
+    fn config(self, start_sequence: u64, ack_wait: Duration) -> pull::Config {
+        pull::Config {
+            durable_name: Some(self.name.to_owned()),
+            description: Some(format!(
+                "presdr: answers {}",
+                self.events
+                    .iter()
+                    .map(|event| event.name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+            ack_policy: AckPolicy::Explicit,
+            ack_wait,
+            max_deliver: -1,
+            max_ack_pending: ACK_PENDING_MAX,
+            filter_subjects: self
+                .events
+                .iter()
+                .map(|event| Subject::filter(*event))
+                .collect(),
+            ..Default::default()
+        }
+    }
+}
+
+/// What `apply` found or made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The thing's name.
+    pub name: String,
+    /// `created`, `updated` or `unchanged`.
+    pub change: &'static str,
+    /// In words.
+    pub detail: String,
+}
+
+/// Makes streams and durables as this version needs them. What is there already and right stays untouched; a durable's
+/// place in the log is never moved.
+///
+/// # Errors
+/// [`BrokerError`] when the broker refuses, or holds something that must not be changed in place.
+pub async fn apply(broker: &Broker, config: &TopologyConfig) -> Result<Vec<Applied>, BrokerError> {
+    let mut applied = vec![
+        stream(broker, events_stream(config)).await?,
+        stream(broker, progress_stream(config)).await?,
+    ];
+    let events = events(broker).await?;
+    for durable in DURABLES {
+        applied.push(self::durable(&events, *durable, config).await?);
+    }
+    Ok(applied)
+}
+
+/// The EVENTS stream.
+///
+/// # Errors
+/// [`BrokerError::NoStream`] when the topology was not applied.
+pub async fn events(broker: &Broker) -> Result<Stream, BrokerError> {
+    broker
+        .jetstream()
+        .get_stream(EVENTS)
+        .await
+        .map_err(|_| BrokerError::NoStream(EVENTS))
+}
+
+fn events_stream(config: &TopologyConfig) -> Config {
+    Config {
+        name: EVENTS.to_owned(),
+        description: Some("presdr: every pipeline action, for good".to_owned()),
+        subjects: vec![Subject::ALL.to_owned()],
+        storage: StorageType::File,
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        max_bytes: config.events_bytes_max,
+        max_message_size: MESSAGE_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        num_replicas: config.replicas,
+        deny_delete: true,
+        allow_direct: true,
+        ..Default::default()
+    }
+}
+
+fn progress_stream(config: &TopologyConfig) -> Config {
+    Config {
+        name: PROGRESS.to_owned(),
+        description: Some("presdr: what people watch, for a quarter of an hour".to_owned()),
+        subjects: vec!["progress.>".to_owned()],
+        storage: StorageType::Memory,
+        max_age: PROGRESS_AGE_MAX,
+        max_bytes: PROGRESS_BYTES_MAX,
+        max_message_size: MESSAGE_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        num_replicas: config.replicas,
+        ..Default::default()
+    }
+}
+
+async fn stream(broker: &Broker, wanted: Config) -> Result<Applied, BrokerError> {
+    let name = wanted.name.clone();
+    let before = broker
+        .jetstream()
+        .get_stream(&name)
+        .await
+        .ok()
+        .map(|stream| stream.cached_info().config.clone());
+    let change = match &before {
+        None => "created",
+        Some(held) if same_stream(held, &wanted) => {
+            return Ok(Applied {
+                name,
+                change: "unchanged",
+                detail: String::new(),
+            });
+        }
+        Some(_) => "updated",
+    };
+    let made = match before {
+        None => broker
+            .jetstream()
+            .create_stream(wanted)
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
+        Some(_) => broker
+            .jetstream()
+            .update_stream(wanted)
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
+    };
+    made.map_err(BrokerError::api(format!("making stream {name}")))?;
+    Ok(Applied {
+        name,
+        change,
+        detail: "stream".to_owned(),
+    })
+}
+
+fn same_stream(held: &Config, wanted: &Config) -> bool {
+    held.subjects == wanted.subjects
+        && held.max_bytes == wanted.max_bytes
+        && held.max_message_size == wanted.max_message_size
+        && held.num_replicas == wanted.num_replicas
+        && held.duplicate_window == wanted.duplicate_window
+        && held.deny_delete == wanted.deny_delete
+        && held.discard == wanted.discard
+}
+
+/// Creates a durable at the end of the log as it stands, or, on an empty log, at its beginning.
+async fn durable(
+    events: &Stream,
+    durable: Durable,
+    config: &TopologyConfig,
+) -> Result<Applied, BrokerError> {
+    let name = durable.name.to_owned();
+    let failed = |error: String| BrokerError::Api {
+        what: format!("making durable {}", durable.name),
+        error,
+    };
+    if let Ok(held) = events.consumer_info(&name).await {
+        let wanted: Vec<String> = durable
+            .events
+            .iter()
+            .map(|event| Subject::filter(*event))
+            .collect();
+        let filters = match held.config.filter_subject.is_empty() {
+            true => held.config.filter_subjects.clone(),
+            false => vec![held.config.filter_subject.clone()],
+        };
+        if filters == wanted && held.config.ack_wait == config.ack_wait {
+            return Ok(Applied {
+                name,
+                change: "unchanged",
+                detail: String::new(),
+            });
+        }
+        let start = start_of(&held.config.deliver_policy);
+        events
+            .create_consumer(durable.config(start, config.ack_wait))
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        return Ok(Applied {
+            name,
+            change: "updated",
+            detail: format!("still from sequence {start}"),
+        });
+    }
+    let info = events
+        .get_info()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let start = info.state.last_sequence + 1;
+    events
+        .create_consumer(durable.config(start, config.ack_wait))
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Applied {
+        name,
+        change: "created",
+        detail: format!("from sequence {start}"),
+    })
+}
+
+fn start_of(policy: &DeliverPolicy) -> u64 {
+    match policy {
+        DeliverPolicy::ByStartSequence { start_sequence } => *start_sequence,
+        _ => 1,
+    }
+}
+
+/// A broker user: one per kind of service, with only the subjects it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Changes streams: nobody else may.
+    Topology,
+    /// Consumes work and publishes events.
+    Worker,
+    /// Reads EVENTS.
+    Projector,
+    /// Publishes events: ingest, scheduler, command line, gateway.
+    Producer,
+}
+
+impl User {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Topology,
+        Self::Worker,
+        Self::Projector,
+        Self::Producer,
+    ];
+
+    /// The user's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Topology => "topology",
+            Self::Worker => "worker",
+            Self::Projector => "projector",
+            Self::Producer => "producer",
+        }
+    }
+
+    /// The subjects it may publish to. Purging by subject (a tenant's erasure) is for a credential of its own.
+    fn publishes(self) -> Vec<String> {
+        let info = [
+            format!("$JS.API.STREAM.INFO.{EVENTS}"),
+            "$JS.API.INFO".to_owned(),
+        ];
+        let own: Vec<String> = match self {
+            Self::Topology => vec![
+                "$JS.API.STREAM.CREATE.*".to_owned(),
+                "$JS.API.STREAM.UPDATE.*".to_owned(),
+                "$JS.API.STREAM.INFO.*".to_owned(),
+                "$JS.API.CONSUMER.>".to_owned(),
+            ],
+            Self::Worker => vec![
+                "evt.>".to_owned(),
+                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+                format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*"),
+                format!("$JS.ACK.{EVENTS}.>"),
+            ],
+            Self::Projector => vec![
+                format!("$JS.API.CONSUMER.CREATE.{EVENTS}"),
+                format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
+                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+                format!("$JS.API.CONSUMER.DELETE.{EVENTS}.*"),
+                format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*"),
+                format!("$JS.API.DIRECT.GET.{EVENTS}"),
+                format!("$JS.API.DIRECT.GET.{EVENTS}.>"),
+                format!("$JS.API.STREAM.MSG.GET.{EVENTS}"),
+                format!("$JS.FC.{EVENTS}.>"),
+                "progress.>".to_owned(),
+            ],
+            Self::Producer => vec![
+                "evt.>".to_owned(),
+                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+                format!("$JS.API.CONSUMER.LIST.{EVENTS}"),
+            ],
+        };
+        info.into_iter().chain(own).collect()
+    }
+}
+
+/// The `authorization` block of a server's configuration: every user with its password and its subjects.
+///
+/// `password` gives each user's; the block holds secrets and belongs into a file that only the server reads.
+#[must_use]
+pub fn authorization(password: impl Fn(User) -> String) -> String {
+    let users: Vec<String> = User::ALL
+        .iter()
+        .map(|user| {
+            let subjects: Vec<String> = user.publishes().iter().map(|subject| format!("{subject:?}")).collect();
+            format!(
+                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}] }}, subscribe: {{ allow: [\"_INBOX.>\"] }} }} }}",
+                user.name(),
+                password(*user),
+                subjects.join(", ")
+            )
+        })
+        .collect();
+    format!(
+        "authorization {{\n  users: [\n{}\n  ]\n}}\n",
+        users.join(",\n")
+    )
+}
+
+/// Every event type that some durable answers, for the documents.
+#[must_use]
+pub fn answered() -> Vec<(EventType, &'static str)> {
+    Event::TYPES
+        .iter()
+        .flat_map(|event| {
+            DURABLES
+                .iter()
+                .filter(|durable| durable.events.contains(event))
+                .map(|durable| (*event, durable.name))
+        })
+        .collect()
+}
