@@ -1,1 +1,28 @@
-//! placeholder
+//! What presdr decides: pure functions from facts to decisions.
+//!
+//! Nothing here reads a clock, a socket, a file or a random number: what a rule needs to know arrives as a value, so a
+//! decision can be read, tested and taken again from the event that recorded it.
+//!
+//! - [`icp`]: the ideal customer profile: reading the document, and which companies it admits
+//! - [`targets`]: which candidates a run takes, up to its cap
+//! - [`admission`]: how many waiting leads may start now
+//! - [`route`]: a lead's next step, and what was degraded on the way
+//! - [`email_policy`]: which found addresses are kept, and why the others are not
+//! - [`features`]: what is known about a lead, as numbers that tell "missing" from "no"
+//! - [`score`]: features and weights to a score, a confidence and a bucket
+//! - [`rationale`]: why, in at most two sentences
+//! - [`ranking`]: the order of a shortlist
+//! - [`distribution`]: whether a run's buckets look wrong
+//! - [`mask`]: how personal data looks where it must not be shown
+
+pub mod admission;
+pub mod distribution;
+pub mod email_policy;
+pub mod features;
+pub mod icp;
+pub mod mask;
+pub mod ranking;
+pub mod rationale;
+pub mod route;
+pub mod score;
+pub mod targets;
