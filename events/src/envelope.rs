@@ -78,7 +78,9 @@ pub enum EncodeError {
         source: serde_json::Error,
     },
     /// Larger than [`EVENT_BYTES_MAX`].
-    #[error("event {name} has {bytes} bytes, more than {EVENT_BYTES_MAX}: bulk data belongs in a table, the event holds its hash")]
+    #[error(
+        "event {name} has {bytes} bytes, more than {EVENT_BYTES_MAX}: bulk data belongs in a table, the event holds its hash"
+    )]
     TooLarge {
         /// The type.
         name: &'static str,
@@ -139,24 +141,40 @@ pub enum DecodeError {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "presdr event envelope")]
 pub(crate) struct Wire {
+    #[schemars(extend("const" = "1.0"))]
     specversion: String,
+    /// Made from what the event means: telling it twice is one event.
     id: EventId,
+    /// The service that says it, by permanent name.
+    #[schemars(regex(pattern = "^/presdr/[a-z-]+$"))]
     source: String,
     #[serde(rename = "type")]
     name: String,
     /// RFC 3339, UTC.
     time: DateTime<Utc>,
+    #[schemars(extend("const" = "application/json"))]
     datacontenttype: String,
+    /// Whose it is; equal to the second token of the subject.
     tenantid: TenantId,
+    /// The run it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = "^[1-9][0-9]{0,15}$"))]
     runid: Option<String>,
+    /// The company it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = "^[1-9][0-9]{0,15}$"))]
     companyid: Option<String>,
+    /// Who caused it: an opaque id.
     actor: Actor,
+    /// The first event of the chain.
     correlationid: EventId,
+    /// The event that led to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "EventId")]
     causationid: Option<EventId>,
+    /// W3C trace context, where the work was traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     traceparent: Option<String>,
     schemaversion: u32,
     data: Value,
@@ -189,7 +207,10 @@ impl Header {
         };
         let bytes = serde_json::to_vec(&wire).map_err(json)?;
         match bytes.len() > EVENT_BYTES_MAX {
-            true => Err(EncodeError::TooLarge { name, bytes: bytes.len() }),
+            true => Err(EncodeError::TooLarge {
+                name,
+                bytes: bytes.len(),
+            }),
             false => Ok(bytes),
         }
     }
@@ -208,7 +229,12 @@ impl Envelope {
     /// [`DecodeError`] when the bytes are not an event this reader knows, or the subject contradicts them.
     pub fn decode(subject: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
         let wire: Wire = serde_json::from_slice(bytes).map_err(|error| DecodeError::Envelope {
-            error: format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()),
+            error: format!(
+                "{:?} error at line {} column {}",
+                error.classify(),
+                error.line(),
+                error.column()
+            ),
         })?;
         wire.check(subject)?;
         let data = upcast(&wire.name, wire.schemaversion, wire.data)?;
@@ -237,7 +263,9 @@ impl Envelope {
 impl Wire {
     fn check(&self, subject: &str) -> Result<(), DecodeError> {
         if self.specversion != "1.0" {
-            return Err(DecodeError::Envelope { error: "specversion is not 1.0".to_owned() });
+            return Err(DecodeError::Envelope {
+                error: "specversion is not 1.0".to_owned(),
+            });
         }
         let expected = Subject::of(&self.tenantid, &self.name);
         match Subject::parse(subject) == Ok(expected) {
@@ -256,10 +284,20 @@ impl Wire {
 /// Every type is at its first version so far, so nothing is rewritten yet; `samples/` holds a recording per version and the
 /// test beside it reads them all.
 fn upcast(name: &str, version: u32, data: Value) -> Result<Value, DecodeError> {
-    let known = EventType::named(name).ok_or_else(|| DecodeError::UnknownType { name: name.to_owned() })?.version;
+    let known = EventType::named(name)
+        .ok_or_else(|| DecodeError::UnknownType {
+            name: name.to_owned(),
+        })?
+        .version;
     match version {
-        0 => Err(DecodeError::Envelope { error: "schemaversion counts from 1".to_owned() }),
-        version if version > known => Err(DecodeError::Newer { name: name.to_owned(), version, known }),
+        0 => Err(DecodeError::Envelope {
+            error: "schemaversion counts from 1".to_owned(),
+        }),
+        version if version > known => Err(DecodeError::Newer {
+            name: name.to_owned(),
+            version,
+            known,
+        }),
         _ => Ok(data),
     }
 }

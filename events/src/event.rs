@@ -1,5 +1,6 @@
 //! Every kind of fact there is, one line each.
 
+use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::{Attempt, DecodeError, Step, lead, run, tenant};
@@ -13,11 +14,21 @@ pub struct EventType {
     pub version: u32,
 }
 
+/// What a document about an event type is made from.
+pub(crate) struct EventForm {
+    /// Its name and newest version.
+    pub event_type: EventType,
+    /// What it means.
+    pub about: &'static str,
+    /// The JSON Schema of its data.
+    pub data: fn(&mut SchemaGenerator) -> Schema,
+}
+
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal v $version:literal),* $(,)?) => {
+    ($(#[doc = $doc:literal] $variant:ident($payload:ty) = $name:literal v $version:literal),* $(,)?) => {
         /// A fact. The names are the storage format: add, never rename.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Event { $($(#[$doc])* $variant($payload),)* }
+        pub enum Event { $(#[doc = $doc] $variant($payload),)* }
 
         impl Event {
             /// Every type, in the order of a lead's way.
@@ -48,10 +59,12 @@ macro_rules! events {
                 }
             }
 
-            /// JSON Schema of each type's data, by name.
-            pub(crate) fn schemas() -> Vec<(EventType, schemars::Schema)> {
-                vec![$((EventType { name: $name, version: $version }, schemars::schema_for!($payload))),*]
-            }
+            /// The form of each type's data, and what it means in a sentence.
+            pub(crate) const FORMS: &'static [EventForm] = &[$(EventForm {
+                event_type: EventType { name: $name, version: $version },
+                about: $doc.trim_ascii(),
+                data: SchemaGenerator::subschema_for::<$payload>,
+            }),*];
         }
 
         /// The types by the name of their variant.
@@ -127,7 +140,13 @@ impl Event {
     /// Whether a lead is terminal after this.
     #[must_use]
     pub fn ends_lead(&self) -> bool {
-        matches!(self, Self::LeadScored(_) | Self::LeadDropped(_) | Self::LeadParked(_) | Self::LeadTimedOut(_))
+        matches!(
+            self,
+            Self::LeadScored(_)
+                | Self::LeadDropped(_)
+                | Self::LeadParked(_)
+                | Self::LeadTimedOut(_)
+        )
     }
 }
 
@@ -135,11 +154,19 @@ impl EventType {
     /// The type of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Event::TYPES.iter().copied().find(|known| known.name == name)
+        Event::TYPES
+            .iter()
+            .copied()
+            .find(|known| known.name == name)
     }
 }
 
 /// A JSON error's place and kind, without the text it met: that may be personal.
 fn shape_only(error: &serde_json::Error) -> String {
-    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
+    format!(
+        "{:?} error at line {} column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    )
 }

@@ -213,7 +213,9 @@ impl From<Actor> for String {
 }
 
 /// A data subject: random, per tenant. Erasing a person destroys the key filed under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct SubjectId(pub Uuid);
 
@@ -224,7 +226,9 @@ impl fmt::Display for SubjectId {
 }
 
 /// An event's id: UUIDv5 of what the event means (RFC 9562), so that telling the same fact twice is one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct EventId(pub Uuid);
 
@@ -238,7 +242,13 @@ impl EventId {
     ///
     /// `step` is the event type's name; nothing personal and no time goes in.
     #[must_use]
-    pub fn of(tenant: &TenantId, run: Option<RunId>, company: Option<CompanyId>, step: &str, attempt: Attempt) -> Self {
+    pub fn of(
+        tenant: &TenantId,
+        run: Option<RunId>,
+        company: Option<CompanyId>,
+        step: &str,
+        attempt: Attempt,
+    ) -> Self {
         let number = |id: Option<i64>| id.unwrap_or(0);
         let run = number(run.map(RunId::get));
         let company = number(company.map(CompanyId::get));
@@ -274,7 +284,15 @@ mod tests {
     #[test]
     fn the_same_fact_has_the_same_id_and_another_attempt_another() {
         let tenant = TenantId::new("acme").unwrap();
-        let id = |attempt| EventId::of(&tenant, RunId::new(7).ok(), CompanyId::new(9).ok(), "lead.crawled", attempt);
+        let id = |attempt| {
+            EventId::of(
+                &tenant,
+                RunId::new(7).ok(),
+                CompanyId::new(9).ok(),
+                "lead.crawled",
+                attempt,
+            )
+        };
         assert_eq!(id(1), id(1));
         assert_ne!(id(1), id(2));
     }

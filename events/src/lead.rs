@@ -109,6 +109,19 @@ pub struct FoundEmail {
     pub source: String,
 }
 
+/// A person whom the company's site names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundPerson {
+    /// The name as it stands there; field name for sealing: `person.name`.
+    pub name: Pii<String>,
+    /// Title in the company; `person.role_title`.
+    pub role_title: Option<Pii<String>>,
+    /// Profile link; `person.profile`.
+    pub profile: Option<Pii<String>>,
+    /// Whether the title is one that the tenant looks for.
+    pub wanted: bool,
+}
+
 /// What the company's site says, merged over its pages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Extracted {
@@ -134,6 +147,9 @@ pub struct Extracted {
     pub identity_confirmed: bool,
     /// Addresses that passed the tenant's policy.
     pub emails: Vec<FoundEmail>,
+    /// People whom the site names.
+    #[serde(default)]
+    pub people: Vec<FoundPerson>,
     /// Phones in E.164; field name `phone`.
     pub phones: Vec<Pii<String>>,
     /// How many addresses the policy dropped, by reason.

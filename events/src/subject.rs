@@ -25,7 +25,10 @@ impl Subject {
     /// The subject of an event of `tenant`.
     #[must_use]
     pub fn of(tenant: &TenantId, name: &str) -> Self {
-        Self { tenant: tenant.clone(), name: name.to_owned() }
+        Self {
+            tenant: tenant.clone(),
+            name: name.to_owned(),
+        }
     }
 
     /// The filter that matches `event_type` of every tenant.
@@ -50,9 +53,14 @@ impl Subject {
     pub fn parse(text: &str) -> Result<Self, SubjectError> {
         let wrong = || SubjectError(text.to_owned());
         let tokens: Vec<&str> = text.split('.').collect();
-        let [PREFIX, tenant, entity, kind] = tokens[..] else { return Err(wrong()) };
+        let [PREFIX, tenant, entity, kind] = tokens[..] else {
+            return Err(wrong());
+        };
         let tenant = TenantId::new(tenant).map_err(|_| wrong())?;
-        Ok(Self { tenant, name: format!("{entity}.{kind}") })
+        Ok(Self {
+            tenant,
+            name: format!("{entity}.{kind}"),
+        })
     }
 }
 
@@ -75,7 +83,12 @@ mod tests {
 
     #[test]
     fn a_foreign_subject_is_refused() {
-        for wrong in ["evt.acme.lead", "evt.ACME.lead.crawled", "progress.acme.1.x", "evt.a.b.c.d"] {
+        for wrong in [
+            "evt.acme.lead",
+            "evt.ACME.lead.crawled",
+            "progress.acme.1.x",
+            "evt.a.b.c.d",
+        ] {
             assert!(Subject::parse(wrong).is_err(), "{wrong}");
         }
     }
