@@ -18,6 +18,7 @@ main() {
     if ! have_compiler; then install_compiler; fi
     if ! have_postgres; then once install_postgres; fi
     if ! have_nats; then once install_nats; fi
+    rm -rf "$tools/apt"
 }
 
 say() { echo "install: $*" >&2; }
@@ -127,7 +128,7 @@ private_postgres() {
     for package in "$tools"/apt/packages/*.deb; do dpkg -x "$package" "$unpacked" || return 1; done
     # Newer systems keep libraries below /usr/lib only, older packages still have some in /lib.
     if [ -d "$unpacked/lib" ] && [ ! -L "$unpacked/lib" ]; then cp -R "$unpacked/lib/." "$unpacked/usr/lib/"; fi
-    rm -rf "$tools/postgresql" "$tools/apt/packages"
+    rm -rf "$tools/postgresql"
     mv "$unpacked" "$tools/postgresql"
 }
 
@@ -156,7 +157,6 @@ nats_from_debian() {
     (cd "$tools/apt/packages" && private_apt apt-get download nats-server) >&2 || return 1
     dpkg -x "$tools"/apt/packages/nats-server_*.deb "$tools/apt/packages/tree" || return 1
     mv "$tools/apt/packages/tree/usr/sbin/nats-server" "$bin/nats-server"
-    rm -rf "$tools/apt/packages"
 }
 
 # A static program for Linux on x86_64 and aarch64, built from the tag v2.15.0.
@@ -190,10 +190,14 @@ private_apt_sources() {
         -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
         -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false -o Debug::NoLocking=true)
     if [ "$1" != system ]; then
-        mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+        # Without --no-release-info a system whose lists were never fetched names no target.
+        mirror=$(apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI)' |
             awk -v suite="$(os_release VERSION_CODENAME)" '$1 == suite { print $2; exit }')
         keyring=$(ls /usr/share/keyrings/debian-archive-keyring.{pgp,gpg} 2>/dev/null | head -n 1)
-        [ -n "$mirror" ] || return 1
+        if [ -z "$mirror" ]; then
+            say "found no Debian mirror among apt's sources"
+            return 1
+        fi
         echo "deb ${keyring:+[signed-by=$keyring] }$mirror $1 main" >"$state/sources.list"
         private_apt+=(-o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null)
     fi
