@@ -105,13 +105,14 @@ install_postgres() {
 
 # Debian's package makes and starts a cluster of its own unless told not to.
 system_postgres() {
-    local package quiet=/etc/postgresql-common/createcluster.d/presdr-install.conf
+    local package status=0 quiet=/etc/postgresql-common/createcluster.d/presdr-install.conf
     system_update || return 1
     package=$(newest_postgres_package apt-cache) || return 1
     mkdir -p "${quiet%/*}"
     echo "create_main_cluster = false" >"$quiet"
-    trap 'rm -f "$quiet"' RETURN
-    system_install "$package"
+    system_install "$package" || status=$?
+    rm -f "$quiet"
+    return $status
 }
 
 private_postgres() {
