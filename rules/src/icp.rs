@@ -31,7 +31,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub use admits::{CompanyFacts, Refusal};
 pub use errors::{IcpError, IcpErrors};
 pub use schedule::{Schedule, UnknownSchedule};
-pub use words::{contains_phrase, normalise_label, title_is_wanted};
+pub use words::{Words, normalise_label, title_is_wanted};
 
 /// The roles worth contacting when a tenant names none.
 pub const TITLES_DEFAULT: [&str; 11] = [
@@ -122,13 +122,14 @@ impl IcpDocument {
         }
     }
 
-    /// How many of the profile's keywords occur in a text, each counted once.
-    pub fn keywords_found(&self, text: &str) -> u32 {
+    /// The profile's keywords that occur in a text.
+    pub fn keywords_found(&self, text: &str) -> Vec<&str> {
+        let words = Words::of(text);
         let found = self
             .keywords
             .iter()
-            .filter(|keyword| contains_phrase(text, keyword));
-        u32::try_from(found.count()).unwrap_or(u32::MAX)
+            .filter(|keyword| words.contain(keyword));
+        found.map(String::as_str).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{IcpDocument, contains_phrase, normalise_label};
+use super::{IcpDocument, Words, normalise_label};
 
 /// What the registry and the tenant's own list know of a company. A fact that is not known is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -118,7 +118,8 @@ impl IcpDocument {
 
     /// Whether an `exclude` entry names the company: by words in its name or industry, by its UEN, or by its domain.
     pub fn excludes(&self, company: &CompanyFacts) -> bool {
-        let industry = company.industry.as_deref().unwrap_or_default();
+        let words = [Some(&company.name), company.industry.as_ref()]
+            .map(|text| text.map(|text| Words::of(text)));
         self.exclude.iter().any(|entry| {
             let is_uen = company
                 .uen
@@ -128,10 +129,7 @@ impl IcpDocument {
                 .domain
                 .as_ref()
                 .is_some_and(|domain| is_within(domain, entry));
-            is_uen
-                || is_domain
-                || contains_phrase(&company.name, entry)
-                || contains_phrase(industry, entry)
+            is_uen || is_domain || words.iter().flatten().any(|words| words.contain(entry))
         })
     }
 }
@@ -145,10 +143,9 @@ fn covers(wanted: &str, company: &CompanyFacts) -> bool {
             .is_some_and(|code| code.starts_with(wanted))
 }
 
-/// Whether a domain is `parent` or below it.
+/// Whether a domain is `parent` or below it. A single word such as `sg` is no parent: it would name half the web.
 fn is_within(domain: &str, parent: &str) -> bool {
     let domain = domain.to_ascii_lowercase();
-    domain
-        .strip_suffix(parent)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    let rest = domain.strip_suffix(parent).filter(|_| parent.contains('.'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

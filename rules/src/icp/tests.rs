@@ -184,18 +184,29 @@ fn an_exclusion_names_words_a_domain_or_a_uen_but_no_part_of_a_word() {
     for entry in ["cold chain", "FREIGHT", "acme.example", "201912345k"] {
         assert!(excludes(entry), "{entry}");
     }
-    for entry in ["log", "cme.example", "chain cold", "2019"] {
+    for entry in ["log", "example", "cme.example", "chain cold", "2019"] {
         assert!(!excludes(entry), "{entry}");
     }
 }
 
 #[test]
-fn keywords_are_counted_once_each() {
-    let icp = icp(r#"{"keywords": ["cold chain", "last mile", "drone"]}"#);
+fn keywords_are_found_as_whole_words_whatever_the_punctuation() {
+    let icp = icp(r#"{"keywords": ["cold chain", "last-mile", "drone", "物流"]}"#);
+    let text = "Cold-chain experts. COLD CHAIN, last mile. Drones. 我们的物流服务";
     assert_eq!(
-        icp.keywords_found("Cold-chain experts. Cold chain, last-mile. Drones."),
-        2
+        icp.keywords_found(text),
+        ["cold chain", "last-mile", "物流"]
     );
+    assert!(!Words::of("anything").contain(" - "));
+}
+
+#[test]
+fn the_schema_allows_what_the_reader_reads_and_no_more() {
+    let schema = serde_json::to_value(schemars::schema_for!(IcpDocument)).unwrap();
+    let properties = schema["properties"].as_object().unwrap();
+    assert_eq!(properties.len(), 10);
+    assert!(schema.get("required").is_none());
+    assert_eq!(schema["additionalProperties"], false);
 }
 
 #[test]

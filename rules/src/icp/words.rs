@@ -8,15 +8,40 @@ pub fn normalise_label(text: &str) -> String {
         .join(" ")
 }
 
-/// Whether `phrase` occurs in `text` as whole words, in order and side by side, whatever the case and punctuation.
-pub fn contains_phrase(text: &str, phrase: &str) -> bool {
-    let wanted = words(phrase);
-    if wanted.is_empty() {
-        return false;
+/// A text made ready for looking phrases up: lower case, its words with one space around each.
+pub struct Words(String);
+
+impl Words {
+    /// Splits a text into words at whatever is neither letter nor digit.
+    pub fn of(text: &str) -> Self {
+        let lower = text.to_lowercase();
+        let words = lower.split(|character: char| !character.is_alphanumeric());
+        let mut spaced = String::with_capacity(lower.len() + 2);
+        for word in words.filter(|word| !word.is_empty()) {
+            spaced.push(' ');
+            spaced.push_str(word);
+        }
+        spaced.push(' ');
+        Self(spaced)
     }
-    words(text)
-        .windows(wanted.len())
-        .any(|window| window == wanted)
+
+    /// Whether the phrase occurs as whole words, in order and side by side. In scripts that write no spaces between
+    /// words, anywhere.
+    pub fn contain(&self, phrase: &str) -> bool {
+        let Self(spaced) = Self::of(phrase);
+        let words = spaced.trim();
+        let wanted = if words.chars().any(is_unspaced) {
+            words
+        } else {
+            &spaced
+        };
+        !words.is_empty() && self.0.contains(wanted)
+    }
+}
+
+/// Thai, Japanese and Chinese characters.
+fn is_unspaced(character: char) -> bool {
+    matches!(character, '\u{0e00}'..='\u{0e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}')
 }
 
 /// Whether a person's title is one of the wanted ones: all its telling words occur, in any order ("Sales Director" is a
@@ -52,20 +77,12 @@ const ABBREVIATED: [(&str, &str); 5] = [
 ];
 
 fn title_words(title: &str) -> Vec<String> {
-    let mut text = format!(" {} ", words(title).join(" "));
+    let Words(mut text) = Words::of(title);
     for (long, short) in ABBREVIATED {
         text = text.replace(&format!(" {long} "), &format!(" {short} "));
     }
-    text.split_whitespace()
-        .filter(|word| !LINKING.contains(word))
-        .map(str::to_owned)
-        .collect()
-}
-
-fn words(text: &str) -> Vec<String> {
-    let split = text.split(|character: char| !character.is_alphanumeric());
-    split
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+    let telling = text
+        .split_whitespace()
+        .filter(|word| !LINKING.contains(word));
+    telling.map(str::to_owned).collect()
 }
