@@ -1,0 +1,334 @@
+//! What a page calls the company, and what a legal form is.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    digest::{Area, Digest},
+    findings::{NameCandidate, NameSource},
+    json_ld::JsonLd,
+    pattern::compile,
+};
+
+/// Everything on a page that may be the company's name, each wording once per source.
+pub(super) fn candidates(
+    digest: &Digest<'_>,
+    json_ld: &JsonLd,
+    copyrights: &[String],
+) -> Vec<NameCandidate> {
+    let mut found = Found(Vec::new());
+    if let Some(organisation) = &json_ld.organisation {
+        found.add(organisation.name.as_deref(), NameSource::JsonLd);
+        found.add(organisation.legal_name.as_deref(), NameSource::JsonLd);
+    }
+    found.add(json_ld.site_name.as_deref(), NameSource::SiteName);
+    let site_names = digest.metas.iter().filter(|(name, _)| {
+        matches!(
+            name.as_str(),
+            "og:site_name" | "application-name" | "apple-mobile-web-app-title"
+        )
+    });
+    site_names.for_each(|(_, name)| found.add(Some(name), NameSource::SiteName));
+    copyrights
+        .iter()
+        .for_each(|line| found.add(owner(line), NameSource::Copyright));
+    title_parts(&digest.title).for_each(|part| found.add(Some(part), NameSource::Title));
+    digest
+        .logos
+        .iter()
+        .for_each(|logo| found.add(Some(&without_logo_word(logo)), NameSource::Logo));
+    for block in &digest.blocks {
+        let words = &digest.text[block.text.clone()];
+        if block.heading > 0 && block.area != Area::Navigation {
+            found.add(
+                introduced(words).or((block.heading == 1).then_some(words)),
+                NameSource::Heading,
+            );
+        }
+    }
+    with_legal_form(&digest.text).for_each(|name| found.add(Some(name), NameSource::LegalForm));
+    found.0
+}
+
+struct Found(Vec<NameCandidate>);
+
+impl Found {
+    fn add(&mut self, name: Option<&str>, source: NameSource) {
+        const CANDIDATES_MAX: usize = 60;
+        let Some(name) = name.map(tidy).filter(|name| is_plausible(name)) else {
+            return;
+        };
+        let is_known = self
+            .0
+            .iter()
+            .any(|known| known.name == name && known.source == source);
+        if !is_known && self.0.len() < CANDIDATES_MAX {
+            self.0.push(NameCandidate {
+                name: name.to_owned(),
+                source,
+            });
+        }
+    }
+}
+
+fn tidy(name: &str) -> &str {
+    name.trim_matches(|c: char| c.is_whitespace() || "|-–—:;,•·\"“”'©®™*#>»/".contains(c))
+}
+
+/// Short, made of letters, and no name of a kind of page.
+fn is_plausible(name: &str) -> bool {
+    const CHARACTERS_MAX: usize = 80;
+    const WORDS_MAX: usize = 10;
+    name.chars().filter(|c| c.is_alphabetic()).count() >= 2
+        && name.chars().count() <= CHARACTERS_MAX
+        && name.split_whitespace().count() <= WORDS_MAX
+        && !is_generic(name)
+}
+
+/// Names of kinds of pages and phrases that stand where a company's name might.
+fn is_generic(name: &str) -> bool {
+    static GENERIC: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix) ^ (?: home (?: \s? page )? | index | welcome (?: \s to (?: \s our \s (?: web)?site )? )? | about (?: [\s-] us | \s our \s company )? | contacts? (?: [\s-] us )? | get \s in \s touch
+              | (?: our \s )? (?: services? | products? | team | clients? | customers? | projects? | company | story | mission | vision | values | partners? | work )
+              | company \s profile | profile | blog | news | gallery | portfolio | careers? | jobs? | faqs? | privacy (?: \s policy )? | terms (?: .* (?: conditions | service | use ) )?
+              | cookie \s policy | login | sign \s (?: in | up ) | register | untitled (?: .* )? | document | new \s page .* | page \s not \s found | error | 404 .* | not \s found | under \s (?: construction | maintenance ) | coming \s soon
+              | logo | website | site \s name | menu | search | shop | store | checkout | cart | support | help | solutions? | industries | testimonials? | pricing | features | events? | media | downloads? | links?
+              | all \s rights? \s reserved .* | copyright (?: .* )? | my \s (?: web)?site | react \s app | vite .* | template | image | brand | header | footer | banner
+              | who \s we \s are | what \s we \s do | why \s (?: choose \s )? us | read \s more | learn \s more | quick \s links? | follow \s us | useful \s links? | the \s company | copyright \s owner
+              | beranda | tentang (?: \s kami )? | kontak (?: \s kami )? | hubungi \s kami | layanan (?: \s kami )? | produk (?: \s kami )? | galeri | berita | utama | laman \s utama
+              | trang \s chủ | giới \s thiệu | liên \s hệ | dịch \s vụ | sản \s phẩm | tin \s tức | tuyển \s dụng | về \s chúng \s tôi
+              | 首页 | 主页 | 关于我们 | 联系我们 | 产品中心 | 新闻中心 | startseite | impressum | kontakt | über \s uns | datenschutz | inicio | accueil | herzlich \s willkommen ) $",
+        )
+    });
+    GENERIC.is_match(name.trim_end_matches(['!', '.', ' ']))
+}
+
+/// The parts of a title: "About us | Kopi House - coffee".
+fn title_parts(title: &str) -> impl Iterator<Item = &str> {
+    title
+        .split(['|', '»', '›', '•', '·', '–', '—', '~'])
+        .flat_map(|part| part.split(" - "))
+        .flat_map(|part| part.split(" :: "))
+        .flat_map(|part| part.split(": "))
+}
+
+fn without_logo_word(alternative: &str) -> String {
+    let words = alternative.split_whitespace().filter(|word| {
+        let word = word
+            .trim_matches(|c: char| !c.is_alphanumeric())
+            .to_lowercase();
+        !matches!(
+            word.as_str(),
+            "logo"
+                | "logotype"
+                | "image"
+                | "icon"
+                | "brand"
+                | "white"
+                | "dark"
+                | "light"
+                | "footer"
+                | "header"
+        )
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What a heading introduces: "About Kopi House", "Welcome to Kopi House".
+fn introduced(heading: &str) -> Option<&str> {
+    static INTRODUCTION: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?i)^(?:about|welcome to|why(?: choose)?|who is|what is|tentang|selamat datang di|mengapa|về|giới thiệu(?: về)?|chào mừng đến với|willkommen bei|über|关于|欢迎来到)\s*(.+?)[\s!.?]*$",
+        )
+    });
+    INTRODUCTION
+        .captures(heading)?
+        .get(1)
+        .map(|name| name.as_str())
+}
+
+/// Copyright lines of a page, as written, without the sentence that reserves all rights.
+pub(super) fn copyrights(digest: &Digest<'_>) -> Vec<String> {
+    const LINES_MAX: usize = 5;
+    const LINE_CHARACTERS_MAX: usize = 200;
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in digest.blocks.chunk_by(|_, next| next.continues) {
+        let (Some(first), Some(last)) = (paragraph.first(), paragraph.last()) else {
+            continue;
+        };
+        let words = &digest.text[first.text.start..last.text.end];
+        if let Some(at) = mark(words) {
+            let line: String = words[at..]
+                .chars()
+                .take(LINE_CHARACTERS_MAX)
+                .map(|c| if c == '\n' { ' ' } else { c })
+                .collect();
+            if !lines.contains(&line) && lines.len() < LINES_MAX {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// Where a copyright notice begins in a line.
+fn mark(words: &str) -> Option<usize> {
+    static MARK: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i)©|\bcopy\s?rights?\b|\(c\)\s*(?:19|20)\d\d"));
+    MARK.find(words).map(|found| found.start())
+}
+
+/// The owner that a copyright line names.
+fn owner(line: &str) -> Option<&str> {
+    static OWNER: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?ix) ^ (?: [\s:,.|@®/-] | © | \(c\) | copy \s? rights? | all \s rights? \s reserved | (?: 19 | 20 ) \d\d | [–—] | \b (?: by | at | from | to | the \s year | hak \s cipta | bản \s quyền (?: \s thuộc )? (?: \s về )? ) \b )*
+            (?P<owner> .+? )
+            (?: \s* $ | \s* [|•·–—©] | \s - \s | \s* \b (?: all \s rights? | allright | alright | rights \s reserved | is \s a | designed | developed | design \s by | powered | made \s (?: with | by ) | created | built | distributed | crafted | website \s by | web \s design | template | theme | hak \s cipta | semua \s hak | copyright | inc\.? \s all | (?: 19 | 20 ) \d\d | privacy | terms | tous \s droits | alle \s rechte )
+              | [.,] \s )",
+        )
+    });
+    let owner = OWNER.captures(line)?.name("owner")?.as_str();
+    // "Kopi Pte. Ltd." was cut at its first full stop.
+    let rest = &line[line.find(owner)?..];
+    let whole = LEGAL_ENDING
+        .find(rest)
+        .filter(|form| form.start() <= owner.len() + 2)
+        .map(|form| &rest[..form.end()]);
+    Some(whole.unwrap_or(owner))
+}
+
+/// Legal forms that end a company's name.
+const LEGAL_FORMS: &str = r"(?:pte\.?,?\s*ltd|pvt\.?,?\s*ltd|\(pvt\.?\)\s*ltd|private\s+limited|pvt\.?\s+limited|sdn\.?\s*bhd|berhad|bhd|l\.?l\.?c|l\.?l\.?p|inc|incorporated|corp|corporation|co\.?,?\s*ltd|company\s+limited|ltd|limited|plc|gmbh(?:\s*&\s*co\.?\s*kg)?|ag|s\.?a\.?r\.?l|s\.?r\.?l|b\.?v|n\.?v|pty\.?\s*ltd|fz[ce]o?|fz-llc|fze|tbk|jsc|s\.?a\.?s|oy|ab|a/s|kk)";
+
+/// Such a form at the end of a word, with its full stop.
+static LEGAL_ENDING: LazyLock<Regex> = LazyLock::new(|| {
+    match Regex::new(&format!(
+        r"(?i)[\s,]\(?{LEGAL_FORMS}\)?\.?(?:\s|[,.;:|)]|$)"
+    )) {
+        Ok(regex) => regex,
+        Err(error) => unreachable!("the pattern is a constant and the tests use it: {error}"),
+    }
+});
+
+/// Runs of capitalised words that end (or in Indonesia and Vietnam begin) with a legal form.
+fn with_legal_form(text: &str) -> impl Iterator<Item = &str> {
+    static ENDING: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"(?:[\p{Lu}\d][\p{L}\d'’.-]*[ ](?:(?:&|and|of)[ ])?){1,6}(?:\([\p{L} ]{2,20}\)[ ])?(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,?[ ]*(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\)[ ]*(?:Ltd|LTD|Limited)|(?:Private|PRIVATE)[ ](?:Limited|LIMITED)|(?:Sdn|SDN)\.?[ ]*(?:Bhd|BHD)|(?:Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp))\b\.?",
+        )
+    });
+    static BEGINNING: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r"\b(?:PT|CV|UD)\.?[ ](?:[\p{Lu}\d][\p{L}\d'’-]*[ ]?){1,5}|C(?:ông|ÔNG) (?:ty|Ty|TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN)[ ](?:[\p{Lu}\d&][\p{L}\d'’-]*[ ]?){1,8}",
+        )
+    });
+    const NAMES_MAX: usize = 20;
+    ENDING
+        .find_iter(text)
+        .chain(BEGINNING.find_iter(text))
+        .take(NAMES_MAX)
+        .map(|found| found.as_str())
+}
+
+/// What makes two wordings the same name: letters and digits only, lower case, without legal forms.
+pub(crate) fn name_key(name: &str) -> String {
+    static FORMS: LazyLock<Regex> = LazyLock::new(|| {
+        match Regex::new(&format!(
+            r"(?i)^(?:pt|cv|ud|m/s|messrs)\.?\s+|^công\s+ty\s+(?:tnhh|cp|cổ\s+phần)(?:\s+(?:mtv|tm|dv|sx|xd|thương\s+mại|dịch\s+vụ|đầu\s+tư))*\s+|^the\s+|[\s,]+\(?{LEGAL_FORMS}\)?\.?\s*$"
+        )) {
+            Ok(regex) => regex,
+            Err(error) => unreachable!("the pattern is a constant and the tests use it: {error}"),
+        }
+    });
+    let mut core = name.trim().to_lowercase().replace('&', " and ");
+    // A name may carry two forms: "Co., Ltd", "PT X Tbk".
+    for _ in 0..3 {
+        let stripped = FORMS.replace_all(core.trim(), " ").trim().to_owned();
+        if stripped.is_empty() || stripped == core {
+            break;
+        }
+        core = stripped;
+    }
+    core.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::{digest::digest, json_ld};
+
+    fn found(html: &str, source: NameSource) -> Vec<String> {
+        let digest = digest(html);
+        let copyrights = copyrights(&digest);
+        let all = candidates(&digest, &json_ld::read(&digest.json_ld), &copyrights);
+        all.into_iter()
+            .filter(|candidate| candidate.source == source)
+            .map(|candidate| candidate.name)
+            .collect()
+    }
+
+    #[test]
+    fn a_copyright_line_names_its_owner() {
+        for line in [
+            "© 2024 Kopi House. All rights reserved.",
+            "Copyright &copy; 2011 - 2024 Kopi House | Designed by Someone",
+            "&copy; Copyright Kopi House. All Rights Reserved",
+            "Copyright 2024 by Kopi House, all rights reserved",
+            "2024 © Kopi House",
+        ] {
+            assert_eq!(
+                found(&format!("<p>{line}</p>"), NameSource::Copyright),
+                ["Kopi House"],
+                "{line}"
+            );
+        }
+        assert_eq!(
+            found(
+                "<p>© 2024 Kopi House Pte. Ltd. All rights reserved</p>",
+                NameSource::Copyright
+            ),
+            ["Kopi House Pte. Ltd."]
+        );
+    }
+
+    #[test]
+    fn titles_logos_and_headings_offer_names() {
+        assert_eq!(
+            found("<title>About Us | Kopi House</title>", NameSource::Title),
+            ["Kopi House"]
+        );
+        assert_eq!(
+            found("<img src=logo.png alt='Kopi House Logo'>", NameSource::Logo),
+            ["Kopi House"]
+        );
+        assert_eq!(
+            found("<h2>Welcome to Kopi House!</h2>", NameSource::Heading),
+            ["Kopi House"]
+        );
+        assert_eq!(
+            found(
+                "<p>We at Kopi House Pte. Ltd. roast.</p>",
+                NameSource::LegalForm
+            ),
+            ["Kopi House Pte. Ltd."]
+        );
+    }
+
+    #[test]
+    fn legal_forms_do_not_make_another_name() {
+        for name in [
+            "Kopi House",
+            "KOPI HOUSE PTE. LTD.",
+            "Kopi House Pte Ltd",
+            "PT. Kopi House",
+            "Kopi-House Sdn. Bhd.",
+            "Kopi House Co., Ltd.",
+        ] {
+            assert_eq!(name_key(name), "kopihouse", "{name}");
+        }
+        assert_eq!(name_key("Limited"), "limited");
+    }
+}
