@@ -36,6 +36,8 @@ pub enum DegradedReason {
     CandidatesFallback,
     /// Fewer candidates than the tenant's floor.
     CandidatesFew,
+    /// The candidates could not be refreshed; the old ones were used.
+    CandidatesStale,
     /// More crawls failed than the tenant's limit allows.
     CrawlErrorsHigh,
     /// One bucket holds more than its share of the run.
@@ -61,6 +63,7 @@ impl DegradedReason {
             Self::SearchUnavailable => "search_unavailable",
             Self::CandidatesFallback => "candidates_fallback",
             Self::CandidatesFew => "candidates_few",
+            Self::CandidatesStale => "candidates_stale",
             Self::CrawlErrorsHigh => "crawl_errors_high",
             Self::DistributionSkewed => "distribution_skewed",
             Self::LeadsLost => "leads_lost",

@@ -131,6 +131,9 @@ pub struct Extracted {
     pub corpus_hash: String,
     /// Words in the merged text.
     pub words: u32,
+    /// Characters in the merged text: what tells its length in languages without spaces.
+    #[serde(default)]
+    pub text_characters: u32,
     /// ISO 639-3 code of the main language.
     pub language: Option<String>,
     /// Technology fingerprints.
