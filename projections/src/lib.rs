@@ -1,1 +1,35 @@
-//! placeholder
+//! What people read: Postgres read models, filled from the event log exactly once, and rebuilt from it at will.
+//!
+//! One pass over the log fills all of them: a batch of events, the rows it makes and the checkpoint behind it are one transaction.
+//! Nothing here decides anything about a lead, calls out, or writes a record: every table can be emptied and made anew.
+//!
+//! - [`run_projector`]: keeps the live read models up with the log; of several, one leads
+//! - [`rebuild`](rebuild::rebuild): makes all of them anew beside the live ones and swaps them in
+//! - [`wait_for`]: lets a read wait for the event it depends on
+//! - [`stale_tenants`]: whose read models lack an event that could not be applied
+//! - [`erasure`]: removes a person's rows, without a race against a batch in flight
+//! - [`bench`]: projecting measured beside a plain `COPY` of the same rows
+//! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
+
+mod apply;
+mod batch;
+//BENCH
+mod checkpoint;
+pub mod erasure;
+mod error;
+mod models;
+mod projection;
+mod projector;
+mod reader;
+pub mod rebuild;
+mod stale;
+mod table;
+mod wait;
+
+pub use batch::{Recorded, TenantBatch, version};
+pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
+pub use error::{ApplyError, ProjectError};
+pub use projection::Projection;
+pub use projector::{ProjectorConfig, run_projector};
+pub use stale::{Stale, stale_tenants};
+pub use wait::{WaitError, wait_for};

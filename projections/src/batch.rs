@@ -1,0 +1,165 @@
+//! Events as they came from the log, and one tenant's share of a batch.
+
+use std::collections::{BTreeMap, HashMap};
+
+use presdr_events::{Attempt, Envelope, Event, Pii, SubjectId, TenantId};
+use presdr_store::keys::DataSubject;
+
+use crate::ApplyError;
+
+/// Sequences are below this (2^47): at a million events a second the log lasts four years, at a thousand four millennia.
+const SEQUENCE_BITS: u32 = 47;
+
+/// Orders what was said about the same thing: a higher attempt wins over a lower, and within one the later place in the log.
+///
+/// Attempts above 65,535 count as that. Being one total order, it makes the outcome independent of where batches begin and end.
+#[must_use]
+pub fn version(attempt: Attempt, sequence: i64) -> i64 {
+    let attempt = i64::from(attempt.min(u32::from(u16::MAX)));
+    (attempt << SEQUENCE_BITS) | (sequence & ((1 << SEQUENCE_BITS) - 1))
+}
+
+/// An event and its place in the log.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its place in the log.
+    pub sequence: i64,
+    /// What happened.
+    pub envelope: Envelope,
+}
+
+impl Recorded {
+    /// Orders it among what was said about the same thing in the same run.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        version(self.envelope.event.attempt(), self.sequence)
+    }
+
+    /// The run it belongs to.
+    #[must_use]
+    pub fn run(&self) -> Option<i64> {
+        self.envelope.run.map(i64::from)
+    }
+
+    /// The lead it is about: run and company.
+    #[must_use]
+    pub fn lead(&self) -> Option<(i64, i64)> {
+        Some((self.run()?, self.envelope.company?.get()))
+    }
+}
+
+/// A place in the log whose event cannot be read or applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parked {
+    pub tenant: TenantId,
+    pub sequence: i64,
+    pub subject: String,
+    pub error: String,
+}
+
+/// What stood at one place of the log.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Event(Box<Recorded>),
+    Unreadable(Parked),
+}
+
+/// Consecutive entries of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub entries: Vec<Entry>,
+    /// The place of the last entry, or where reading began.
+    pub last_sequence: i64,
+    /// Whether the log had no more when this was read.
+    pub caught_up: bool,
+}
+
+impl Batch {
+    /// By tenant, each tenant's in the order of the log.
+    pub(crate) fn by_tenant(self) -> BTreeMap<TenantId, (Vec<Recorded>, Vec<Parked>)> {
+        let mut tenants: BTreeMap<TenantId, (Vec<Recorded>, Vec<Parked>)> = BTreeMap::new();
+        for entry in self.entries {
+            match entry {
+                Entry::Event(event) => tenants.entry(event.envelope.tenant.clone()).or_default().0.push(*event),
+                Entry::Unreadable(parked) => tenants.entry(parked.tenant.clone()).or_default().1.push(parked),
+            }
+        }
+        tenants
+    }
+}
+
+/// Some events of one tenant, in the order of the log, none of which was ever applied before.
+#[derive(Debug)]
+pub struct TenantBatch<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// What happened.
+    pub events: &'a [&'a Recorded],
+    /// The people whose values can be opened. An erased person is not among them.
+    pub(crate) subjects: HashMap<SubjectId, DataSubject>,
+}
+
+impl TenantBatch<'_> {
+    /// Whether rows about this person may be written: they were not erased.
+    #[must_use]
+    pub fn may_name(&self, subject: SubjectId) -> bool {
+        self.subjects.contains_key(&subject)
+    }
+
+    /// A personal value of `event` in the clear, or nothing when its subject was erased.
+    ///
+    /// # Errors
+    /// [`ApplyError::Sealed`] when the value was not sealed for this place with this key.
+    pub fn open(
+        &self,
+        event: &Recorded,
+        field: &'static str,
+        value: &Pii<String>,
+    ) -> Result<Option<String>, ApplyError> {
+        let Some(subject) = self.subjects.get(&value.subject) else { return Ok(None) };
+        let opened = subject.open(self.tenant, event.envelope.id, field, value).map_err(ApplyError::Sealed)?;
+        Ok(Some(opened.0))
+    }
+}
+
+/// Everyone whom the events name.
+pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
+    let mut subjects = Vec::new();
+    for event in events {
+        match &event.envelope.event {
+            Event::LeadExtracted(extracted) => {
+                for email in &extracted.emails {
+                    let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
+                    subjects.extend(names.chain([&email.address]).map(|value| value.subject));
+                }
+                subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
+            }
+            Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),
+            _ => {}
+        }
+    }
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_higher_attempt_wins_wherever_it_stands_in_the_log() {
+        assert!(version(2, 10) > version(1, 1_000_000));
+    }
+
+    #[test]
+    fn within_an_attempt_the_later_place_in_the_log_wins() {
+        assert!(version(1, 11) > version(1, 10));
+    }
+
+    #[test]
+    fn no_attempt_overflows() {
+        assert!(version(u32::MAX, i64::MAX) > version(3, 1));
+        assert!(version(0, 1) > 0);
+    }
+}

@@ -1,0 +1,62 @@
+//! `alerts`: what an operator should look at.
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use presdr_events::Event;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::table::{Table, rows};
+use crate::{ApplyError, Projection, Recorded, TenantBatch};
+
+/// The read model.
+pub(crate) struct Alerts;
+
+const TABLE: Table = Table { name: "alerts", key: &["event_id"], groups: &[], looked_up: &[], merged: None };
+
+rows! {
+    /// An alert.
+    struct Row in TABLE {
+        event_id: Uuid = "uuid",
+        sequence: i64 = "bigint",
+        run_id: Option<i64> = "bigint",
+        alert: String = "text",
+        value: Option<f64> = "double precision",
+        limit_value: Option<f64> = "double precision",
+        message: String = "text",
+        degraded_reason: Option<&'static str> = "text",
+        raised_at: DateTime<Utc> = "timestamptz",
+    }
+}
+
+impl Projection for Alerts {
+    fn name(&self) -> &'static str {
+        "alerts"
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch<'a>,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            Row::write(connection, batch.tenant, batch.events.iter().filter_map(|event| row(event))).await?;
+            Ok(())
+        })
+    }
+}
+
+fn row(event: &Recorded) -> Option<Row> {
+    let Event::AlertRaised(alert) = &event.envelope.event else { return None };
+    Some(Row {
+        event_id: event.envelope.id.0,
+        sequence: event.sequence,
+        run_id: event.run(),
+        alert: alert.alert.clone(),
+        value: alert.value,
+        limit_value: alert.limit,
+        message: alert.message.clone(),
+        degraded_reason: alert.degraded.map(|reason| reason.as_str()),
+        raised_at: event.envelope.time,
+    })
+}

@@ -1,0 +1,184 @@
+//! `lead_emails`: business addresses in the clear, with what their checks came to.
+//!
+//! Finding and checking are told by different events and may be read in either order, so checks have a table of their own, and an
+//! address takes its newest check from there.
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use presdr_events::Event;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::table::{Group, Newest, Table, rows};
+use crate::{ApplyError, Projection, Recorded, TenantBatch};
+
+/// The read model.
+pub(crate) struct Emails;
+
+/// Across runs the newest run tells; run ids are allotted upwards.
+const ORDER: &[&str] = &["run_id", "version"];
+
+const EMAILS: Table = Table {
+    name: "lead_emails",
+    key: &["company_id", "email"],
+    groups: &[Group {
+        order: ORDER,
+        columns: &[
+            "subject_id",
+            "first_name",
+            "last_name",
+            "role_title",
+            "role_account",
+            "own_domain",
+            "source",
+            "last_seen_at",
+        ],
+    }],
+    looked_up: &[],
+    merged: None,
+};
+
+const CHECKS: Table = Table {
+    name: "lead_email_verifications",
+    key: &["company_id", "subject_id"],
+    groups: &[Group { order: ORDER, columns: &["status", "confidence", "source", "verified_at"] }],
+    looked_up: &[],
+    merged: None,
+};
+
+rows! {
+    /// An address of a company.
+    struct Email in EMAILS {
+        company_id: i64 = "bigint",
+        email: String = "text",
+        subject_id: Uuid = "uuid",
+        first_name: Option<String> = "text",
+        last_name: Option<String> = "text",
+        role_title: Option<String> = "text",
+        role_account: bool = "boolean",
+        own_domain: bool = "boolean",
+        source: String = "text",
+        run_id: i64 = "bigint",
+        version: i64 = "bigint",
+        last_seen_at: DateTime<Utc> = "timestamptz",
+    }
+}
+
+rows! {
+    /// A check of a subject's address.
+    struct Check in CHECKS {
+        company_id: i64 = "bigint",
+        subject_id: Uuid = "uuid",
+        status: String = "text",
+        confidence: Option<f64> = "double precision",
+        source: String = "text",
+        verified_at: DateTime<Utc> = "timestamptz",
+        run_id: i64 = "bigint",
+        version: i64 = "bigint",
+    }
+}
+
+impl Projection for Emails {
+    fn name(&self) -> &'static str {
+        "lead_emails"
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch<'a>,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let (mut emails, mut checks) = (Newest::new(), Newest::new());
+            for event in batch.events {
+                for email in found(batch, event)? {
+                    emails.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
+                }
+                for check in checked(batch, event) {
+                    checks.offer((check.company_id, check.subject_id), (check.run_id, check.version), check);
+                }
+            }
+            let (emails, checks): (Vec<_>, Vec<_>) = (emails.into_rows().collect(), checks.into_rows().collect());
+            let touched = emails.iter().map(|email| (email.company_id, email.subject_id));
+            let touched: Vec<_> =
+                touched.chain(checks.iter().map(|check| (check.company_id, check.subject_id))).collect();
+            Email::write(connection, batch.tenant, emails).await?;
+            Check::write(connection, batch.tenant, checks).await?;
+            take_newest_checks(connection, batch, touched).await?;
+            Ok(())
+        })
+    }
+}
+
+fn found(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
+    let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) = (event.lead(), &event.envelope.event) else {
+        return Ok(vec![]);
+    };
+    let mut emails = Vec::with_capacity(extracted.emails.len());
+    for found in &extracted.emails {
+        let Some(address) = batch.open(event, "email.address", &found.address)? else { continue };
+        let open = |field, value: &Option<_>| value.as_ref().map_or(Ok(None), |value| batch.open(event, field, value));
+        emails.push(Email {
+            company_id,
+            email: address,
+            subject_id: found.address.subject.0,
+            first_name: open("email.first_name", &found.first_name)?,
+            last_name: open("email.last_name", &found.last_name)?,
+            role_title: open("email.role_title", &found.role_title)?,
+            role_account: found.role_account,
+            own_domain: found.own_domain,
+            source: found.source.clone(),
+            run_id,
+            version: event.version(),
+            last_seen_at: event.envelope.time,
+        });
+    }
+    Ok(emails)
+}
+
+fn checked<'a>(batch: &'a TenantBatch<'_>, event: &'a Recorded) -> impl Iterator<Item = Check> + 'a {
+    let verified = match (event.lead(), &event.envelope.event) {
+        (Some(lead), Event::LeadEmailsVerified(verified)) => Some((lead, verified)),
+        _ => None,
+    };
+    verified.into_iter().flat_map(move |((run_id, company_id), verified)| {
+        verified.emails.iter().filter(|email| batch.may_name(email.subject)).map(move |email| Check {
+            company_id,
+            subject_id: email.subject.0,
+            status: email.status.clone(),
+            confidence: email.confidence,
+            source: email.source.clone(),
+            verified_at: event.envelope.time,
+            run_id,
+            version: event.version(),
+        })
+    })
+}
+
+async fn take_newest_checks(
+    connection: &mut PgConnection,
+    batch: &TenantBatch<'_>,
+    touched: Vec<(i64, Uuid)>,
+) -> Result<(), sqlx::Error> {
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let (companies, subjects): (Vec<i64>, Vec<Uuid>) = touched.into_iter().unzip();
+    sqlx::query(
+        "update lead_emails as kept
+         set verification_status = checked.status, smtp_confidence = checked.confidence, verification_source = checked.source,
+             last_verified_at = checked.verified_at
+         from (select distinct company_id, subject_id from unnest($2::bigint[], $3::uuid[]) as touched (company_id, subject_id)) as touched
+         join lead_email_verifications as checked
+             on checked.tenant_id = $1 and checked.company_id = touched.company_id and checked.subject_id = touched.subject_id
+         where kept.tenant_id = $1 and kept.company_id = touched.company_id and kept.subject_id = touched.subject_id
+             and (kept.verification_status, kept.smtp_confidence, kept.verification_source, kept.last_verified_at)
+                 is distinct from (checked.status, checked.confidence, checked.source, checked.verified_at)",
+    )
+    .bind(batch.tenant.as_str())
+    .bind(companies)
+    .bind(subjects)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `run_event_logs`: every step of a run, as people filter it.
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{arguments, degraded_reasons, number};
+use crate::table::{Table, rows, text_array};
+use crate::{ApplyError, Projection, Recorded, TenantBatch};
+
+/// The read model.
+pub(crate) struct RunLog;
+
+const TABLE: Table =
+    Table { name: "run_event_logs", key: &["run_id", "sequence"], groups: &[], looked_up: &[], merged: None };
+
+rows! {
+    /// A step.
+    struct Row in TABLE {
+        run_id: i64 = "bigint",
+        sequence: i64 = "bigint",
+        event_id: Uuid = "uuid",
+        event_type: &'static str = "text",
+        stage: String = "text",
+        company_id: Option<i64> = "bigint",
+        attempt: i64 = "bigint",
+        status: &'static str = "text",
+        duration_ms: i64 = "bigint",
+        degraded_reasons: String = "text" as "text[]",
+        tool: String = "text",
+        arguments: String = "text" as "jsonb",
+        occurred_at: DateTime<Utc> = "timestamptz",
+    }
+}
+
+impl Projection for RunLog {
+    fn name(&self) -> &'static str {
+        "run_event_logs"
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch<'a>,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            Row::write(connection, batch.tenant, batch.events.iter().filter_map(|event| row(event))).await?;
+            Ok(())
+        })
+    }
+}
+
+fn row(event: &Recorded) -> Option<Row> {
+    let step = event.envelope.event.step();
+    Some(Row {
+        run_id: event.run()?,
+        sequence: event.sequence,
+        event_id: event.envelope.id.0,
+        event_type: event.envelope.event.event_type().name,
+        stage: step.tool.clone(),
+        company_id: event.envelope.company.map(i64::from),
+        attempt: i64::from(step.attempt),
+        status: step.status.as_str(),
+        duration_ms: number(step.duration_ms),
+        degraded_reasons: text_array(degraded_reasons(event)),
+        tool: step.tool.clone(),
+        arguments: arguments(event),
+        occurred_at: event.envelope.time,
+    })
+}

@@ -1,0 +1,64 @@
+//! `lead_phones`: phone numbers in the clear.
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use presdr_events::Event;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::table::{Group, Newest, Table, rows};
+use crate::{ApplyError, Projection, TenantBatch};
+
+/// The read model.
+pub(crate) struct Phones;
+
+const TABLE: Table = Table {
+    name: "lead_phones",
+    key: &["company_id", "phone"],
+    groups: &[Group { order: &["run_id", "version"], columns: &["subject_id", "last_seen_at"] }],
+    looked_up: &[],
+    merged: None,
+};
+
+rows! {
+    /// A number of a company.
+    struct Row in TABLE {
+        company_id: i64 = "bigint",
+        phone: String = "text",
+        subject_id: Uuid = "uuid",
+        run_id: i64 = "bigint",
+        version: i64 = "bigint",
+        last_seen_at: DateTime<Utc> = "timestamptz",
+    }
+}
+
+impl Projection for Phones {
+    fn name(&self) -> &'static str {
+        "lead_phones"
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch<'a>,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let mut phones = Newest::new();
+            for event in batch.events {
+                let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) =
+                    (event.lead(), &event.envelope.event)
+                else {
+                    continue;
+                };
+                for sealed in &extracted.phones {
+                    let Some(phone) = batch.open(event, "phone", sealed)? else { continue };
+                    let (subject_id, version, last_seen_at) = (sealed.subject.0, event.version(), event.envelope.time);
+                    let row = Row { company_id, phone: phone.clone(), subject_id, run_id, version, last_seen_at };
+                    phones.offer((company_id, phone), (run_id, version), row);
+                }
+            }
+            Row::write(connection, batch.tenant, phones.into_rows()).await?;
+            Ok(())
+        })
+    }
+}

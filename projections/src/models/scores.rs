@@ -1,0 +1,101 @@
+//! `lead_scores` and `lead_features`: a lead's score, why, and what it was made from.
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use presdr_events::Event;
+use sqlx::PgConnection;
+
+use super::json;
+use crate::table::{Group, Newest, Table, rows};
+use crate::{ApplyError, Projection, TenantBatch};
+
+/// The read model.
+pub(crate) struct Scores;
+
+const SCORES: Table = Table {
+    name: "lead_scores",
+    key: &["run_id", "company_id"],
+    groups: &[Group {
+        order: &["version"],
+        columns: &["score", "bucket", "confidence", "rationale", "contributions", "cache_key", "created_at"],
+    }],
+    looked_up: &[],
+    merged: None,
+};
+
+const FEATURES: Table = Table {
+    name: "lead_features",
+    key: &["run_id", "company_id"],
+    groups: &[Group { order: &["version"], columns: &["features"] }],
+    looked_up: &[],
+    merged: None,
+};
+
+rows! {
+    /// A score.
+    struct Score in SCORES {
+        run_id: i64 = "bigint",
+        company_id: i64 = "bigint",
+        score: f64 = "double precision",
+        bucket: String = "text",
+        confidence: f64 = "double precision",
+        rationale: String = "text",
+        contributions: String = "text" as "jsonb",
+        cache_key: String = "text",
+        created_at: DateTime<Utc> = "timestamptz",
+        version: i64 = "bigint",
+    }
+}
+
+rows! {
+    /// What it was made from.
+    struct Features in FEATURES {
+        run_id: i64 = "bigint",
+        company_id: i64 = "bigint",
+        features: String = "text" as "jsonb",
+        version: i64 = "bigint",
+    }
+}
+
+impl Projection for Scores {
+    fn name(&self) -> &'static str {
+        "lead_scores"
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch<'a>,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let mut leads = Newest::new();
+            for event in batch.events {
+                if let (Some(lead), Event::LeadScored(scored)) = (event.lead(), &event.envelope.event) {
+                    leads.offer(lead, event.version(), (lead, event.version(), event.envelope.time, scored));
+                }
+            }
+            let leads: Vec<_> = leads.into_rows().collect();
+            let scores = leads.iter().map(|((run_id, company_id), version, created_at, scored)| Score {
+                run_id: *run_id,
+                company_id: *company_id,
+                score: scored.score,
+                bucket: scored.bucket.clone(),
+                confidence: scored.confidence,
+                rationale: scored.rationale.clone(),
+                contributions: json(&scored.contributions),
+                cache_key: scored.cache_key.clone(),
+                created_at: *created_at,
+                version: *version,
+            });
+            Score::write(connection, batch.tenant, scores).await?;
+            let features = leads.iter().map(|((run_id, company_id), version, _, scored)| Features {
+                run_id: *run_id,
+                company_id: *company_id,
+                features: scored.features.to_string(),
+                version: *version,
+            });
+            Features::write(connection, batch.tenant, features).await?;
+            Ok(())
+        })
+    }
+}

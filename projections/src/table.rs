@@ -1,0 +1,226 @@
+//! Writing many rows of one table with one statement.
+//!
+//! Rows travel as one array per column (`unnest`). A row that is there already is replaced group by group, each group only by what
+//! is newer, so that nothing depends on the order or the borders of batches.
+
+use std::collections::BTreeMap;
+
+/// A table: how its rows are told apart, and which columns change together.
+pub(crate) struct Table {
+    pub name: &'static str,
+    /// The key's columns after `tenant_id`.
+    pub key: &'static [&'static str],
+    /// Columns that are said together. Empty: a row never changes once it is there.
+    pub groups: &'static [Group],
+    /// Columns that are looked up as the row is written: name and expression over `given`.
+    pub looked_up: &'static [(&'static str, &'static str)],
+    /// Columns that are made of the old and the new.
+    pub merged: Option<Merge>,
+}
+
+/// Columns that are made of the old row, `kept`, and the new one, `excluded`.
+pub(crate) struct Merge {
+    /// Whether the new row adds something.
+    pub when: &'static str,
+    /// Each column and its expression.
+    pub sets: &'static [(&'static str, &'static str)],
+}
+
+/// Columns that are said together and replaced together by what is newer.
+pub(crate) struct Group {
+    /// The columns that order what was said, most significant first.
+    pub order: &'static [&'static str],
+    pub columns: &'static [&'static str],
+}
+
+/// A column as it travels.
+pub(crate) struct Column {
+    pub name: &'static str,
+    /// The array's element type.
+    pub element: &'static str,
+    /// The column's own type, when an array cannot hold it.
+    pub cast: Option<&'static str>,
+}
+
+impl Table {
+    /// The statement that writes `columns`: `$1` is the tenant, then one array per column.
+    pub(crate) fn upsert(&self, columns: &[Column]) -> String {
+        let names = columns.iter().map(|column| column.name);
+        let given = names.clone().collect::<Vec<_>>().join(", ");
+        let all = names.chain(self.looked_up.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ");
+        let arrays = columns.iter().enumerate().map(|(at, column)| format!("${}::{}[]", at + 2, column.element));
+        let arrays = arrays.collect::<Vec<_>>().join(", ");
+        let values = columns.iter().map(|column| match column.cast {
+            None => format!("given.{}", column.name),
+            Some(cast) => format!("given.{}::{cast}", column.name),
+        });
+        let values = values.chain(self.looked_up.iter().map(|(_, expression)| (*expression).to_owned()));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let (table, conflict) = (self.name, self.conflict());
+        format!(
+            "insert into {table} as kept (tenant_id, {all}) select $1, {values} from unnest({arrays}) as given ({given}) {conflict}"
+        )
+    }
+
+    fn conflict(&self) -> String {
+        if self.groups.is_empty() {
+            return "on conflict do nothing".to_owned();
+        }
+        let sets = self.groups.iter().flat_map(|group| {
+            let newer = group.newer();
+            let columns = group.order.iter().chain(group.columns);
+            columns.map(move |column| {
+                format!("{column} = case when {newer} then excluded.{column} else kept.{column} end")
+            })
+        });
+        let merged = self
+            .merged
+            .iter()
+            .flat_map(|merge| merge.sets.iter().map(|(column, expression)| format!("{column} = {expression}")));
+        let sets = sets.chain(merged).collect::<Vec<_>>().join(", ");
+        let newer = self.groups.iter().map(Group::newer).chain(self.merged.iter().map(|merge| merge.when.to_owned()));
+        let any_newer = newer.collect::<Vec<_>>().join(" or ");
+        format!("on conflict (tenant_id, {}) do update set {sets} where {any_newer}", self.key.join(", "))
+    }
+}
+
+impl Group {
+    fn newer(&self) -> String {
+        let of = |row: &str| self.order.iter().map(|column| format!("{row}.{column}")).collect::<Vec<_>>().join(", ");
+        format!("({}) > ({})", of("excluded"), of("kept"))
+    }
+}
+
+/// Declares a row and how it is written.
+macro_rules! rows {
+    ($(#[$doc:meta])* struct $name:ident in $table:ident { $($field:ident: $rust:ty = $element:literal $(as $cast:literal)?),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name { $($field: $rust),* }
+
+        impl $name {
+            const COLUMNS: &[$crate::table::Column] = &[$($crate::table::Column {
+                name: stringify!($field),
+                element: $element,
+                cast: rows!(@cast $($cast)?),
+            }),*];
+
+            /// Writes rows with different keys, and tells how many changed something.
+            async fn write(
+                connection: &mut sqlx::PgConnection,
+                tenant: &presdr_events::TenantId,
+                rows: impl IntoIterator<Item = Self>,
+            ) -> Result<u64, sqlx::Error> {
+                static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.upsert($name::COLUMNS));
+                let mut some = false;
+                $(let mut $field: Vec<$rust> = Vec::new();)*
+                for row in rows {
+                    some = true;
+                    $($field.push(row.$field);)*
+                }
+                if !some {
+                    return Ok(0);
+                }
+                let statement: &'static str = STATEMENT.as_str();
+                let done = sqlx::query(statement).bind(tenant.as_str())$(.bind($field))*.execute(connection).await?;
+                Ok(done.rows_affected())
+            }
+        }
+    };
+    (@cast) => { None };
+    (@cast $cast:literal) => { Some($cast) };
+}
+pub(crate) use rows;
+
+/// The newest of what a batch says about each thing.
+#[derive(Debug)]
+pub(crate) struct Newest<K, O, R>(BTreeMap<K, (O, R)>);
+
+impl<K: Ord, O: PartialOrd, R> Newest<K, O, R> {
+    pub(crate) fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Keeps `row` unless something newer is known about `key`.
+    pub(crate) fn offer(&mut self, key: K, order: O, row: R) {
+        match self.0.get(&key) {
+            Some((kept, _)) if *kept >= order => {}
+            _ => drop(self.0.insert(key, (order, row))),
+        }
+    }
+
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = R> {
+        self.0.into_values().map(|(_, row)| row)
+    }
+}
+
+/// A text in the form of a PostgreSQL array, for columns of type `text[]`: an array of arrays cannot travel.
+pub(crate) fn text_array<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::from("{");
+    for value in values {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push('"');
+        for letter in value.as_ref().chars() {
+            if matches!(letter, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(letter);
+        }
+        text.push('"');
+    }
+    text.push('}');
+    text
+}
+
+/// The same for numbers.
+pub(crate) fn number_array(values: impl IntoIterator<Item = i64>) -> String {
+    let numbers: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+    format!("{{{}}}", numbers.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THINGS: Table = Table {
+        name: "things",
+        key: &["thing_id"],
+        groups: &[Group { order: &["run_id", "version"], columns: &["name"] }],
+        looked_up: &[("note", "(select 'x')")],
+        merged: None,
+    };
+
+    #[test]
+    fn a_statement_replaces_only_what_is_older() {
+        let columns = [("thing_id", "bigint"), ("name", "text"), ("run_id", "bigint"), ("version", "bigint")];
+        let columns = columns.map(|(name, element)| Column { name, element, cast: None });
+        assert_eq!(
+            THINGS.upsert(&columns),
+            "insert into things as kept (tenant_id, thing_id, name, run_id, version, note) \
+             select $1, given.thing_id, given.name, given.run_id, given.version, (select 'x') \
+             from unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) as given (thing_id, name, run_id, version) \
+             on conflict (tenant_id, thing_id) do update set \
+             run_id = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.run_id else kept.run_id end, \
+             version = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.version else kept.version end, \
+             name = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.name else kept.name end \
+             where (excluded.run_id, excluded.version) > (kept.run_id, kept.version)"
+        );
+    }
+
+    #[test]
+    fn the_newest_is_kept_whatever_the_order() {
+        let mut newest = Newest::new();
+        newest.offer(1, 2, "second");
+        newest.offer(1, 1, "first");
+        newest.offer(2, 1, "other");
+        assert_eq!(newest.into_rows().collect::<Vec<_>>(), ["second", "other"]);
+    }
+
+    #[test]
+    fn an_array_keeps_quotes_and_backslashes() {
+        assert_eq!(text_array(["a", "b\"c", "d\\e", ""]), r#"{"a","b\"c","d\\e",""}"#);
+        assert_eq!(text_array([""; 0]), "{}");
+    }
+}
