@@ -96,7 +96,8 @@ install_postgres() {
     if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
         if is_root; then system_postgres || true; else private_postgres || true; fi
     fi
-    have_postgres || give_up "could not install a PostgreSQL server $postgres_version_min or newer. Install one, then run this again:
+    have_postgres && return
+    give_up "could not install a PostgreSQL server $postgres_version_min or newer. Install one, then run this again:
   Debian 12, Ubuntu 24.04 or newer: sudo apt-get install postgresql
   Fedora:                           sudo dnf install postgresql-server
   macOS:                            brew install postgresql@17
@@ -117,6 +118,10 @@ system_postgres() {
 
 private_postgres() {
     local package unpacked=$tools/postgresql.new
+    if [ ! -e /usr/share/zoneinfo/UTC ]; then
+        say "PostgreSQL needs the system's time zone data. Install it: sudo apt-get install tzdata"
+        return 1
+    fi
     private_apt_sources system || return 1
     package=$(newest_postgres_package private_apt apt-cache) || return 1
     rm -rf "$tools/apt/packages" "$unpacked"

@@ -31,18 +31,10 @@ impl Account {
         if let Ok(owned) = fs::metadata(data)
             && owned.uid() != 0
         {
-            return Self::Other {
-                uid: owned.uid(),
-                gid: owned.gid(),
-            };
+            return Self::Other { uid: owned.uid(), gid: owned.gid() };
         }
-        let users = STAND_INS
-            .iter()
-            .filter_map(|name| User::from_name(name).ok().flatten());
-        let ids = users.map(|user| Self::Other {
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-        });
+        let users = STAND_INS.iter().filter_map(|name| User::from_name(name).ok().flatten());
+        let ids = users.map(|user| Self::Other { uid: user.uid.as_raw(), gid: user.gid.as_raw() });
         ids.into_iter().next().unwrap_or(Self::Own)
     }
 
@@ -80,8 +72,6 @@ impl Account {
                 mode & bit != 0
             })
         };
-        dir.ancestors()
-            .find(|path| !enters(path))
-            .map(Path::to_path_buf)
+        dir.ancestors().find(|path| !enters(path)).map(Path::to_path_buf)
     }
 }

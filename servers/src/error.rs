@@ -96,16 +96,9 @@ pub enum ServerError {
 
 impl ServerError {
     /// Wraps an I/O error with what was attempted on which path; for `map_err`.
-    pub(crate) fn file(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::File {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::File { action, path, source }
     }
 
     /// Wraps a database error with what was attempted; for `map_err`.

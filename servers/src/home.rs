@@ -23,40 +23,23 @@ impl Home {
     /// Makes the directory if need be and locks it.
     pub(crate) fn open(dir: &Path) -> Result<Self, ServerError> {
         fs::create_dir_all(dir).map_err(ServerError::file("make directory", dir))?;
-        let dir = dir
-            .canonicalize()
-            .map_err(ServerError::file("find directory", dir))?;
+        let dir = dir.canonicalize().map_err(ServerError::file("find directory", dir))?;
         let path = dir.join("lock");
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = open.map_err(ServerError::file("open", &path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = lock.read_to_string(&mut pid); // only for the message
-                let pid = if pid.trim().is_empty() {
-                    "(unknown)".into()
-                } else {
-                    pid.trim().to_owned()
-                };
+                let pid = if pid.trim().is_empty() { "(unknown)".into() } else { pid.trim().to_owned() };
                 return Err(ServerError::InUse { dir, pid });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(ServerError::File {
-                    action: "lock",
-                    path,
-                    source,
-                });
+                return Err(ServerError::File { action: "lock", path, source });
             }
         }
-        let written = lock
-            .set_len(0)
-            .and_then(|()| write!(lock, "{}", std::process::id()));
+        let written = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         written.map_err(ServerError::file("write", &path))?;
         Ok(Self { dir, _lock: lock })
     }
@@ -83,9 +66,7 @@ impl Home {
     pub(crate) fn read_of_running(dir: &Path, name: &str) -> Option<String> {
         let lock = File::open(dir.join("lock")).ok()?;
         let is_held = matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
-        is_held
-            .then(|| fs::read_to_string(dir.join(name)).ok())
-            .flatten()
+        is_held.then(|| fs::read_to_string(dir.join(name)).ok()).flatten()
     }
 
     /// What is written in a small file inside, if it is there.
@@ -102,14 +83,9 @@ impl Home {
     pub(crate) fn log(&self) -> Result<(Stdio, Stdio), ServerError> {
         let path = self.join("log");
         if fs::metadata(&path).is_ok_and(|found| found.len() > LOG_BYTES_MAX) {
-            fs::rename(&path, self.join("log.old"))
-                .map_err(ServerError::file("put aside", &path))?;
+            fs::rename(&path, self.join("log.old")).map_err(ServerError::file("put aside", &path))?;
         }
-        let open = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path);
+        let open = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
         let log = open.map_err(ServerError::file("open", &path))?;
         let twin = log.try_clone().map_err(ServerError::file("open", &path))?;
         Ok((log.into(), twin.into()))
@@ -125,14 +101,9 @@ impl Home {
         let Ok(mut log) = File::open(self.join("log")) else {
             return String::new();
         };
-        let start = self
-            .log_bytes()
-            .saturating_sub(SAID_BYTES_MAX)
-            .max(skip_bytes);
+        let start = self.log_bytes().saturating_sub(SAID_BYTES_MAX).max(skip_bytes);
         let mut bytes = Vec::new();
-        let _ = log
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| log.read_to_end(&mut bytes));
+        let _ = log.seek(SeekFrom::Start(start)).and_then(|_| log.read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 }
@@ -140,17 +111,7 @@ impl Home {
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), ServerError> {
     let unfinished = path.with_extension("new");
-    let open = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished);
-    let written = open.and_then(|mut file| {
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-    });
-    written
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(ServerError::file("write", path))
+    let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+    let written = open.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.and_then(|()| fs::rename(&unfinished, path)).map_err(ServerError::file("write", path))
 }

@@ -34,13 +34,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     };
     let (program, arguments) = command.split_first().context("no command given")?;
     let mut child = Command::new(program);
-    child
-        .args(arguments)
-        .env(DATABASE_VARIABLE, server.url())
-        .kill_on_drop(true);
-    let mut child = child
-        .spawn()
-        .with_context(|| format!("could not run {program}"))?;
+    child.args(arguments).env(DATABASE_VARIABLE, server.url()).kill_on_drop(true);
+    let mut child = child.spawn().with_context(|| format!("could not run {program}"))?;
     let status = tokio::select! {
         status = child.wait() => status.context("could not wait for the command")?.code(),
         _ = terminated.recv() => None,
@@ -49,7 +44,5 @@ async fn main() -> anyhow::Result<ExitCode> {
     };
     drop(child);
     server.stop().await;
-    Ok(status
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

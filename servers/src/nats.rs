@@ -1,5 +1,6 @@
 //! A NATS server with JetStream and everything in one directory.
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -24,10 +25,7 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(2);
 /// At what use of memory the server's garbage collector works harder.
 const MEMORY_SOFT_MAX: &str = "512MiB";
 
-const END: Ending = &[
-    (Signal::SIGTERM, Duration::from_secs(15)),
-    (Signal::SIGKILL, Duration::from_secs(10)),
-];
+const END: Ending = &[(Signal::SIGTERM, Duration::from_secs(15)), (Signal::SIGKILL, Duration::from_secs(10))];
 
 /// What a NATS server is to be like. The default is for tests: nobody is asked who they are, and nothing is synced.
 #[derive(Debug, Clone, Default)]
@@ -64,18 +62,8 @@ impl Nats {
         end_orphan(&home.join("pid"), &home.join("nats.conf"), END);
         write_private(&home.join("access.conf"), &config.access)?;
         home.write("nats.conf", CONFIGURATION)?;
-        let port = ports::free(
-            config
-                .port
-                .or_else(|| home.read("port").and_then(|port| port.trim().parse().ok())),
-        );
-        let mut server = Self {
-            process: None,
-            home,
-            config,
-            program,
-            port,
-        };
+        let port = ports::free(config.port.or_else(|| home.read("port").and_then(|port| port.trim().parse().ok())));
+        let mut server = Self { process: None, home, config, program, port };
         server.launch_on_any_port().await?;
         server.home.write("port", &server.port.to_string())?;
         server.home.write("url", &server.url())?;
@@ -109,10 +97,7 @@ impl Nats {
     /// The server's process id, if it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process
-            .as_ref()
-            .filter(|process| process.ended().is_none())
-            .map(Process::id)
+        self.process.as_ref().filter(|process| process.ended().is_none()).map(Process::id)
     }
 
     /// Ends the server as a crash would, with `kill -9`. For tests; [`Nats::restart`] brings it back.
@@ -132,9 +117,7 @@ impl Nats {
         let deadline = Instant::now() + RETRY;
         loop {
             match self.launch().await {
-                Err(ServerError::Ended { said, .. })
-                    if is_port_taken(&said) && Instant::now() < deadline =>
-                {
+                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) && Instant::now() < deadline => {
                     tokio::time::sleep(POLL * 10).await;
                 }
                 result => return result,
@@ -150,9 +133,7 @@ impl Nats {
     async fn launch_on_any_port(&mut self) -> Result<(), ServerError> {
         loop {
             match self.launch().await {
-                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => {
-                    self.port = ports::free(None)
-                }
+                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => self.port = ports::free(None),
                 result => return result,
             }
         }
@@ -170,16 +151,8 @@ impl Nats {
                 self.process = None;
                 let said = self.home.said_after(log_start);
                 return Err(match ended {
-                    Some(status) => ServerError::Ended {
-                        program: "nats-server",
-                        status,
-                        said,
-                    },
-                    None => ServerError::NotReady {
-                        program: "nats-server",
-                        seconds: START_SECONDS_MAX,
-                        said,
-                    },
+                    Some(status) => ServerError::Ended { program: "nats-server", status, said },
+                    None => ServerError::NotReady { program: "nats-server", seconds: START_SECONDS_MAX, said },
                 });
             }
             tokio::time::sleep(POLL).await;
@@ -189,36 +162,23 @@ impl Nats {
 
     fn spawn(&self) -> Result<Process, ServerError> {
         let mut command = bound_command(&self.program.path, Signal::SIGTERM);
-        command
-            .arg("-c")
-            .arg(self.home.join("nats.conf"))
-            .current_dir(self.home.dir());
-        let name = if self.config.name.is_empty() {
-            "presdr"
-        } else {
-            &self.config.name
-        };
+        command.arg("-c").arg(self.home.join("nats.conf")).current_dir(self.home.dir());
+        let name = if self.config.name.is_empty() { "presdr" } else { &self.config.name };
         command.env("PRESDR_NATS_NAME", quoted(name));
-        command.env(
-            "PRESDR_NATS_LISTEN",
-            quoted(&format!("127.0.0.1:{}", self.port)),
-        );
-        command.env(
-            "PRESDR_NATS_STORE",
-            quoted(&self.home.join("store").to_string_lossy()),
-        );
-        command.env(
-            "PRESDR_NATS_SYNC",
-            if self.config.sync_always {
-                "always"
-            } else {
-                "2m"
-            },
-        );
+        command.env("PRESDR_NATS_LISTEN", quoted(&format!("127.0.0.1:{}", self.port)));
+        command.env("PRESDR_NATS_STORE", quoted(&self.home.join("store").to_string_lossy()));
+        command.env("PRESDR_NATS_SYNC", if self.config.sync_always { "always" } else { "2m" });
         command.env("GOMEMLIMIT", MEMORY_SOFT_MAX);
         let (output, errors) = self.home.log()?;
         command.stdout(output).stderr(errors);
         Process::spawn(command, END)
+    }
+}
+
+impl fmt::Debug for Nats {
+    /// Without the access file's passwords.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Nats").field("dir", &self.home.dir()).field("port", &self.port).finish_non_exhaustive()
     }
 }
 

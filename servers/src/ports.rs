@@ -14,9 +14,7 @@ const TRIES_MAX: usize = 50;
 pub(crate) fn free(wanted: Option<u16>) -> u16 {
     let random = std::iter::repeat_with(|| rand::random_range(PORTS)).take(TRIES_MAX);
     let mut candidates = wanted.into_iter().chain(random);
-    candidates
-        .find(|port| is_free(*port))
-        .unwrap_or_else(|| rand::random_range(PORTS))
+    candidates.find(|port| is_free(*port)).unwrap_or_else(|| rand::random_range(PORTS))
 }
 
 /// Whether a server could listen on this port now.

@@ -3,6 +3,7 @@
 mod data;
 mod settings;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -35,10 +36,7 @@ const END_FAST: Ending = &[
     (Signal::SIGKILL, Duration::from_secs(10)),
 ];
 /// Data nobody will read again need not be written out.
-const END_AT_ONCE: Ending = &[
-    (Signal::SIGQUIT, Duration::from_secs(10)),
-    (Signal::SIGKILL, Duration::from_secs(10)),
-];
+const END_AT_ONCE: Ending = &[(Signal::SIGQUIT, Duration::from_secs(10)), (Signal::SIGKILL, Duration::from_secs(10))];
 
 /// How much the data is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,44 +87,20 @@ impl Postgres {
         Self::start_on(Home::open(dir)?, durability, Earlier::Remove).await
     }
 
-    async fn start_on(
-        home: Home,
-        durability: Durability,
-        earlier: Earlier,
-    ) -> Result<Self, ServerError> {
+    async fn start_on(home: Home, durability: Durability, earlier: Earlier) -> Result<Self, ServerError> {
         let _ = std::fs::remove_file(home.join("url")); // of an earlier run
         let place = data::Place::choose(&home)?;
-        end_orphan(
-            &place.data().join("postmaster.pid"),
-            &place.data(),
-            END_FAST,
-        );
+        end_orphan(&place.data().join("postmaster.pid"), &place.data(), END_FAST);
         if earlier == Earlier::Remove {
             place.clear()?;
         }
-        let program = find_postgres(place.major_version()).map_err(|error| {
-            place
-                .major_version()
-                .map_or(error, |version| place.written_by_other(version))
-        })?;
+        let program = find_postgres(place.major_version())
+            .map_err(|error| place.major_version().map_or(error, |version| place.written_by_other(version)))?;
         place.fill(&program, durability).await?;
-        let password = if durability == Durability::Full {
-            Some(place.password()?)
-        } else {
-            None
-        };
+        let password = if durability == Durability::Full { Some(place.password()?) } else { None };
         let port = ports::free(home.read("port").and_then(|port| port.trim().parse().ok()));
         let (data, account) = (place.data(), place.account());
-        let mut server = Self {
-            process: None,
-            home,
-            data,
-            program,
-            account,
-            durability,
-            password,
-            port,
-        };
+        let mut server = Self { process: None, home, data, program, account, durability, password, port };
         server.launch_on_any_port().await?;
         server.make_database().await?;
         server.home.write("port", &server.port.to_string())?;
@@ -155,15 +129,8 @@ impl Postgres {
     /// The URL of a database on this server, as superuser.
     #[must_use]
     pub fn url_of(&self, database: &str) -> String {
-        let password = self
-            .password
-            .as_ref()
-            .map(|password| format!(":{password}"))
-            .unwrap_or_default();
-        format!(
-            "postgres://{SUPERUSER}{password}@127.0.0.1:{}/{database}?sslmode=disable",
-            self.port
-        )
+        let password = self.password.as_ref().map(|password| format!(":{password}")).unwrap_or_default();
+        format!("postgres://{SUPERUSER}{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
     /// The port on loopback. A restart keeps it.
@@ -175,10 +142,7 @@ impl Postgres {
     /// The server's process id, if it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process
-            .as_ref()
-            .filter(|process| process.ended().is_none())
-            .map(Process::id)
+        self.process.as_ref().filter(|process| process.ended().is_none()).map(Process::id)
     }
 
     /// Ends the server as a crash would, with `kill -9`. For tests; [`Postgres::restart`] brings it back.
@@ -206,9 +170,7 @@ impl Postgres {
     async fn launch_on_any_port(&mut self) -> Result<(), ServerError> {
         loop {
             match self.launch().await {
-                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => {
-                    self.port = ports::free(None)
-                }
+                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => self.port = ports::free(None),
                 result => return result,
             }
         }
@@ -239,16 +201,8 @@ impl Postgres {
                 self.process = None;
                 let said = self.home.said_after(log_start);
                 return Err(match ended {
-                    Some(status) => ServerError::Ended {
-                        program: "postgres",
-                        status,
-                        said,
-                    },
-                    None => ServerError::NotReady {
-                        program: "postgres",
-                        seconds: START_SECONDS_MAX,
-                        said,
-                    },
+                    Some(status) => ServerError::Ended { program: "postgres", status, said },
+                    None => ServerError::NotReady { program: "postgres", seconds: START_SECONDS_MAX, said },
                 });
             }
             tokio::time::sleep(POLL).await;
@@ -261,15 +215,9 @@ impl Postgres {
             Durability::Full => (END_FAST, Signal::SIGINT),
             Durability::Test => (END_AT_ONCE, Signal::SIGQUIT),
         };
-        let mut command: Command =
-            bound_command(&self.program.path.join("postgres"), on_parent_death);
-        command
-            .arg("-D")
-            .arg(&self.data)
-            .args(settings::arguments(self.port, self.durability));
-        command
-            .env("LC_ALL", settings::LOCALE)
-            .current_dir(&self.data);
+        let mut command: Command = bound_command(&self.program.path.join("postgres"), on_parent_death);
+        command.arg("-D").arg(&self.data).args(settings::arguments(self.port, self.durability));
+        command.env("LC_ALL", settings::LOCALE).current_dir(&self.data);
         self.program.set_libraries(&mut command);
         self.account.run(&mut command);
         let (output, errors) = self.home.log()?;
@@ -278,16 +226,10 @@ impl Postgres {
     }
 
     async fn make_database(&self) -> Result<(), ServerError> {
-        let failed = |source| ServerError::Database {
-            action: format!("make database {DATABASE}"),
-            source,
-        };
-        let mut connection = PgConnection::connect(&self.url_of(MAINTENANCE_DATABASE))
-            .await
-            .map_err(failed)?;
-        let found = sqlx::query("select from pg_database where datname = $1")
-            .bind(DATABASE)
-            .fetch_optional(&mut connection);
+        let failed = |source| ServerError::Database { action: format!("make database {DATABASE}"), source };
+        let mut connection = PgConnection::connect(&self.url_of(MAINTENANCE_DATABASE)).await.map_err(failed)?;
+        let found =
+            sqlx::query("select from pg_database where datname = $1").bind(DATABASE).fetch_optional(&mut connection);
         if found.await.map_err(failed)?.is_none() {
             sqlx::query(AssertSqlSafe(format!("create database {DATABASE}")))
                 .execute(&mut connection)
@@ -298,13 +240,18 @@ impl Postgres {
     }
 }
 
+impl fmt::Debug for Postgres {
+    /// Without the password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Postgres").field("data", &self.data).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 /// The server writes its process id on the first line of this file, and its state on the eighth (`pg_ctl -w` looks there too).
 fn is_ready(data: &Path, process_id: u32) -> bool {
     let text = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let mut lines = text.lines();
-    let is_ours = lines
-        .next()
-        .is_some_and(|line| line.trim() == process_id.to_string());
+    let is_ours = lines.next().is_some_and(|line| line.trim() == process_id.to_string());
     is_ours && lines.nth(6).is_some_and(|state| state.trim() == "ready")
 }
 

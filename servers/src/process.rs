@@ -34,11 +34,7 @@ pub(crate) struct Process {
 pub(crate) fn bound_command(program: &Path, signal: Signal) -> Command {
     let mut command = if *HAS_PDEATHSIG {
         let mut setpriv = Command::new("setpriv");
-        setpriv
-            .arg("--pdeathsig")
-            .arg(signal.as_str().trim_start_matches("SIG"))
-            .arg("--")
-            .arg(program);
+        setpriv.arg("--pdeathsig").arg(signal.as_str().trim_start_matches("SIG")).arg("--").arg(program);
         setpriv
     } else {
         Command::new(program)
@@ -49,11 +45,7 @@ pub(crate) fn bound_command(program: &Path, signal: Signal) -> Command {
 
 static HAS_PDEATHSIG: LazyLock<bool> = LazyLock::new(|| {
     let mut probe = Command::new("setpriv");
-    probe
-        .args(["--pdeathsig", "TERM", "--", "true"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    probe.args(["--pdeathsig", "TERM", "--", "true"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())
 });
 
@@ -75,15 +67,9 @@ impl Process {
                 let _ = started_sender.send(Err(error));
             }
         });
-        let started = started
-            .recv()
-            .unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+        let started = started.recv().unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
         let id = started.map_err(|source| ServerError::Run { program, source })?;
-        Ok(Self {
-            pid: Pid::from_raw(id.cast_signed()),
-            exit,
-            ending,
-        })
+        Ok(Self { pid: Pid::from_raw(id.cast_signed()), exit, ending })
     }
 
     /// The child's process id.
@@ -99,11 +85,7 @@ impl Process {
     /// Ends the child and its own children at once, as a crash would, and waits until it is gone. Blocks.
     pub(crate) fn kill(&self) {
         let children = children_of(self.pid);
-        end(
-            self.pid,
-            &[(Signal::SIGKILL, Duration::from_secs(10))],
-            || self.ended().is_some(),
-        );
+        end(self.pid, &[(Signal::SIGKILL, Duration::from_secs(10))], || self.ended().is_some());
         for child in children {
             let _ = kill(child, Signal::SIGKILL); // most have noticed and gone
         }
@@ -127,13 +109,8 @@ fn outlast(mut child: Child) -> ExitStatus {
 }
 
 fn children_of(parent: Pid) -> Vec<Pid> {
-    let listed =
-        fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    listed
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .map(Pid::from_raw)
-        .collect()
+    let listed = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
 }
 
 fn end(pid: Pid, signals: &[(Signal, Duration)], ended: impl Fn() -> bool) {
@@ -155,19 +132,9 @@ pub(crate) fn end_orphan(pid_file: &Path, mark: &Path, ending: Ending) {
     let Ok(text) = fs::read_to_string(pid_file) else {
         return;
     };
-    let pid = text
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok())
-        .map(Pid::from_raw);
-    if let Some(pid) =
-        pid.filter(|pid| pid.as_raw() > 1 && command_line(*pid).contains(&*mark.to_string_lossy()))
-    {
-        tracing::warn!(
-            pid = pid.as_raw(),
-            "stopping a server that an earlier run left behind in {}",
-            mark.display()
-        );
+    let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).map(Pid::from_raw);
+    if let Some(pid) = pid.filter(|pid| pid.as_raw() > 1 && command_line(*pid).contains(&*mark.to_string_lossy())) {
+        tracing::warn!(pid = pid.as_raw(), "stopping a server that an earlier run left behind in {}", mark.display());
         end(pid, ending, || kill(pid, None) == Err(Errno::ESRCH));
     }
     let _ = fs::remove_file(pid_file); // the server itself may have removed it
@@ -178,10 +145,6 @@ fn command_line(pid: Pid) -> String {
     if let Ok(arguments) = fs::read(format!("/proc/{pid}/cmdline")) {
         return String::from_utf8_lossy(&arguments).replace('\0', " ");
     }
-    let listed = Command::new("ps")
-        .args(["-o", "args=", "-p", &pid.to_string()])
-        .output();
-    listed
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .unwrap_or_default()
+    let listed = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output();
+    listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }

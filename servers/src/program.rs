@@ -37,11 +37,7 @@ impl Program {
     /// The version as people write it.
     #[must_use]
     pub fn version_text(&self) -> String {
-        self.version
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(".")
+        self.version.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
     }
 
     /// Makes `command` find the program's libraries.
@@ -59,18 +55,11 @@ impl Program {
 /// # Errors
 /// When none is installed that is new enough.
 pub fn find_postgres(major: Option<u32>) -> Result<Program, ServerError> {
-    let mut found: Vec<Program> = postgres_directories()
-        .into_iter()
-        .filter_map(postgres_in)
-        .collect();
+    let mut found: Vec<Program> = postgres_directories().into_iter().filter_map(postgres_in).collect();
     found.sort_by(|a, b| b.version.cmp(&a.version)); // stable: of equals, the one asked for first
-    choose(
-        "PostgreSQL server",
-        POSTGRES_VERSION_MIN,
-        POSTGRES_CURE,
-        found,
-        |program| major.is_none_or(|major| program.major() == major),
-    )
+    choose("PostgreSQL server", POSTGRES_VERSION_MIN, POSTGRES_CURE, found, |program| {
+        major.is_none_or(|major| program.major() == major)
+    })
 }
 
 /// The NATS server to use: the one asked for, else ours, else the system's.
@@ -78,22 +67,13 @@ pub fn find_postgres(major: Option<u32>) -> Result<Program, ServerError> {
 /// # Errors
 /// When none is installed that is new enough.
 pub fn find_nats() -> Result<Program, ServerError> {
-    let mut paths: Vec<PathBuf> = env::var_os("PRESDR_NATS_SERVER")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
+    let mut paths: Vec<PathBuf> = env::var_os("PRESDR_NATS_SERVER").map(PathBuf::from).into_iter().collect();
     paths.extend(tools().map(|tools| tools.join("bin/nats-server")));
     paths.extend(directories_of_path().map(|dir| dir.join("nats-server")));
     paths.extend(["/usr/sbin/nats-server", "/usr/local/bin/nats-server"].map(PathBuf::from));
     let programs = paths.into_iter().filter(|path| path.is_file());
     let found = programs
-        .filter_map(|path| {
-            Some(Program {
-                version: version_of(&path, &[])?,
-                path,
-                libraries: vec![],
-            })
-        })
+        .filter_map(|path| Some(Program { version: version_of(&path, &[])?, path, libraries: vec![] }))
         .collect();
     choose("nats-server", NATS_VERSION_MIN, NATS_CURE, found, |_| true)
 }
@@ -106,42 +86,22 @@ fn choose(
     accept: impl Fn(&Program) -> bool,
 ) -> Result<Program, ServerError> {
     let oldest = numbers(version_min);
-    let seen: Vec<String> = found
-        .iter()
-        .map(|program| format!("{} in {}", program.version_text(), program.path.display()))
-        .collect();
-    let seen = if seen.is_empty() {
-        String::new()
-    } else {
-        format!(" (only {})", seen.join(", "))
-    };
-    let chosen = found
-        .into_iter()
-        .find(|program| program.version >= oldest && accept(program));
-    chosen.ok_or(ServerError::NotInstalled {
-        program,
-        version_min,
-        seen,
-        cure,
-    })
+    let seen: Vec<String> =
+        found.iter().map(|program| format!("{} in {}", program.version_text(), program.path.display())).collect();
+    let seen = if seen.is_empty() { String::new() } else { format!(" (only {})", seen.join(", ")) };
+    let chosen = found.into_iter().find(|program| program.version >= oldest && accept(program));
+    chosen.ok_or(ServerError::NotInstalled { program, version_min, seen, cure })
 }
 
 /// Where a PostgreSQL server may be. Debian and Ubuntu keep each major version in a directory of its own, outside of PATH.
 fn postgres_directories() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = env::var_os("PRESDR_POSTGRES_BIN")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
+    let mut directories: Vec<PathBuf> = env::var_os("PRESDR_POSTGRES_BIN").map(PathBuf::from).into_iter().collect();
     if !directories.is_empty() {
         return directories;
     }
     let private = tools().map(|tools| tools.join("postgresql/usr/lib/postgresql"));
     let brewed = ["/opt/homebrew/opt", "/usr/local/opt"].map(PathBuf::from);
-    for versions in private
-        .into_iter()
-        .chain([PathBuf::from("/usr/lib/postgresql")])
-        .chain(brewed)
-    {
+    for versions in private.into_iter().chain([PathBuf::from("/usr/lib/postgresql")]).chain(brewed) {
         let entries = fs::read_dir(versions).into_iter().flatten().flatten();
         directories.extend(entries.map(|entry| entry.path().join("bin")));
     }
@@ -155,29 +115,16 @@ fn postgres_in(directory: PathBuf) -> Option<Program> {
         return None;
     }
     let libraries = libraries_beside(&directory);
-    Some(Program {
-        version: version_of(&postgres, &libraries)?,
-        path: directory,
-        libraries,
-    })
+    Some(Program { version: version_of(&postgres, &libraries)?, path: directory, libraries })
 }
 
 /// The library directories of a tree that a package was unpacked into: `TREE/usr/lib/<architecture>-linux-gnu`.
 fn libraries_beside(bin: &Path) -> Vec<PathBuf> {
-    let Some(tree) = tools()
-        .map(|tools| tools.join("postgresql/usr/lib"))
-        .filter(|tree| bin.starts_with(tree))
-    else {
+    let Some(tree) = tools().map(|tools| tools.join("postgresql/usr/lib")).filter(|tree| bin.starts_with(tree)) else {
         return vec![];
     };
-    let entries = fs::read_dir(tree)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    entries
-        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .collect()
+    let entries = fs::read_dir(tree).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).collect()
 }
 
 fn directories_of_path() -> impl Iterator<Item = PathBuf> {
@@ -194,12 +141,7 @@ fn tools() -> Option<PathBuf> {
 
 fn version_of(program: &Path, libraries: &[PathBuf]) -> Option<Vec<u32>> {
     let mut command = Command::new(program);
-    Program {
-        path: program.into(),
-        version: vec![],
-        libraries: libraries.into(),
-    }
-    .set_libraries(&mut command);
+    Program { path: program.into(), version: vec![], libraries: libraries.into() }.set_libraries(&mut command);
     let output = command.arg("--version").output().ok()?;
     let version = numbers(&String::from_utf8_lossy(&output.stdout));
     Some(version).filter(|version| !version.is_empty())
@@ -207,17 +149,9 @@ fn version_of(program: &Path, libraries: &[PathBuf]) -> Option<Vec<u32>> {
 
 /// The first dotted number in a text: `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)` has 15 and 13.
 fn numbers(text: &str) -> Vec<u32> {
-    let starts = text
-        .find(|c: char| c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let dotted = text[starts..]
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()
-        .unwrap_or_default();
-    dotted
-        .split('.')
-        .map_while(|number| number.parse().ok())
-        .collect()
+    let starts = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
+    let dotted = text[starts..].split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    dotted.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -226,10 +160,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_from_what_the_programs_say() {
-        assert_eq!(
-            numbers("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"),
-            [15, 13]
-        );
+        assert_eq!(numbers("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"), [15, 13]);
         assert_eq!(numbers("nats-server: v2.15.1\n"), [2, 15, 1]);
         assert_eq!(numbers("postgres (PostgreSQL) 19beta1"), [19]);
         assert_eq!(numbers("no version"), [0u32; 0]);
@@ -237,20 +168,8 @@ mod tests {
 
     #[test]
     fn an_old_program_is_named_with_the_cure() {
-        let old = Program {
-            path: "/old/nats-server".into(),
-            version: vec![2, 9, 25],
-            libraries: vec![],
-        };
-        let error = choose(
-            "nats-server",
-            NATS_VERSION_MIN,
-            NATS_CURE,
-            vec![old],
-            |_| true,
-        )
-        .unwrap_err()
-        .to_string();
+        let old = Program { path: "/old/nats-server".into(), version: vec![2, 9, 25], libraries: vec![] };
+        let error = choose("nats-server", NATS_VERSION_MIN, NATS_CURE, vec![old], |_| true).unwrap_err().to_string();
         assert!(
             error.contains("2.12.3")
                 && error.contains("only 2.9.25 in /old/nats-server")

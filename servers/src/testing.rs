@@ -35,6 +35,7 @@ const DIRECTORY_PREFIX: &str = "presdr-test-";
 const LEFT_OVER_AFTER: Duration = Duration::from_secs(600);
 
 /// A server of one test, in a directory that goes with it.
+#[derive(Debug)]
 pub struct Own<Server> {
     server: Server, // before the directory
     _dir: TempDir,
@@ -60,10 +61,7 @@ impl<Server> DerefMut for Own<Server> {
 /// As [`Postgres::start`].
 pub async fn postgres() -> Result<Own<Postgres>, ServerError> {
     let dir = directory()?;
-    Ok(Own {
-        server: Postgres::start(dir.path(), Durability::Test).await?,
-        _dir: dir,
-    })
+    Ok(Own { server: Postgres::start(dir.path(), Durability::Test).await?, _dir: dir })
 }
 
 /// A NATS server of one's own, open to everybody on this machine.
@@ -80,13 +78,11 @@ pub async fn nats() -> Result<Own<Nats>, ServerError> {
 /// As [`Nats::start`].
 pub async fn nats_with(config: NatsConfig) -> Result<Own<Nats>, ServerError> {
     let dir = directory()?;
-    Ok(Own {
-        server: Nats::start(dir.path(), config).await?,
-        _dir: dir,
-    })
+    Ok(Own { server: Nats::start(dir.path(), config).await?, _dir: dir })
 }
 
 /// A database of one test. It is dropped with this value, whoever is still connected.
+#[derive(Debug)]
 pub struct TestDatabase {
     url: String,
     name: String,
@@ -123,31 +119,17 @@ pub async fn database<E: Display>(
     let mut connection = connected.map_err(ServerError::database("connect for the tests"))?;
     let template = template(&mut connection, &server_url, key, migrate).await?;
     let name = format!("test_{}_{:08x}", std::process::id(), rand::random::<u32>());
-    execute(
-        &mut connection,
-        format!("create database {name} template {template}"),
-    )
-    .await?;
+    execute(&mut connection, format!("create database {name} template {template}")).await?;
     let _ = connection.close().await; // it is closed either way
-    Ok(TestDatabase {
-        url: url_of(&server_url, &name),
-        name,
-        server_url,
-    })
+    Ok(TestDatabase { url: url_of(&server_url, &name), name, server_url })
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (url, statement) = (
-            self.server_url.clone(),
-            format!("drop database if exists {} with (force)", self.name),
-        );
+        let (url, statement) = (self.server_url.clone(), format!("drop database if exists {} with (force)", self.name));
         // A test's own runtime cannot be entered again from here. What fails is left to the end of the server.
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .ok()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(async {
                 let mut connection = PgConnection::connect(&url).await.ok()?;
                 execute(&mut connection, statement).await.ok()
@@ -166,79 +148,40 @@ async fn template<E: Display>(
 ) -> Result<String, ServerError> {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    let (lock, template) = (
-        hasher.finish().cast_signed(),
-        format!("template_{:016x}", hasher.finish()),
-    );
+    let (lock, template) = (hasher.finish().cast_signed(), format!("template_{:016x}", hasher.finish()));
     if exists(connection, &template).await? {
         return Ok(template);
     }
     // The lock ends with the connection, so with whoever holds it and fails.
-    let locked = sqlx::query("select pg_advisory_lock($1)")
-        .bind(lock)
-        .execute(&mut *connection)
-        .await;
+    let locked = sqlx::query("select pg_advisory_lock($1)").bind(lock).execute(&mut *connection).await;
     locked.map_err(ServerError::database("wait for the template"))?;
     if !exists(connection, &template).await? {
         let unfinished = format!("unfinished_{template}");
-        execute(
-            connection,
-            format!("drop database if exists {unfinished} with (force)"),
-        )
-        .await?;
-        execute(
-            connection,
-            format!("create database {unfinished} template template0"),
-        )
-        .await?;
+        execute(connection, format!("drop database if exists {unfinished} with (force)")).await?;
+        execute(connection, format!("create database {unfinished} template template0")).await?;
         let migrated = migrate(url_of(server_url, &unfinished)).await;
-        migrated.map_err(|error| ServerError::Migrate {
-            message: error.to_string(),
-        })?;
+        migrated.map_err(|error| ServerError::Migrate { message: error.to_string() })?;
         // A template that nobody can connect to can be copied by many at once.
-        execute(
-            connection,
-            format!("alter database {unfinished} with allow_connections false"),
-        )
-        .await?;
-        let ended = sqlx::query(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1",
-        );
+        execute(connection, format!("alter database {unfinished} with allow_connections false")).await?;
+        let ended = sqlx::query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1");
         let ended = ended.bind(&unfinished).execute(&mut *connection).await;
-        ended.map_err(ServerError::database(
-            "end what the migration left connected",
-        ))?;
-        execute(
-            connection,
-            format!("alter database {unfinished} rename to {template}"),
-        )
-        .await?;
+        ended.map_err(ServerError::database("end what the migration left connected"))?;
+        execute(connection, format!("alter database {unfinished} rename to {template}")).await?;
     }
-    let unlocked = sqlx::query("select pg_advisory_unlock($1)")
-        .bind(lock)
-        .execute(&mut *connection)
-        .await;
+    let unlocked = sqlx::query("select pg_advisory_unlock($1)").bind(lock).execute(&mut *connection).await;
     unlocked.map_err(ServerError::database("let the template go"))?;
     Ok(template)
 }
 
 async fn exists(connection: &mut PgConnection, database: &str) -> Result<bool, ServerError> {
-    let found = sqlx::query("select from pg_database where datname = $1")
-        .bind(database)
-        .fetch_optional(connection)
-        .await;
-    Ok(found
-        .map_err(ServerError::database("look for the template"))?
-        .is_some())
+    let found =
+        sqlx::query("select from pg_database where datname = $1").bind(database).fetch_optional(connection).await;
+    Ok(found.map_err(ServerError::database("look for the template"))?.is_some())
 }
 
 async fn execute(connection: &mut PgConnection, statement: String) -> Result<(), ServerError> {
     let failed = ServerError::database(statement.clone());
-    sqlx::query(AssertSqlSafe(statement))
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(failed)
+    sqlx::query(AssertSqlSafe(statement)).execute(connection).await.map(drop).map_err(failed)
 }
 
 /// The superuser's URL of the shared server: the one in the environment, or one that this process starts and keeps to its end.
@@ -254,12 +197,8 @@ async fn server_url() -> Result<String, ServerError> {
 fn url_of(server_url: &str, database: &str) -> String {
     let (address, options) = server_url
         .split_once('?')
-        .map_or((server_url, String::new()), |(address, options)| {
-            (address, format!("?{options}"))
-        });
-    let server = address
-        .rsplit_once('/')
-        .map_or(address, |(server, _)| server);
+        .map_or((server_url, String::new()), |(address, options)| (address, format!("?{options}")));
+    let server = address.rsplit_once('/').map_or(address, |(server, _)| server);
     format!("{server}/{database}{options}")
 }
 
@@ -267,26 +206,15 @@ fn url_of(server_url: &str, database: &str) -> String {
 fn directory() -> Result<TempDir, ServerError> {
     let parent = std::env::temp_dir();
     let entries = fs::read_dir(&parent).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| {
-        entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(DIRECTORY_PREFIX)
-    }) {
-        let age = entry
-            .metadata()
-            .and_then(|found| found.modified())
-            .map(|modified| modified.elapsed().unwrap_or_default());
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(DIRECTORY_PREFIX)) {
+        let age =
+            entry.metadata().and_then(|found| found.modified()).map(|modified| modified.elapsed().unwrap_or_default());
         let lock = File::open(entry.path().join("lock"));
-        if age.is_ok_and(|age| age > LEFT_OVER_AFTER)
-            && lock.is_ok_and(|lock| lock.try_lock().is_ok())
-        {
+        if age.is_ok_and(|age| age > LEFT_OVER_AFTER) && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(entry.path()); // somebody else may be doing it
         }
     }
-    let made = tempfile::Builder::new()
-        .prefix(DIRECTORY_PREFIX)
-        .tempdir_in(&parent);
+    let made = tempfile::Builder::new().prefix(DIRECTORY_PREFIX).tempdir_in(&parent);
     made.map_err(ServerError::file("make a directory in", parent))
 }
 
@@ -300,9 +228,6 @@ mod tests {
             url_of("postgres://a:b@127.0.0.1:5/presdr?sslmode=disable", "x"),
             "postgres://a:b@127.0.0.1:5/x?sslmode=disable"
         );
-        assert_eq!(
-            url_of("postgres://127.0.0.1:5/presdr", "x"),
-            "postgres://127.0.0.1:5/x"
-        );
+        assert_eq!(url_of("postgres://127.0.0.1:5/presdr", "x"), "postgres://127.0.0.1:5/x");
     }
 }

@@ -36,22 +36,14 @@ impl Place {
             home.let_through()?;
         }
         let Some(barrier) = account.barred_by(home.dir()) else {
-            return Ok(Self {
-                dir: home.dir().into(),
-                account,
-            });
+            return Ok(Self { dir: home.dir().into(), account });
         };
-        let name = home
-            .dir()
-            .to_string_lossy()
-            .trim_matches('/')
-            .replace('/', "-");
+        let name = home.dir().to_string_lossy().trim_matches('/').replace('/', "-");
         let dir = Path::new(REACHABLE_BY_ALL).join(name);
         fs::create_dir_all(&dir).map_err(ServerError::file("make directory", &dir))?;
         let link = home.join("data");
         if fs::symlink_metadata(&link).is_err() {
-            std::os::unix::fs::symlink(dir.join("data"), &link)
-                .map_err(ServerError::file("link", &link))?;
+            std::os::unix::fs::symlink(dir.join("data"), &link).map_err(ServerError::file("link", &link))?;
             let (barrier, dir) = (barrier.display(), dir.display());
             tracing::warn!(
                 "the database does not run as root, and its user may not enter {barrier}: its data is in {dir}"
@@ -70,18 +62,11 @@ impl Place {
 
     /// The major version of the server that wrote the data, if there is any.
     pub(super) fn major_version(&self) -> Option<u32> {
-        fs::read_to_string(self.data().join("PG_VERSION"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        fs::read_to_string(self.data().join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
     pub(super) fn written_by_other(&self, version: u32) -> ServerError {
-        ServerError::OtherVersion {
-            dir: self.data(),
-            version: version.to_string(),
-        }
+        ServerError::OtherVersion { dir: self.data(), version: version.to_string() }
     }
 
     /// Removes the data.
@@ -96,11 +81,7 @@ impl Place {
     }
 
     /// Makes the data if there is none. It appears whole or not at all, so a crash half-way is simply begun again.
-    pub(super) async fn fill(
-        &self,
-        program: &Program,
-        durability: Durability,
-    ) -> Result<(), ServerError> {
+    pub(super) async fn fill(&self, program: &Program, durability: Durability) -> Result<(), ServerError> {
         if self.major_version().is_some() {
             return Ok(());
         }
@@ -120,11 +101,7 @@ impl Place {
         let Some(store) = private_store() else {
             return self.make(program, unfinished, Durability::Test).await;
         };
-        let owner = if let Account::Other { uid, .. } = self.account {
-            uid
-        } else {
-            Uid::effective().as_raw()
-        };
+        let owner = if let Account::Other { uid, .. } = self.account { uid } else { Uid::effective().as_raw() };
         let kept = store.join(format!("initdb-{}-{owner}", program.version_text()));
         if kept.is_dir() && copy(&kept, unfinished).await.is_ok() {
             return Ok(());
@@ -139,32 +116,19 @@ impl Place {
         Ok(())
     }
 
-    async fn make(
-        &self,
-        program: &Program,
-        data: &Path,
-        durability: Durability,
-    ) -> Result<(), ServerError> {
+    async fn make(&self, program: &Program, data: &Path, durability: Durability) -> Result<(), ServerError> {
         fs::create_dir(data).map_err(ServerError::file("make directory", data))?;
         self.account.own(data)?;
         let initdb = program.path.join("initdb");
         let mut command = bound_command(&initdb, Signal::SIGKILL);
-        command
-            .arg("-D")
-            .arg(data)
-            .args(["--encoding=UTF8", "--no-instructions"]);
-        command
-            .arg(format!("--username={SUPERUSER}"))
-            .arg(format!("--locale={}", settings::LOCALE));
+        command.arg("-D").arg(data).args(["--encoding=UTF8", "--no-instructions"]);
+        command.arg(format!("--username={SUPERUSER}")).arg(format!("--locale={}", settings::LOCALE));
         match durability {
             Durability::Full => {
                 let password = self.dir.join("password");
                 write_private(&password, &new_password())?;
                 self.account.own(&password)?;
-                command
-                    .args(["--auth=scram-sha-256", "--data-checksums"])
-                    .arg("--pwfile")
-                    .arg(&password);
+                command.args(["--auth=scram-sha-256", "--data-checksums"]).arg("--pwfile").arg(&password);
             }
             Durability::Test => {
                 command.args(["--auth=trust", "--no-sync"]);
@@ -178,10 +142,7 @@ impl Place {
 }
 
 fn new_password() -> String {
-    rand::random::<[u8; PASSWORD_BYTES]>()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    rand::random::<[u8; PASSWORD_BYTES]>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Copies a data directory with its owners and permissions.
@@ -193,23 +154,13 @@ async fn copy(from: &Path, to: &Path) -> Result<(), ServerError> {
 
 async fn run(program: &'static str, command: Command) -> Result<(), ServerError> {
     let path = PathBuf::from(command.get_program());
-    let output = tokio::process::Command::from(command)
-        .kill_on_drop(true)
-        .output()
-        .await;
-    let output = output.map_err(|source| ServerError::Run {
-        program: path,
-        source,
-    })?;
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
+    let output = output.map_err(|source| ServerError::Run { program: path, source })?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(ServerError::Ended {
-        program,
-        status: output.status,
-        said: String::from_utf8_lossy(&said).trim().to_owned(),
-    })
+    Err(ServerError::Ended { program, status: output.status, said: String::from_utf8_lossy(&said).trim().to_owned() })
 }
 
 /// A directory of this user alone among the temporary ones, or none if somebody else has taken its name.
@@ -219,8 +170,7 @@ fn private_store() -> Option<PathBuf> {
     fs::create_dir_all(&store).ok()?;
     let found = fs::symlink_metadata(&store).ok()?;
     let is_ours = found.is_dir() && found.uid() == own;
-    (is_ours && fs::set_permissions(&store, fs::Permissions::from_mode(0o700)).is_ok())
-        .then_some(store)
+    (is_ours && fs::set_permissions(&store, fs::Permissions::from_mode(0o700)).is_ok()).then_some(store)
 }
 
 fn remove(dir: &Path) -> Result<(), ServerError> {

@@ -41,7 +41,5 @@ pub(super) fn arguments(port: u16, durability: Durability) -> Vec<String> {
     };
     let port = format!("port={port}");
     let settings = ALWAYS.iter().chain(extra).copied().chain([port.as_str()]);
-    settings
-        .flat_map(|setting| ["-c".to_owned(), setting.to_owned()])
-        .collect()
+    settings.flat_map(|setting| ["-c".to_owned(), setting.to_owned()]).collect()
 }
