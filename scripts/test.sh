@@ -5,20 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install.sh
+with_database=("${CARGO_TARGET_DIR:-target}/debug/servers" --dir .presdr/test --)
 if cargo nextest --version >/dev/null 2>&1; then
-    runner=(cargo nextest run --workspace)
-else
-    runner=(cargo test --workspace --lib --bins --tests --no-fail-fast)
+    cargo nextest run --workspace --no-run
+    cargo test --workspace --doc --quiet
+    exec "${with_database[@]}" cargo nextest run --workspace "$@"
 fi
-"${runner[@]}" --no-run
-cargo test --workspace --doc --quiet
 
+programs=(--workspace --lib --bins --tests)
+cargo test "${programs[@]}" --no-run
+cargo test --workspace --doc --quiet
 output=.presdr/test/output
 mkdir -p "${output%/*}"
 status=0
-"${CARGO_TARGET_DIR:-target}/debug/servers" --dir .presdr/test -- "${runner[@]}" "$@" 2>&1 | tee "$output" || status=$?
-# `cargo test` closes with the last of many programs, nextest with all.
-if [ "${runner[1]}" = test ]; then
-    awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$output"
-fi
+"${with_database[@]}" cargo test "${programs[@]}" --no-fail-fast "$@" 2>&1 | tee "$output" || status=$?
+# Each test program closes with a count of its own; this is the sum.
+awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$output"
 exit $status

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use presdr_servers::testing::DATABASE_VARIABLE;
 use presdr_servers::{Durability, Postgres};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts a PostgreSQL server for tests, runs a command with its URL in PRESDR_TEST_DATABASE_URL, and stops it.
@@ -37,12 +39,22 @@ async fn main() -> anyhow::Result<ExitCode> {
     child.args(arguments).env(DATABASE_VARIABLE, server.url()).kill_on_drop(true);
     let mut child = child.spawn().with_context(|| format!("could not run {program}"))?;
     let status = tokio::select! {
-        status = child.wait() => status.context("could not wait for the command")?.code(),
-        _ = terminated.recv() => None,
+        status = child.wait() => status,
         // Ctrl-C reaches the command too, which ends in its own way.
-        _ = interrupted.recv() => child.wait().await.context("could not wait for the command")?.code(),
+        _ = interrupted.recv() => child.wait().await,
+        _ = terminated.recv() => {
+            pass_on_termination(&child);
+            child.wait().await
+        }
     };
-    drop(child);
     server.stop().await;
-    Ok(status.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    let code = status.context("could not wait for the command")?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// A test runner ends the tests it started only when it is asked to end, not when it is killed.
+fn pass_on_termination(child: &Child) {
+    if let Some(id) = child.id() {
+        let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM); // it may have ended just now
+    }
 }
