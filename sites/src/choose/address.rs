@@ -22,10 +22,7 @@ pub(super) struct Site {
 
 impl Site {
     pub fn new(home: &Url) -> Self {
-        Self {
-            home: home.clone(),
-            domain: registrable_domain(home.host_str().unwrap_or_default()),
-        }
+        Self { home: home.clone(), domain: registrable_domain(home.host_str().unwrap_or_default()) }
     }
 
     /// The address as this visit would ask for it, or `None` when it is no page of this site.
@@ -42,19 +39,14 @@ impl Site {
         let mut url = self.home.join(address).ok()?;
         url.set_fragment(None);
         let host = url.host_str()?;
-        let is_named =
-            matches!(url.host(), Some(Host::Domain(_))) || url.host() == self.home.host();
+        let is_named = matches!(url.host(), Some(Host::Domain(_))) || url.host() == self.home.host();
         let is_ours = is_named && registrable_domain(host) == self.domain;
-        let is_plain = matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none();
+        let is_plain =
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
         if !is_ours || !is_plain {
             return None;
         }
-        if bare(host) == bare(self.home.host_str()?)
-            && url.port().is_none()
-            && self.home.port().is_none()
-        {
+        if bare(host) == bare(self.home.host_str()?) && url.port().is_none() && self.home.port().is_none() {
             // Both are web schemes, between which the parser lets a URL change.
             let _ = url.set_scheme(self.home.scheme());
             url.set_host(self.home.host_str()).ok()?;
@@ -75,30 +67,20 @@ pub(super) fn key(url: &Url) -> String {
         Some((folder, file)) if is_index(file) => folder,
         _ => path,
     };
-    format!(
-        "{}{}?{}",
-        bare(url.host_str().unwrap_or_default()),
-        path,
-        url.query().unwrap_or_default()
-    )
+    format!("{}{}?{}", bare(url.host_str().unwrap_or_default()), path, url.query().unwrap_or_default())
 }
 
 fn is_index(file: &str) -> bool {
     let file = file.to_ascii_lowercase();
     file.split_once('.').is_some_and(|(stem, extension)| {
         matches!(stem, "index" | "default" | "home")
-            && matches!(
-                extension,
-                "html" | "htm" | "php" | "asp" | "aspx" | "jsp" | "shtml"
-            )
+            && matches!(extension, "html" | "htm" | "php" | "asp" | "aspx" | "jsp" | "shtml")
     })
 }
 
 fn may_be_page(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
-    let extension = file
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     extension.is_none_or(|extension| !NOT_PAGES.contains(&extension.as_str()))
 }
 

@@ -115,35 +115,21 @@ impl Frontier {
 
     /// Whether some named kind is neither read nor among the candidates, so that a sitemap may help.
     pub fn lacks_a_kind(&self) -> bool {
-        let known = |kind: &PageKind| {
-            self.candidates
-                .values()
-                .any(|candidate| candidate.class.kind == *kind)
-        };
-        PageKind::NAMED
-            .iter()
-            .any(|kind| !self.counts.contains_key(kind) && !known(kind))
+        let known = |kind: &PageKind| self.candidates.values().any(|candidate| candidate.class.kind == *kind);
+        PageKind::NAMED.iter().any(|kind| !self.counts.contains_key(kind) && !known(kind))
     }
 
     /// Whether an asked-for kind is still to be read.
     pub fn owes_extra(&self) -> bool {
-        self.extra
-            .iter()
-            .any(|kind| !self.counts.contains_key(kind))
+        self.extra.iter().any(|kind| !self.counts.contains_key(kind))
     }
 
     /// The next page to read. Asked-for kinds first, at their usual place when nothing leads to them; then the best of
     /// each kind, then the second best of each.
     pub fn next(&mut self) -> Option<Chosen> {
-        let owed = self
-            .extra
-            .iter()
-            .copied()
-            .find(|kind| !self.counts.contains_key(kind));
+        let owed = self.extra.iter().copied().find(|kind| !self.counts.contains_key(kind));
         if let Some(kind) = owed {
-            return self
-                .take_best(|candidate| candidate.class.kind == kind)
-                .or_else(|| self.usual_place(kind));
+            return self.take_best(|candidate| candidate.class.kind == kind).or_else(|| self.usual_place(kind));
         }
         self.take_best(|_| true)
     }
@@ -170,11 +156,7 @@ impl Frontier {
         self.taken.insert(best);
         *self.counts.entry(candidate.class.kind).or_default() += 1;
         let because = because(&candidate);
-        Some(Chosen {
-            url: candidate.url,
-            kind: candidate.class.kind,
-            because,
-        })
+        Some(Chosen { url: candidate.url, kind: candidate.class.kind, because })
     }
 
     /// An asked-for page that nothing leads to. Asked once, whatever comes of it.
@@ -182,11 +164,9 @@ impl Frontier {
         self.counts.insert(kind, 1);
         let url = kind.usual_path().and_then(|path| self.site.page(path));
         match url {
-            Some(url) if self.taken.insert(key(&url)) => Some(Chosen {
-                url,
-                kind,
-                because: "asked for and linked nowhere: its usual place".into(),
-            }),
+            Some(url) if self.taken.insert(key(&url)) => {
+                Some(Chosen { url, kind, because: "asked for and linked nowhere: its usual place".into() })
+            }
             _ => self.next(),
         }
     }
@@ -196,11 +176,7 @@ impl Frontier {
 /// settles the rest.
 fn rank<'a>(site: &Site, candidate: &'a Candidate) -> impl Ord + use<'a> {
     let url = &candidate.url;
-    let depth = url
-        .path()
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .count();
+    let depth = url.path().split('/').filter(|segment| !segment.is_empty()).count();
     (
         Reverse(candidate.class.strength),
         !site.is_home_host(url),

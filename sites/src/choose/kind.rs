@@ -90,58 +90,25 @@ const MENU_WORDS_MAX: usize = 5;
 
 /// Classes an address with the words of a link to it; `None` for what nobody needs to read.
 pub(super) fn classify(url: &Url, words: &str) -> Option<Class> {
-    let segments: Vec<&str> = url
-        .path()
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    let (slug, folders) = segments
-        .split_last()
-        .map_or(("", &[][..]), |(slug, folders)| (*slug, folders));
+    let segments: Vec<&str> = url.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    let (slug, folders) = segments.split_last().map_or(("", &[][..]), |(slug, folders)| (*slug, folders));
     let slug = tokens(slug.rsplit_once('.').map_or(slug, |(stem, _)| stem));
     let folders: Vec<Vec<String>> = folders.iter().map(|folder| tokens(folder)).collect();
-    if folders
-        .iter()
-        .chain([&slug])
-        .any(|segment| NEVER.iter().any(|never| is_whole(segment, never)))
-    {
+    if folders.iter().chain([&slug]).any(|segment| NEVER.iter().any(|never| is_whole(segment, never))) {
         return None;
     }
-    let unknown = Class {
-        kind: PageKind::Other,
-        strength: 0,
-        sign: Sign::Nothing,
-        term: "",
-    };
-    if folders
-        .iter()
-        .any(|folder| NEWS.iter().any(|news| is_whole(folder, news)))
-    {
+    let unknown = Class { kind: PageKind::Other, strength: 0, sign: Sign::Nothing, term: "" };
+    if folders.iter().any(|folder| NEWS.iter().any(|news| is_whole(folder, news))) {
         return Some(unknown);
     }
-    let by_folder = folders
-        .iter()
-        .rev()
-        .filter_map(|folder| best(folder, Sign::Folder, FOLDER, 0))
-        .next();
-    let signs = [
-        best(&slug, Sign::Path, WHOLE, PART),
-        best(&tokens(words), Sign::Words, WHOLE, PART),
-        by_folder,
-    ];
-    let strongest = signs
-        .into_iter()
-        .flatten()
-        .max_by_key(|class| (class.strength, class.term.len(), order(class)));
+    let by_folder = folders.iter().rev().filter_map(|folder| best(folder, Sign::Folder, FOLDER, 0)).next();
+    let signs = [best(&slug, Sign::Path, WHOLE, PART), best(&tokens(words), Sign::Words, WHOLE, PART), by_folder];
+    let strongest = signs.into_iter().flatten().max_by_key(|class| (class.strength, class.term.len(), order(class)));
     let Some(mut class) = strongest else {
         return Some(unknown);
     };
     // Path and words that agree are surer than either.
-    let agreeing = signs
-        .into_iter()
-        .flatten()
-        .filter(|other| other.kind == class.kind)
-        .map(|other| other.strength);
+    let agreeing = signs.into_iter().flatten().filter(|other| other.kind == class.kind).map(|other| other.strength);
     class.strength = agreeing.sum();
     Some(class)
 }
@@ -153,17 +120,8 @@ fn order(class: &Class) -> std::cmp::Reverse<PageKind> {
 
 /// The longest term that the words are, or contain when they are few.
 fn best(words: &[String], sign: Sign, whole: u8, part: u8) -> Option<Class> {
-    let class = |kind, strength, term| Class {
-        kind,
-        strength,
-        sign,
-        term,
-    };
-    let terms = || {
-        TERMS
-            .iter()
-            .flat_map(|(kind, terms)| terms.iter().map(move |term| (*kind, *term)))
-    };
+    let class = |kind, strength, term| Class { kind, strength, sign, term };
+    let terms = || TERMS.iter().flat_map(|(kind, terms)| terms.iter().map(move |term| (*kind, *term)));
     if let Some((kind, term)) = terms().find(|(_, term)| is_whole(words, term)) {
         return Some(class(kind, whole, term));
     }
@@ -171,8 +129,7 @@ fn best(words: &[String], sign: Sign, whole: u8, part: u8) -> Option<Class> {
         return None;
     }
     let contained = terms().filter(|(_, term)| contains(words, term));
-    let longest =
-        contained.max_by_key(|(kind, term)| (term.chars().count(), std::cmp::Reverse(*kind)));
+    let longest = contained.max_by_key(|(kind, term)| (term.chars().count(), std::cmp::Reverse(*kind)));
     longest.map(|(kind, term)| class(kind, part, term))
 }
 
@@ -197,6 +154,5 @@ fn contains(words: &[String], term: &str) -> bool {
     if !term.is_ascii() && words.iter().any(|word| word.contains(term)) {
         return true;
     }
-    (0..words.len())
-        .any(|start| (start + 1..=words.len()).any(|end| spells(&words[start..end], term)))
+    (0..words.len()).any(|start| (start + 1..=words.len()).any(|end| spells(&words[start..end], term)))
 }

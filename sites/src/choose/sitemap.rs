@@ -16,28 +16,18 @@ pub(crate) enum Sitemap {
 pub(crate) fn read(text: &str) -> Sitemap {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if !text.starts_with('<') {
-        let addresses = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.starts_with("http"));
+        let addresses = text.lines().map(str::trim).filter(|line| line.starts_with("http"));
         return Sitemap::Pages(addresses.take(ENTRIES_MAX).map(str::to_owned).collect());
     }
     let entries = locations(text).take(ENTRIES_MAX).collect();
-    if text.contains("<sitemapindex") {
-        Sitemap::Index(entries)
-    } else {
-        Sitemap::Pages(entries)
-    }
+    if text.contains("<sitemapindex") { Sitemap::Index(entries) } else { Sitemap::Pages(entries) }
 }
 
 /// The content of every `<loc>`, not of `<image:loc>` and its like.
 fn locations(xml: &str) -> impl Iterator<Item = String> {
     xml.split("<loc>").skip(1).filter_map(|after| {
         let content = after.split_once("</loc>")?.0.trim();
-        let content = content
-            .strip_prefix("<![CDATA[")
-            .and_then(|data| data.strip_suffix("]]>"))
-            .unwrap_or(content);
+        let content = content.strip_prefix("<![CDATA[").and_then(|data| data.strip_suffix("]]>")).unwrap_or(content);
         let address = unescape(content.trim());
         (!address.is_empty() && !address.contains(['<', '\n'])).then_some(address)
     })
@@ -45,11 +35,7 @@ fn locations(xml: &str) -> impl Iterator<Item = String> {
 
 /// The five entities that XML itself knows.
 fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&amp;", "&")
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -68,30 +54,14 @@ mod tests {
     #[test]
     fn an_index_lists_sitemaps() {
         let xml = "<sitemapindex><sitemap><loc>https://acme.example/pages.xml</loc></sitemap></sitemapindex>";
-        assert_eq!(
-            read(xml),
-            Sitemap::Index(vec!["https://acme.example/pages.xml".into()])
-        );
+        assert_eq!(read(xml), Sitemap::Index(vec!["https://acme.example/pages.xml".into()]));
     }
 
     #[test]
     fn plain_text_lists_pages_and_anything_else_none() {
         let text = "https://acme.example/a\r\n\r\nhttps://acme.example/b\n";
-        assert_eq!(
-            read(text),
-            Sitemap::Pages(vec![
-                "https://acme.example/a".into(),
-                "https://acme.example/b".into()
-            ])
-        );
-        assert_eq!(
-            read("<html><body>Not found</body></html>"),
-            Sitemap::Pages(vec![])
-        );
-        assert_eq!(
-            read("<urlset><url><loc>https://broken"),
-            Sitemap::Pages(vec![]),
-            "cut off"
-        );
+        assert_eq!(read(text), Sitemap::Pages(vec!["https://acme.example/a".into(), "https://acme.example/b".into()]));
+        assert_eq!(read("<html><body>Not found</body></html>"), Sitemap::Pages(vec![]));
+        assert_eq!(read("<urlset><url><loc>https://broken"), Sitemap::Pages(vec![]), "cut off");
     }
 }

@@ -34,10 +34,7 @@ fn read_all(links: &[(&str, &str)], extra: &[PageKind]) -> Vec<Chosen> {
 }
 
 fn paths(chosen: &[Chosen]) -> Vec<String> {
-    chosen
-        .iter()
-        .map(|page| page.url.as_str().replace("https://www.acme.example", ""))
-        .collect()
+    chosen.iter().map(|page| page.url.as_str().replace("https://www.acme.example", "")).collect()
 }
 
 #[test]
@@ -62,36 +59,17 @@ fn the_best_of_each_kind_comes_first_then_the_second_best() {
 #[test]
 fn each_choice_says_why() {
     let chosen = read_all(MENU, &[]);
-    let why = |path: &str| {
-        chosen
-            .iter()
-            .find(|page| page.url.path() == path)
-            .unwrap()
-            .because
-            .clone()
-    };
+    let why = |path: &str| chosen.iter().find(|page| page.url.path() == path).unwrap().because.clone();
     assert_eq!(why("/contact"), "linked as \"Contact Us\"");
-    assert_eq!(
-        why("/careers/welder"),
-        "linked as \"Welder\"; its folder says \"careers\""
-    );
-    assert_eq!(
-        why("/about-us.html"),
-        "linked as \"About\"; its path says \"aboutus\""
-    );
+    assert_eq!(why("/careers/welder"), "linked as \"Welder\"; its folder says \"careers\"");
+    assert_eq!(why("/about-us.html"), "linked as \"About\"; its path says \"aboutus\"");
 }
 
 #[test]
 fn asked_for_kinds_come_first_even_from_their_usual_place() {
-    let chosen = read_all(
-        &[("/about", "About")],
-        &[PageKind::Careers, PageKind::About],
-    );
+    let chosen = read_all(&[("/about", "About")], &[PageKind::Careers, PageKind::About]);
     assert_eq!(paths(&chosen), ["/careers", "/about"]);
-    assert_eq!(
-        chosen[0].because,
-        "asked for and linked nowhere: its usual place"
-    );
+    assert_eq!(chosen[0].because, "asked for and linked nowhere: its usual place");
 }
 
 #[test]
@@ -99,38 +77,16 @@ fn a_sitemap_adds_what_no_link_leads_to() {
     let mut frontier = Frontier::new(&Url::parse("https://acme.example/").unwrap(), &[]);
     frontier.add_links([("/about", "About")]);
     assert!(frontier.lacks_a_kind());
-    frontier.add_sitemap([
-        "http://www.acme.example/karriere",
-        "https://other.example/contact",
-        "/about/",
-    ]);
+    frontier.add_sitemap(["http://www.acme.example/karriere", "https://other.example/contact", "/about/"]);
     let chosen: Vec<Chosen> = frontier.into_rest().collect();
-    assert_eq!(
-        chosen.len(),
-        2,
-        "the page known by link and by sitemap is one, another site's none: {chosen:?}"
-    );
-    assert_eq!(
-        chosen[1].url.as_str(),
-        "https://acme.example/karriere",
-        "asked as the home page was"
-    );
-    assert_eq!(
-        chosen[1].because,
-        "in the sitemap; its path says \"karriere\""
-    );
+    assert_eq!(chosen.len(), 2, "the page known by link and by sitemap is one, another site's none: {chosen:?}");
+    assert_eq!(chosen[1].url.as_str(), "https://acme.example/karriere", "asked as the home page was");
+    assert_eq!(chosen[1].because, "in the sitemap; its path says \"karriere\"");
 }
 
 #[test]
 fn two_addresses_of_one_page_are_one() {
-    let links = [
-        "/index.html",
-        "https://acme.example",
-        "/team",
-        "/team/",
-        "/team#x",
-        "http://acme.example/team",
-    ];
+    let links = ["/index.html", "https://acme.example", "/team", "/team/", "/team#x", "http://acme.example/team"];
     let links: Vec<(&str, &str)> = links.iter().map(|address| (*address, "Team")).collect();
     assert_eq!(paths(&read_all(&links, &[])), ["/team"]);
 }
@@ -154,29 +110,14 @@ fn addresses_show_their_kind_in_many_ways() {
         ("/x", "Our Services", Some(PageKind::Services)),
         ("/our_products.php", "", Some(PageKind::Products)),
         ("/case-studies/bank", "", Some(PageKind::Cases)),
-        (
-            "/blog/about-our-product",
-            "About our product",
-            Some(PageKind::Other),
-        ),
-        (
-            "/how-we-made-contact-with-the-largest-whale",
-            "",
-            Some(PageKind::Other),
-        ),
+        ("/blog/about-our-product", "About our product", Some(PageKind::Other)),
+        ("/how-we-made-contact-with-the-largest-whale", "", Some(PageKind::Other)),
         ("/terms-of-service", "Terms of Service", None),
         ("/wp-login.php", "Team login", None),
         ("/cart/", "", None),
     ] {
-        let url = Url::parse("https://acme.example")
-            .unwrap()
-            .join(address)
-            .unwrap();
-        assert_eq!(
-            classify(&url, words).map(|class| class.kind),
-            kind,
-            "{address} {words:?}"
-        );
+        let url = Url::parse("https://acme.example").unwrap().join(address).unwrap();
+        assert_eq!(classify(&url, words).map(|class| class.kind), kind, "{address} {words:?}");
     }
 }
 

@@ -78,10 +78,7 @@ pub(super) const NEVER: &[&str] = &[
 /// Words in lower case. Anything but letters and digits separates.
 pub(super) fn tokens(text: &str) -> Vec<String> {
     let is_part = |character: char| character.is_alphanumeric() || is_mark(character);
-    text.split(|character| !is_part(character))
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+    text.split(|character| !is_part(character)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Vowel signs of Thai and the Indian scripts belong to the word although they are no letters.

@@ -55,26 +55,17 @@ impl Asker<'_> {
             };
             let to = next.host_str().unwrap_or_default().to_owned();
             if registrable_domain(&to) != self.domain {
-                return Err(Trouble::Fetch(FetchError::RedirectedAway {
-                    host: host_of(&url),
-                    to,
-                }));
+                return Err(Trouble::Fetch(FetchError::RedirectedAway { host: host_of(&url), to }));
             }
             url = next;
         }
         let max = self.policy.redirects_max;
-        Err(Trouble::Fetch(FetchError::TooManyRedirects {
-            host: host_of(&url),
-            max,
-        }))
+        Err(Trouble::Fetch(FetchError::TooManyRedirects { host: host_of(&url), max }))
     }
 
     fn page_request(&self, url: &Url) -> PageRequest {
         // Without the findings of the known page an unchanged answer would be worth nothing.
-        let known = self
-            .known
-            .get(url.as_str())
-            .filter(|known| known.findings.is_some());
+        let known = self.known.get(url.as_str()).filter(|known| known.findings.is_some());
         PageRequest {
             etag: known.and_then(|known| known.etag.clone()),
             last_modified: known.and_then(|known| known.last_modified.clone()),
@@ -86,12 +77,8 @@ impl Asker<'_> {
 
     /// Gets a file that is no page, such as a sitemap, without following redirects.
     pub async fn file(&mut self, url: &Url, bytes_max: usize) -> Result<Fetched, Trouble> {
-        let request = PageRequest {
-            bytes_max,
-            redirects_max: 0,
-            wanted: Wanted::Anything,
-            ..PageRequest::new(url.clone())
-        };
+        let request =
+            PageRequest { bytes_max, redirects_max: 0, wanted: Wanted::Anything, ..PageRequest::new(url.clone()) };
         self.ask(request).await
     }
 
@@ -104,9 +91,7 @@ impl Asker<'_> {
         let answer = robots.answer(url);
         match answer.allowed {
             true => Ok(()),
-            false => Err(Trouble::Disallowed {
-                rule: answer.rule.unwrap_or_default(),
-            }),
+            false => Err(Trouble::Disallowed { rule: answer.rule.unwrap_or_default() }),
         }
     }
 
@@ -141,8 +126,7 @@ impl Asker<'_> {
 
     /// Moves the pace and the count on, unless nothing reached the site.
     fn note(&mut self, answered: &Result<Fetched, Trouble>) {
-        let is_unheard =
-            matches!(answered, Err(Trouble::Fetch(error)) if error.before_any_answer());
+        let is_unheard = matches!(answered, Err(Trouble::Fetch(error)) if error.before_any_answer());
         if !is_unheard {
             self.pace.answered(Instant::now());
             self.requests += 1;

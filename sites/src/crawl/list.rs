@@ -42,31 +42,14 @@ pub fn crawl_list(
             async move {
                 let (asked, parsed) = group.next()?;
                 let request = match parsed {
-                    Ok(request) => VisitRequest {
-                        not_before,
-                        ..request
-                    },
+                    Ok(request) => VisitRequest { not_before, ..request },
                     Err(error) => {
-                        return Some((
-                            SiteReport {
-                                asked,
-                                error: Some(error),
-                                visit: None,
-                            },
-                            (group, not_before),
-                        ));
+                        return Some((SiteReport { asked, error: Some(error), visit: None }, (group, not_before)));
                     }
                 };
                 let visit = visit(&web, &policy, request, &CancellationToken::new()).await;
                 let not_before = visit.next_request_not_before.or(not_before);
-                Some((
-                    SiteReport {
-                        asked,
-                        error: None,
-                        visit: Some(visit),
-                    },
-                    (group, not_before),
-                ))
+                Some((SiteReport { asked, error: None, visit: Some(visit) }, (group, not_before)))
             }
         }))
     })
@@ -81,9 +64,7 @@ fn by_domain(entries: Vec<String>) -> Vec<Vec<Entry>> {
     for asked in entries {
         let request = VisitRequest::new(&asked).map_err(|error| error.to_string());
         // An entry without a domain is a group of its own.
-        let domain = request
-            .as_ref()
-            .map_or_else(|_| asked.clone(), VisitRequest::domain);
+        let domain = request.as_ref().map_or_else(|_| asked.clone(), VisitRequest::domain);
         let place = *places.entry(domain).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Vec::new());

@@ -6,6 +6,7 @@
 //! - [`crawl_list`]: many sites at once, each domain one visit at a time
 
 mod asker;
+mod conclusion;
 mod list;
 mod millis;
 mod pace;
@@ -21,8 +22,7 @@ mod visit;
 pub use list::{SiteReport, crawl_list};
 pub use policy::{BlockedThresholds, CrawlPolicy, HighSignalThresholds, ThinThresholds};
 pub use report::{
-    BlockReason, KnownPage, Measured, PageVisit, RobotsReport, RobotsState, SkipReason, Skipped,
-    Verdict, Visit,
+    BlockReason, KnownPage, Measured, PageVisit, RobotsReport, RobotsState, SkipReason, Skipped, Verdict, Visit,
 };
 pub use start::{StartError, VisitRequest};
 pub use visit::visit;

@@ -14,10 +14,7 @@ pub(super) struct Pace {
 impl Pace {
     /// The first request may start at `first`.
     pub fn new(interval: Duration, first: Instant) -> Self {
-        Self {
-            interval,
-            next: first,
-        }
+        Self { interval, next: first }
     }
 
     /// The site asks for a longer pause. It counts from the last request, like the pause it replaces.

@@ -67,10 +67,7 @@ pub struct ThinThresholds {
 
 impl Default for ThinThresholds {
     fn default() -> Self {
-        Self {
-            words_below: 120,
-            contacts_below: 1,
-        }
+        Self { words_below: 120, contacts_below: 1 }
     }
 }
 
@@ -88,11 +85,7 @@ pub struct BlockedThresholds {
 
 impl Default for BlockedThresholds {
     fn default() -> Self {
-        Self {
-            statuses: vec![401, 403, 407, 429, 451, 503],
-            refusals_in_row: 2,
-            challenge_words_below: 150,
-        }
+        Self { statuses: vec![401, 403, 407, 429, 451, 503], refusals_in_row: 2, challenge_words_below: 150 }
     }
 }
 
@@ -112,11 +105,6 @@ pub struct HighSignalThresholds {
 
 impl Default for HighSignalThresholds {
     fn default() -> Self {
-        Self {
-            pages: 4,
-            words: 600,
-            emails: 1,
-            phones: 1,
-        }
+        Self { pages: 4, words: 600, emails: 1, phones: 1 }
     }
 }

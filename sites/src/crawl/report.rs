@@ -188,9 +188,7 @@ impl Verdict {
     /// The measured values, whatever the verdict.
     pub fn measured(&self) -> &Measured {
         match self {
-            Self::Rich { measured } | Self::Thin { measured } | Self::Blocked { measured, .. } => {
-                measured
-            }
+            Self::Rich { measured } | Self::Thin { measured } | Self::Blocked { measured, .. } => measured,
         }
     }
 }
@@ -266,10 +264,7 @@ impl BlockReason {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 429 | 500..),
-            Self::RobotsUnreachable
-            | Self::TimedOut
-            | Self::Unreachable { .. }
-            | Self::Cancelled => true,
+            Self::RobotsUnreachable | Self::TimedOut | Self::Unreachable { .. } | Self::Cancelled => true,
             Self::Robots { .. }
             | Self::Challenge
             | Self::NoAddress

@@ -27,9 +27,7 @@ impl Walk<'_> {
                 Err(Trouble::Cancelled) => return Err(End::Cancelled),
                 Err(Trouble::OutOfTime) => return Err(End::OutOfTime),
                 // A sitemap is a courtesy: a site without a readable one is read by its links.
-                Err(
-                    Trouble::Disallowed { .. } | Trouble::RobotsUnreachable | Trouble::Fetch(_),
-                ) => {}
+                Err(Trouble::Disallowed { .. } | Trouble::RobotsUnreachable | Trouble::Fetch(_)) => {}
             }
         }
         Ok(())
@@ -40,13 +38,8 @@ impl Walk<'_> {
             return VecDeque::new();
         };
         let robots = self.asker.robots.get(&authority_of(&self.home));
-        let named = robots
-            .and_then(|robots| robots.rules())
-            .map_or(&[][..], |rules| rules.sitemaps());
-        let mut ours: VecDeque<Url> = named
-            .iter()
-            .filter_map(|address| frontier.own_file(address))
-            .collect();
+        let named = robots.and_then(|robots| robots.rules()).map_or(&[][..], |rules| rules.sitemaps());
+        let mut ours: VecDeque<Url> = named.iter().filter_map(|address| frontier.own_file(address)).collect();
         // Those of other sites are not ours to read; the usual place may still have one.
         if ours.is_empty() {
             ours.extend(frontier.own_file("/sitemap.xml"));
@@ -57,9 +50,7 @@ impl Walk<'_> {
 
     async fn sitemap_file(&mut self, url: &Url) -> Result<Fetched, Trouble> {
         self.asker.heed_robots(url).await?;
-        self.asker
-            .file(url, self.asker.policy.sitemap_bytes_max)
-            .await
+        self.asker.file(url, self.asker.policy.sitemap_bytes_max).await
     }
 
     fn learn_from_sitemap(&mut self, answer: Fetched, waiting: &mut VecDeque<Url>) {
@@ -76,10 +67,7 @@ impl Walk<'_> {
         match read_sitemap(&String::from_utf8_lossy(&answer.body.bytes)) {
             Sitemap::Pages(addresses) => frontier.add_sitemap(addresses.iter().map(String::as_str)),
             Sitemap::Index(addresses) => {
-                let mut files: Vec<Url> = addresses
-                    .iter()
-                    .filter_map(|address| frontier.own_file(address))
-                    .collect();
+                let mut files: Vec<Url> = addresses.iter().filter_map(|address| frontier.own_file(address)).collect();
                 files.retain(is_plain);
                 // Stable: pages before what is rather posts, products or pictures.
                 files.sort_by_key(|file| !file.path().contains("page"));

@@ -58,15 +58,8 @@ impl Asker<'_> {
         let remembered = self.web.robots_cache().get(&authority, Instant::now());
         let robots = match remembered {
             Some(rules) => {
-                let known = Known::Rules {
-                    rules,
-                    state: RobotsState::Remembered,
-                };
-                SiteRobots {
-                    url: robots_url(url),
-                    status: None,
-                    known,
-                }
+                let known = Known::Rules { rules, state: RobotsState::Remembered };
+                SiteRobots { url: robots_url(url), status: None, known }
             }
             None => self.fetch_robots(url).await?,
         };
@@ -78,10 +71,7 @@ impl Asker<'_> {
 
     async fn fetch_robots(&mut self, of: &Url) -> Result<SiteRobots, Trouble> {
         let url = robots_url(of);
-        let known = |rules, state| Known::Rules {
-            rules: Arc::new(rules),
-            state,
-        };
+        let known = |rules, state| Known::Rules { rules: Arc::new(rules), state };
         let (status, known) = match self.robots_answer(&url).await {
             // Nobody is there: not a question of robots.txt.
             Err(Trouble::Fetch(error)) if error.before_any_answer() => {
@@ -95,17 +85,12 @@ impl Asker<'_> {
                     (Some(answer.status), known(rules, RobotsState::Read))
                 }
                 500.. => (Some(answer.status), Known::Unreachable),
-                _ => (
-                    Some(answer.status),
-                    known(Robots::allow_all(), RobotsState::Missing),
-                ),
+                _ => (Some(answer.status), known(Robots::allow_all(), RobotsState::Missing)),
             },
         };
         // A failure is not remembered: the next visit may find the host well again.
         if let Known::Rules { rules, .. } = &known {
-            self.web
-                .robots_cache()
-                .put(authority_of(of), Arc::clone(rules), Instant::now());
+            self.web.robots_cache().put(authority_of(of), Arc::clone(rules), Instant::now());
         }
         Ok(SiteRobots { url, status, known })
     }
@@ -119,11 +104,7 @@ impl Asker<'_> {
             };
             answer = match self.file(&next, ROBOTS_BYTES_MAX).await {
                 // The host answered; that its redirect leads nowhere makes its file unreachable, not the host.
-                Err(Trouble::Fetch(_)) => Fetched {
-                    status: 500,
-                    location: None,
-                    ..answer
-                },
+                Err(Trouble::Fetch(_)) => Fetched { status: 500, location: None, ..answer },
                 other => other?,
             };
         }

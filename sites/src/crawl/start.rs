@@ -46,13 +46,7 @@ impl VisitRequest {
 
     /// A visit to a URL.
     pub fn at(start: Url) -> Self {
-        Self {
-            start,
-            known: HashMap::new(),
-            extra: Vec::new(),
-            region: Region::default(),
-            not_before: None,
-        }
+        Self { start, known: HashMap::new(), extra: Vec::new(), region: Region::default(), not_before: None }
     }
 
     /// The registrable domain that will be asked.
@@ -63,10 +57,7 @@ impl VisitRequest {
     /// The addresses at which the home page is sought, in order: HTTPS before HTTP, the host as given before `www.`.
     pub(super) fn doors(&self) -> Vec<Url> {
         let is_named = matches!(self.start.host(), Some(Host::Domain(_)));
-        if !is_named
-            || self.start.port().is_some()
-            || !matches!(self.start.scheme(), "http" | "https")
-        {
+        if !is_named || self.start.port().is_some() || !matches!(self.start.scheme(), "http" | "https") {
             return vec![self.start.clone()];
         }
         let mut hosts = vec![self.start.host_str().unwrap_or_default().to_owned()];
@@ -82,11 +73,7 @@ impl VisitRequest {
         };
         hosts
             .iter()
-            .flat_map(|host| {
-                ["https", "http"]
-                    .into_iter()
-                    .filter_map(move |scheme| door(host, scheme))
-            })
+            .flat_map(|host| ["https", "http"].into_iter().filter_map(move |scheme| door(host, scheme)))
             .collect()
     }
 }
@@ -96,30 +83,18 @@ mod tests {
     use super::*;
 
     fn doors(start: &str) -> Vec<String> {
-        VisitRequest::new(start)
-            .unwrap()
-            .doors()
-            .iter()
-            .map(Url::to_string)
-            .collect()
+        VisitRequest::new(start).unwrap().doors().iter().map(Url::to_string).collect()
     }
 
     #[test]
     fn https_is_tried_before_http_and_the_bare_domain_before_www() {
-        let expected = [
-            "https://acme.com.sg/",
-            "http://acme.com.sg/",
-            "https://www.acme.com.sg/",
-            "http://www.acme.com.sg/",
-        ];
+        let expected =
+            ["https://acme.com.sg/", "http://acme.com.sg/", "https://www.acme.com.sg/", "http://www.acme.com.sg/"];
         assert_eq!(doors("acme.com.sg"), expected);
         assert_eq!(doors("http://acme.com.sg"), expected);
         assert_eq!(
             doors("https://shop.acme.com.sg/en/#top"),
-            [
-                "https://shop.acme.com.sg/en/",
-                "http://shop.acme.com.sg/en/"
-            ]
+            ["https://shop.acme.com.sg/en/", "http://shop.acme.com.sg/en/"]
         );
     }
 

@@ -21,14 +21,9 @@ impl Tally {
     pub fn add(&mut self, findings: &PageFindings) {
         self.pages += 1;
         self.words = self.words.saturating_add(findings.word_count);
-        self.emails
-            .extend(findings.emails.iter().map(|email| email.address.clone()));
-        self.phones.extend(
-            findings
-                .phones
-                .iter()
-                .map(|phone| phone.e164.clone().unwrap_or_else(|| phone.digits.clone())),
-        );
+        self.emails.extend(findings.emails.iter().map(|email| email.address.clone()));
+        self.phones
+            .extend(findings.phones.iter().map(|phone| phone.e164.clone().unwrap_or_else(|| phone.digits.clone())));
     }
 
     /// The sums so far.
@@ -56,13 +51,8 @@ pub(super) fn is_high_signal(measured: &Measured, enough: &HighSignalThresholds)
 }
 
 /// The verdict. An obstacle decides only where too little was read despite it.
-pub(super) fn judge(
-    measured: Measured,
-    obstacle: Option<BlockReason>,
-    policy: &CrawlPolicy,
-) -> Verdict {
-    let is_thin = measured.words < policy.thin.words_below
-        && measured.contacts() < policy.thin.contacts_below;
+pub(super) fn judge(measured: Measured, obstacle: Option<BlockReason>, policy: &CrawlPolicy) -> Verdict {
+    let is_thin = measured.words < policy.thin.words_below && measured.contacts() < policy.thin.contacts_below;
     match obstacle {
         // A visit called off says nothing about the site.
         Some(reason @ BlockReason::Cancelled) => Verdict::Blocked { reason, measured },
@@ -77,42 +67,21 @@ mod tests {
     use super::*;
 
     fn judged(words: u32, emails: u32, obstacle: Option<BlockReason>) -> Verdict {
-        judge(
-            Measured {
-                pages: 1,
-                words,
-                emails,
-                ..Measured::default()
-            },
-            obstacle,
-            &CrawlPolicy::default(),
-        )
+        judge(Measured { pages: 1, words, emails, ..Measured::default() }, obstacle, &CrawlPolicy::default())
     }
 
     #[test]
     fn few_words_and_no_contact_are_thin() {
         assert!(matches!(judged(119, 0, None), Verdict::Thin { .. }));
         assert!(matches!(judged(120, 0, None), Verdict::Rich { .. }));
-        assert!(
-            matches!(judged(3, 1, None), Verdict::Rich { .. }),
-            "a contact alone is worth having"
-        );
+        assert!(matches!(judged(3, 1, None), Verdict::Rich { .. }), "a contact alone is worth having");
     }
 
     #[test]
     fn an_obstacle_counts_only_when_little_was_read() {
-        assert!(matches!(
-            judged(0, 0, Some(BlockReason::Challenge)),
-            Verdict::Blocked { .. }
-        ));
-        assert!(matches!(
-            judged(500, 1, Some(BlockReason::TimedOut)),
-            Verdict::Rich { .. }
-        ));
-        assert!(matches!(
-            judged(500, 1, Some(BlockReason::Cancelled)),
-            Verdict::Blocked { .. }
-        ));
+        assert!(matches!(judged(0, 0, Some(BlockReason::Challenge)), Verdict::Blocked { .. }));
+        assert!(matches!(judged(500, 1, Some(BlockReason::TimedOut)), Verdict::Rich { .. }));
+        assert!(matches!(judged(500, 1, Some(BlockReason::Cancelled)), Verdict::Blocked { .. }));
     }
 
     #[test]
@@ -126,13 +95,7 @@ mod tests {
         .unwrap();
         tally.add(&page);
         tally.add(&page);
-        let expected = Measured {
-            pages: 2,
-            words: 80,
-            emails: 1,
-            phones: 1,
-            refusals: 0,
-        };
+        let expected = Measured { pages: 2, words: 80, emails: 1, phones: 1, refusals: 0 };
         assert_eq!(tally.measured(), expected);
     }
 }

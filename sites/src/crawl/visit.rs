@@ -6,13 +6,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::asker::{Asker, Trouble, authority_of};
+use super::asker::{Asker, Trouble};
 use super::pace::Pace;
 use super::policy::CrawlPolicy;
 use super::reading::{Reading, read};
 use super::report::{BlockReason, KnownPage, PageVisit, SkipReason, Skipped, Visit};
 use super::start::VisitRequest;
-use super::verdict::{Tally, is_high_signal, judge};
+use super::verdict::{Tally, is_high_signal};
 use crate::choose::{Chosen, Frontier, PageKind};
 use crate::extract::Region;
 use crate::web::{FetchError, Fetched, Web};
@@ -20,16 +20,11 @@ use crate::web::{FetchError, Fetched, Web};
 /// Visits one site. Failures are the visit's verdict, never an error.
 ///
 /// Whoever calls sees to it that no one else visits the same registrable domain meanwhile.
-pub async fn visit(
-    web: &Web,
-    policy: &CrawlPolicy,
-    request: VisitRequest,
-    cancel: &CancellationToken,
-) -> Visit {
+pub async fn visit(web: &Web, policy: &CrawlPolicy, request: VisitRequest, cancel: &CancellationToken) -> Visit {
     let begun = Instant::now();
-    let mut walk = Walk::new(web, policy, &request, cancel, begun);
-    walk.asker.known = request.known.clone();
-    let end = walk.run(request.doors()).await;
+    let doors = request.doors();
+    let mut walk = Walk::new(web, policy, request, cancel, begun);
+    let end = walk.run(doors).await;
     walk.report(end, begun)
 }
 
@@ -65,13 +60,11 @@ impl<'a> Walk<'a> {
     fn new(
         web: &'a Web,
         policy: &'a CrawlPolicy,
-        request: &VisitRequest,
+        request: VisitRequest,
         cancel: &'a CancellationToken,
         begun: Instant,
     ) -> Self {
-        let first = request
-            .not_before
-            .map_or(begun, |not_before| not_before.max(begun));
+        let first = request.not_before.map_or(begun, |not_before| not_before.max(begun));
         Self {
             asker: Asker {
                 web,
@@ -81,12 +74,12 @@ impl<'a> Walk<'a> {
                 domain: request.domain(),
                 deadline: first + policy.visit_timeout,
                 requests: 0,
-                known: HashMap::new(),
+                known: request.known,
                 robots: HashMap::new(),
             },
             region: request.region,
-            extra: request.extra.clone(),
-            home: request.start.clone(),
+            extra: request.extra,
+            home: request.start,
             frontier: None,
             pages: Vec::new(),
             skipped: Vec::new(),
@@ -100,7 +93,8 @@ impl<'a> Walk<'a> {
     async fn run(&mut self, doors: Vec<Url>) -> End {
         let walked = async {
             self.enter(doors).await?;
-            if self.frontier.as_ref().is_some_and(Frontier::lacks_a_kind) {
+            let has_room = self.pages.len() < self.asker.policy.pages_max;
+            if has_room && self.frontier.as_ref().is_some_and(Frontier::lacks_a_kind) {
                 self.read_sitemaps().await?;
             }
             self.read_pages().await
@@ -119,14 +113,13 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.home = door.clone();
+            let asked_before = self.asker.requests;
             let trouble = match self.asker.page(&door).await {
                 Ok(answer) => {
                     self.obstacle = None;
                     self.home = answer.url.clone();
                     self.frontier = Some(Frontier::new(&self.home, &self.extra));
-                    return self
-                        .record(answer, PageKind::Home, "where the visit starts".into())
-                        .await;
+                    return self.record(answer, PageKind::Home, "where the visit starts".into()).await;
                 }
                 Err(trouble) => trouble,
             };
@@ -135,10 +128,10 @@ impl<'a> Walk<'a> {
                 Trouble::Cancelled => return Err(End::Cancelled),
                 Trouble::OutOfTime => return Err(End::OutOfTime),
                 Trouble::Fetch(FetchError::Connect { .. }) => {}
+                // The host answered and leads to where we do not go; its other doors lead there too.
+                Trouble::Fetch(FetchError::Refused { .. }) if self.asker.requests > asked_before => return Ok(()),
                 Trouble::Fetch(
-                    FetchError::NoAddress { .. }
-                    | FetchError::Lookup { .. }
-                    | FetchError::Refused { .. },
+                    FetchError::NoAddress { .. } | FetchError::Lookup { .. } | FetchError::Refused { .. },
                 ) => {
                     dead_host = door.host_str().map(str::to_owned);
                 }
@@ -166,8 +159,7 @@ impl<'a> Walk<'a> {
             let Some(frontier) = &mut self.frontier else {
                 break;
             };
-            if !frontier.owes_extra() && is_high_signal(&self.tally.measured(), &policy.high_signal)
-            {
+            if !frontier.owes_extra() && is_high_signal(&self.tally.measured(), &policy.high_signal) {
                 return Err(End::EnoughSaid);
             }
             let Some(chosen) = frontier.next() else { break };
@@ -197,23 +189,11 @@ impl<'a> Walk<'a> {
             }
             Trouble::Disallowed { rule } => SkipReason::Robots { rule },
             Trouble::RobotsUnreachable => SkipReason::RobotsUnreachable,
-            Trouble::Fetch(FetchError::RedirectedAway { to, .. }) => {
-                SkipReason::RedirectsAway { to }
-            }
+            Trouble::Fetch(FetchError::RedirectedAway { to, .. }) => SkipReason::RedirectsAway { to },
             Trouble::Fetch(error) => {
                 let obstacle = obstacle_of(&error);
-                self.skip(
-                    url,
-                    kind,
-                    SkipReason::Failed {
-                        error: error.to_string(),
-                    },
-                );
-                return if error.is_transient() {
-                    self.refused(obstacle)
-                } else {
-                    Ok(())
-                };
+                self.skip(url, kind, SkipReason::Failed { error: error.to_string() });
+                return if error.is_transient() { self.refused(obstacle) } else { Ok(()) };
             }
         };
         self.skip(url, kind, reason);
@@ -221,29 +201,22 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes an answer down and learns from it where else to go.
-    async fn record(
-        &mut self,
-        mut answer: Fetched,
-        kind: PageKind,
-        because: String,
-    ) -> Result<(), End> {
+    async fn record(&mut self, mut answer: Fetched, kind: PageKind, because: String) -> Result<(), End> {
         let blocked = &self.asker.policy.blocked;
         let is_success = (200..300).contains(&answer.status);
         let is_refusal = blocked.statuses.contains(&answer.status);
         let (reading, not_modified) = match self.asker.known.remove(answer.url.as_str()) {
             Some(known) if answer.status == 304 => (unchanged(known, &mut answer), true),
             // A refusal is read too: it may be a bot check.
-            _ if is_success || is_refusal => {
-                (read(self.asker.web, &mut answer, self.region).await, false)
-            }
+            _ if is_success || is_refusal => (read(self.asker.web, &mut answer, self.region).await, false),
             _ => (Reading::default(), false),
         };
-        let has_marks = reading.findings.as_ref().is_some_and(|findings| {
-            findings.challenge && findings.word_count < blocked.challenge_words_below
-        });
+        let has_marks = reading
+            .findings
+            .as_ref()
+            .is_some_and(|findings| findings.challenge && findings.word_count < blocked.challenge_words_below);
         let challenge = answer.challenged || (has_marks && !not_modified);
-        let is_new =
-            reading.content_hash.is_empty() || self.hashes.insert(reading.content_hash.clone());
+        let is_new = reading.content_hash.is_empty() || self.hashes.insert(reading.content_hash.clone());
         let is_worth = (is_success || not_modified) && !challenge && is_new;
         let findings = reading.findings.filter(|_| is_worth);
         if let Some(frontier) = &mut self.frontier {
@@ -273,16 +246,10 @@ impl<'a> Walk<'a> {
         });
         match (challenge, is_refusal) {
             (true, _) => self.refused(BlockReason::Challenge),
-            (false, true) => self.refused(BlockReason::Status {
-                status,
-                retry_after_seconds,
-            }),
+            (false, true) => self.refused(BlockReason::Status { status, retry_after_seconds }),
             (false, false) => {
                 if kind == PageKind::Home && status >= 500 {
-                    self.obstacle = Some(BlockReason::Status {
-                        status,
-                        retry_after_seconds,
-                    });
+                    self.obstacle = Some(BlockReason::Status { status, retry_after_seconds });
                 }
                 self.refusals_in_row = 0;
                 Ok(())
@@ -294,9 +261,7 @@ impl<'a> Walk<'a> {
     fn refused(&mut self, reason: BlockReason) -> Result<(), End> {
         self.tally.refusals += 1;
         self.refusals_in_row += 1;
-        let is_home = self.pages.len() == 1
-            && self.pages[0].kind == PageKind::Home
-            && self.tally.measured().pages == 0;
+        let is_home = self.pages.len() == 1 && self.pages[0].kind == PageKind::Home && self.tally.measured().pages == 0;
         if is_home || self.refusals_in_row >= self.asker.policy.blocked.refusals_in_row {
             self.obstacle = Some(reason);
             return Err(End::Refusals);
@@ -304,67 +269,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn skip(&mut self, url: Url, kind: PageKind, reason: SkipReason) {
+    pub(super) fn skip(&mut self, url: Url, kind: PageKind, reason: SkipReason) {
         if self.skipped.len() < Visit::SKIPPED_MAX {
             self.skipped.push(Skipped { url, kind, reason });
         }
-    }
-
-    fn report(mut self, end: End, begun: Instant) -> Visit {
-        let why_rest = match end {
-            End::Done => SkipReason::PageLimit,
-            End::EnoughSaid => SkipReason::EnoughSaid,
-            End::Refusals => SkipReason::Refusals,
-            End::OutOfTime => SkipReason::OutOfTime,
-            End::Cancelled => SkipReason::Cancelled,
-        };
-        let room = Visit::SKIPPED_MAX.saturating_sub(self.skipped.len());
-        let rest: Vec<Chosen> = self
-            .frontier
-            .take()
-            .into_iter()
-            .flat_map(Frontier::into_rest)
-            .take(room)
-            .collect();
-        for chosen in rest {
-            self.skip(chosen.url, chosen.kind, why_rest.clone());
-        }
-        let obstacle = match end {
-            End::Cancelled => Some(BlockReason::Cancelled),
-            End::OutOfTime => Some(BlockReason::TimedOut),
-            End::Done | End::EnoughSaid | End::Refusals => self.obstacle.take(),
-        };
-        Visit {
-            robots: self.robots_report(),
-            verdict: judge(self.tally.measured(), obstacle, self.asker.policy),
-            final_url: self.home,
-            domain: self.asker.domain,
-            pages: self.pages,
-            skipped: self.skipped,
-            stopped_early: end == End::EnoughSaid,
-            requests: self.asker.requests,
-            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            next_request_not_before: (self.asker.requests > 0).then(|| self.asker.pace.next()),
-        }
-    }
-
-    fn robots_report(&self) -> Option<super::report::RobotsReport> {
-        let robots = self.asker.robots.get(&authority_of(&self.home))?;
-        let rules = robots.rules();
-        let home = rules.map(|rules| rules.answer(&self.home));
-        Some(super::report::RobotsReport {
-            url: robots.url.clone(),
-            state: robots.state(),
-            status: robots.status,
-            home_disallowed_by: home
-                .filter(|answer| !answer.allowed)
-                .and_then(|answer| answer.rule),
-            crawl_delay_ms: rules
-                .and_then(|rules| rules.crawl_delay())
-                .and_then(|delay| u64::try_from(delay.as_millis()).ok()),
-            interval_ms: u64::try_from(self.asker.pace.interval().as_millis()).unwrap_or(u64::MAX),
-            sitemaps: rules.map_or(0, |rules| rules.sitemaps().len()),
-        })
     }
 }
 
@@ -372,11 +280,7 @@ impl<'a> Walk<'a> {
 fn unchanged(known: KnownPage, answer: &mut Fetched) -> Reading {
     answer.etag = answer.etag.take().or(known.etag);
     answer.last_modified = answer.last_modified.take().or(known.last_modified);
-    Reading {
-        content_hash: known.content_hash,
-        findings: known.findings,
-        ..Reading::default()
-    }
+    Reading { content_hash: known.content_hash, findings: known.findings, ..Reading::default() }
 }
 
 fn obstacle(trouble: &Trouble) -> BlockReason {
@@ -391,17 +295,13 @@ fn obstacle(trouble: &Trouble) -> BlockReason {
 
 fn obstacle_of(error: &FetchError) -> BlockReason {
     match error {
-        FetchError::Refused { .. } => BlockReason::Refused {
-            error: error.to_string(),
-        },
+        FetchError::Refused { .. } => BlockReason::Refused { error: error.to_string() },
         FetchError::NoAddress { .. } => BlockReason::NoAddress,
         FetchError::TimedOut { .. } => BlockReason::TimedOut,
         FetchError::RedirectedAway { to, .. } => BlockReason::RedirectsAway { to: to.clone() },
         FetchError::Lookup { .. }
         | FetchError::Connect { .. }
         | FetchError::Broken { .. }
-        | FetchError::TooManyRedirects { .. } => BlockReason::Unreachable {
-            error: error.to_string(),
-        },
+        | FetchError::TooManyRedirects { .. } => BlockReason::Unreachable { error: error.to_string() },
     }
 }

@@ -37,13 +37,7 @@ impl RobotsCache {
     pub fn put(&mut self, authority: String, robots: Arc<Robots>, now: Instant) {
         self.weight_bytes += robots.weight();
         self.oldest_first.push_back((authority.clone(), now));
-        if let Some(replaced) = self.held.insert(
-            authority,
-            Held {
-                robots,
-                read_at: now,
-            },
-        ) {
+        if let Some(replaced) = self.held.insert(authority, Held { robots, read_at: now }) {
             self.weight_bytes -= replaced.robots.weight();
         }
         while self.weight_bytes > WEIGHT_BYTES_MAX || self.oldest_is_stale(now) {
@@ -55,17 +49,12 @@ impl RobotsCache {
     }
 
     fn oldest_is_stale(&self, now: Instant) -> bool {
-        self.oldest_first
-            .front()
-            .is_some_and(|(_, read_at)| now.duration_since(*read_at) >= LIFETIME)
+        self.oldest_first.front().is_some_and(|(_, read_at)| now.duration_since(*read_at) >= LIFETIME)
     }
 
     /// Drops an entry unless it was read again since.
     fn forget(&mut self, authority: &str, read_at: Instant) {
-        if self
-            .held
-            .get(authority)
-            .is_some_and(|held| held.read_at == read_at)
+        if self.held.get(authority).is_some_and(|held| held.read_at == read_at)
             && let Some(held) = self.held.remove(authority)
         {
             self.weight_bytes -= held.robots.weight();
@@ -80,13 +69,8 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
     fn asking(rules: usize) -> Arc<Robots> {
-        let file: String = (0..rules)
-            .map(|rule| format!("Disallow: /{rule}\n"))
-            .collect();
-        Arc::new(Robots::parse(
-            format!("User-agent: *\n{file}").as_bytes(),
-            "presdr",
-        ))
+        let file: String = (0..rules).map(|rule| format!("Disallow: /{rule}\n")).collect();
+        Arc::new(Robots::parse(format!("User-agent: *\n{file}").as_bytes(), "presdr"))
     }
 
     #[test]
@@ -94,20 +78,9 @@ mod tests {
         let mut cache = RobotsCache::default();
         let read_at = Instant::now();
         cache.put("https://acme.example".into(), asking(1), read_at);
-        assert!(
-            cache
-                .get("https://acme.example", read_at + 23 * HOUR)
-                .is_some()
-        );
-        assert!(
-            cache
-                .get("https://acme.example", read_at + 24 * HOUR)
-                .is_none()
-        );
-        assert!(
-            cache.get("http://acme.example", read_at).is_none(),
-            "http is another authority"
-        );
+        assert!(cache.get("https://acme.example", read_at + 23 * HOUR).is_some());
+        assert!(cache.get("https://acme.example", read_at + 24 * HOUR).is_none());
+        assert!(cache.get("http://acme.example", read_at).is_none(), "http is another authority");
     }
 
     #[test]
@@ -115,20 +88,9 @@ mod tests {
         let mut cache = RobotsCache::default();
         let read_at = Instant::now();
         cache.put("https://acme.example".into(), asking(1), read_at);
-        cache.put(
-            "https://acme.example".into(),
-            asking(2),
-            read_at + 20 * HOUR,
-        );
-        cache.put(
-            "https://other.example".into(),
-            asking(1),
-            read_at + 30 * HOUR,
-        );
-        assert_eq!(
-            cache.get("https://acme.example", read_at + 30 * HOUR),
-            Some(asking(2))
-        );
+        cache.put("https://acme.example".into(), asking(2), read_at + 20 * HOUR);
+        cache.put("https://other.example".into(), asking(1), read_at + 30 * HOUR);
+        assert_eq!(cache.get("https://acme.example", read_at + 30 * HOUR), Some(asking(2)));
     }
 
     #[test]
@@ -140,13 +102,7 @@ mod tests {
         }
         assert!(cache.weight_bytes <= WEIGHT_BYTES_MAX);
         assert!(cache.held.len() < 200);
-        assert!(
-            cache.get("https://site199.example", now).is_some(),
-            "the newest stay"
-        );
-        assert!(
-            cache.get("https://site0.example", now).is_none(),
-            "the oldest go"
-        );
+        assert!(cache.get("https://site199.example", now).is_some(), "the newest stay");
+        assert!(cache.get("https://site0.example", now).is_none(), "the oldest go");
     }
 }

@@ -67,10 +67,7 @@ impl Robots {
                 }
             }
         }
-        Self {
-            sitemaps,
-            ..specific.unwrap_or(general)
-        }
+        Self { sitemaps, ..specific.unwrap_or(general) }
     }
 
     fn add(&mut self, line: &Line<'_>) {
@@ -93,10 +90,7 @@ impl Robots {
     /// `/robots.txt` itself always may.
     pub fn answer(&self, url: &Url) -> RobotsAnswer {
         if url.path() == "/robots.txt" {
-            return RobotsAnswer {
-                allowed: true,
-                rule: None,
-            };
+            return RobotsAnswer { allowed: true, rule: None };
         }
         let path = path_of(url);
         let deciding = self
@@ -106,10 +100,7 @@ impl Robots {
             // Of equals the first written is reported; `max_by_key` would give the last.
             .rev()
             .max_by_key(|rule| (rule.pattern.length(), rule.allow));
-        RobotsAnswer {
-            allowed: deciding.is_none_or(|rule| rule.allow),
-            rule: deciding.map(|rule| rule.text.clone()),
-        }
+        RobotsAnswer { allowed: deciding.is_none_or(|rule| rule.allow), rule: deciding.map(|rule| rule.text.clone()) }
     }
 
     /// The pause that the site asks for between requests, if it does.
@@ -124,11 +115,7 @@ impl Robots {
 
     /// Roughly the bytes this holds, for a cache's bound.
     pub(super) fn weight(&self) -> usize {
-        let rules: usize = self
-            .rules
-            .iter()
-            .map(|rule| 96 + rule.text.len() + 2 * rule.pattern.length())
-            .sum();
+        let rules: usize = self.rules.iter().map(|rule| 96 + rule.text.len() + 2 * rule.pattern.length()).sum();
         let sitemaps: usize = self.sitemaps.iter().map(|sitemap| 24 + sitemap.len()).sum();
         64 + rules + sitemaps
     }
@@ -168,6 +155,5 @@ fn product_token(agent: &[u8]) -> &[u8] {
 
 fn delay(value: &[u8]) -> Option<Duration> {
     let seconds: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    (seconds.is_finite() && seconds >= 0.0)
-        .then(|| Duration::from_secs_f64(seconds.min(CRAWL_DELAY_SECONDS_MAX)))
+    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(CRAWL_DELAY_SECONDS_MAX)))
 }

@@ -26,9 +26,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The directives of a file in order. Lines end in LF, CR or CRLF.
 pub(super) fn lines(file: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
-    physical_lines(file)
-        .enumerate()
-        .filter_map(|(index, raw)| directive(index + 1, raw))
+    physical_lines(file).enumerate().filter_map(|(index, raw)| directive(index + 1, raw))
 }
 
 fn physical_lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -39,40 +37,25 @@ fn physical_lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
             rest = None;
             return Some(text);
         };
-        let terminator = if text[end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
-        };
+        let terminator = if text[end..].starts_with(b"\r\n") { 2 } else { 1 };
         rest = Some(&text[end + terminator..]);
         Some(&text[..end])
     })
 }
 
 fn directive(number: usize, raw: &[u8]) -> Option<Line<'_>> {
-    let text = raw
-        .split(|byte| *byte == b'#')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
+    let text = raw.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
     let (key, value) = key_and_value(text)?;
     let directive = match key.to_ascii_lowercase().as_slice() {
         b"user-agent" | b"useragent" | b"user agent" => Directive::UserAgent,
         b"allow" => Directive::Allow,
         // Misspellings that sites are known to write; their wish is plain.
-        b"disallow" | b"dissallow" | b"dissalow" | b"disalow" | b"diasllow" | b"disallaw" => {
-            Directive::Disallow
-        }
+        b"disallow" | b"dissallow" | b"dissalow" | b"disalow" | b"diasllow" | b"disallaw" => Directive::Disallow,
         b"crawl-delay" | b"crawldelay" => Directive::CrawlDelay,
         b"sitemap" | b"site-map" => Directive::Sitemap,
         _ => return None,
     };
-    Some(Line {
-        number,
-        directive,
-        value,
-        text,
-    })
+    Some(Line { number, directive, value, text })
 }
 
 /// Splits at the colon; a line of exactly two words without one (`Disallow /private`) is read as if it had it.

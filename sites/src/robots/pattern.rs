@@ -30,11 +30,7 @@ impl Pattern {
         }
         let wildcards = parts.len() - 1;
         let length = parts.iter().map(Vec::len).sum::<usize>() + wildcards + usize::from(anchored);
-        Some(Self {
-            parts,
-            anchored,
-            length,
-        })
+        Some(Self { parts, anchored, length })
     }
 
     /// Octets of the pattern: the most octets win (RFC 9309, 2.2.2).
@@ -61,11 +57,7 @@ impl Pattern {
                 None => return false,
             }
         }
-        if self.anchored {
-            rest.ends_with(last)
-        } else {
-            find(rest, last).is_some()
-        }
+        if self.anchored { rest.ends_with(last) } else { find(rest, last).is_some() }
     }
 }
 
@@ -87,11 +79,7 @@ fn normalise(text: &[u8]) -> Vec<u8> {
     while at < text.len() {
         let (octet, written, width) = match escaped(&text[at..]) {
             Some(octet) => (octet, is_unreserved(octet), 3),
-            None => (
-                text[at],
-                text[at].is_ascii_graphic() && !matches!(text[at], b'*' | b'$'),
-                1,
-            ),
+            None => (text[at], text[at].is_ascii_graphic() && !matches!(text[at], b'*' | b'$'), 1),
         };
         if written {
             normal.push(octet);

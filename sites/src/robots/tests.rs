@@ -12,10 +12,7 @@ fn allowed(file: &str, agent: &str, path: &str) -> bool {
 }
 
 fn on_site(path: &str) -> Url {
-    Url::parse("https://acme.example/")
-        .unwrap()
-        .join(path)
-        .unwrap()
+    Url::parse("https://acme.example/").unwrap().join(path).unwrap()
 }
 
 /// (what it shows, file, agent, path, allowed)
@@ -101,11 +98,7 @@ const SYNTAX: &[Case] = &[
 #[test]
 fn every_fixture_of_the_protocol_holds() {
     for (shows, file, agent, path, expected) in [GROUPS, PATTERNS, ENCODING, SYNTAX].concat() {
-        assert_eq!(
-            allowed(file, agent, path),
-            expected,
-            "{shows}: {agent} on {path} under {file:?}"
-        );
+        assert_eq!(allowed(file, agent, path), expected, "{shows}: {agent} on {path} under {file:?}");
     }
 }
 
@@ -127,11 +120,7 @@ fn crawl_delay_and_sitemaps_are_read() {
     assert_eq!(robots.sitemaps(), ["https://acme.example/a.xml", "/b.xml"]);
     for nonsense in ["-1", "NaN", "inf", "soon", ""] {
         let file = format!("User-agent: *\nCrawl-delay: {nonsense}");
-        assert_eq!(
-            Robots::parse(file.as_bytes(), "presdr").crawl_delay(),
-            None,
-            "{nonsense:?}"
-        );
+        assert_eq!(Robots::parse(file.as_bytes(), "presdr").crawl_delay(), None, "{nonsense:?}");
     }
 }
 

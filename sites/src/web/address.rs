@@ -11,11 +11,7 @@ const CLOSED_V4: &[([u8; 4], u8, &str)] = &[
     ([100, 64, 0, 0], 10, "shared by a carrier"),
     ([127, 0, 0, 0], 8, "loopback"),
     ([168, 63, 129, 16], 32, "a cloud's metadata service"),
-    (
-        [169, 254, 0, 0],
-        16,
-        "link-local or a cloud's metadata service",
-    ),
+    ([169, 254, 0, 0], 16, "link-local or a cloud's metadata service"),
     ([172, 16, 0, 0], 12, "private"),
     ([192, 0, 0, 0], 24, "reserved for protocols"),
     ([192, 0, 2, 0], 24, "reserved for documentation"),
@@ -33,27 +29,11 @@ const CLOSED_V6: &[([u16; 8], u8, &str)] = &[
     ([0, 0, 0, 0, 0, 0, 0, 0], 128, "unspecified"),
     ([0, 0, 0, 0, 0, 0, 0, 1], 128, "loopback"),
     ([0, 0, 0, 0, 0, 0, 0, 0], 96, "an IPv4 address in disguise"),
-    (
-        [0x64, 0xff9b, 0, 0, 0, 0, 0, 0],
-        32,
-        "an IPv4 address behind NAT64",
-    ),
+    ([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 32, "an IPv4 address behind NAT64"),
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23, "reserved for protocols"),
-    (
-        [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0],
-        32,
-        "reserved for documentation",
-    ),
-    (
-        [0x2002, 0, 0, 0, 0, 0, 0, 0],
-        16,
-        "an IPv4 address behind 6to4",
-    ),
-    (
-        [0x3fff, 0, 0, 0, 0, 0, 0, 0],
-        20,
-        "reserved for documentation",
-    ),
+    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32, "reserved for documentation"),
+    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, "an IPv4 address behind 6to4"),
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, "reserved for documentation"),
     ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, "private"),
     ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10, "link-local"),
     ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8, "multicast"),
@@ -102,9 +82,7 @@ fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
     };
     let octets = address.octets();
     match address.segments() {
-        [0x64, 0xff9b, ..] => Some(Ipv4Addr::new(
-            octets[12], octets[13], octets[14], octets[15],
-        )),
+        [0x64, 0xff9b, ..] => Some(Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15])),
         [0x2002, ..] => Some(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5])),
         _ => None,
     }
@@ -128,23 +106,11 @@ mod tests {
 
     #[test]
     fn public_addresses_are_open() {
-        for address in [
-            "1.1.1.1",
-            "8.8.8.8",
-            "93.184.216.34",
-            "172.15.0.1",
-            "172.32.0.1",
-            "100.63.0.1",
-            "100.128.0.1",
-        ] {
+        for address in ["1.1.1.1", "8.8.8.8", "93.184.216.34", "172.15.0.1", "172.32.0.1", "100.63.0.1", "100.128.0.1"]
+        {
             assert!(!closed_by_default(address), "{address}");
         }
-        for address in [
-            "2606:4700:4700::1111",
-            "2a00:1450:4001::1",
-            "2400:cb00::1",
-            "::ffff:8.8.8.8",
-        ] {
+        for address in ["2606:4700:4700::1111", "2a00:1450:4001::1", "2400:cb00::1", "::ffff:8.8.8.8"] {
             assert!(!closed_by_default(address), "{address}");
         }
     }
@@ -177,10 +143,7 @@ mod tests {
             "255.255.255.255",
         ] {
             assert!(closed_by_default(address), "{address}");
-            assert!(
-                closed_by_default(&format!("::ffff:{address}")),
-                "::ffff:{address}"
-            );
+            assert!(closed_by_default(&format!("::ffff:{address}")), "::ffff:{address}");
         }
         for address in [
             "::",
@@ -208,18 +171,12 @@ mod tests {
 
     #[test]
     fn the_operator_may_list_networks() {
-        let listed = [
-            "127.0.0.0/8".parse().unwrap(),
-            "64:ff9b::/96".parse().unwrap(),
-        ];
+        let listed = ["127.0.0.0/8".parse().unwrap(), "64:ff9b::/96".parse().unwrap()];
         let closed = |address: &str| closed(address.parse().unwrap(), &listed).is_some();
         assert!(!closed("127.0.0.1"));
         assert!(!closed("::ffff:127.0.0.1"));
         assert!(closed("10.0.0.1"));
-        assert!(
-            !closed("64:ff9b::808:808"),
-            "a listed translator leads to the public internet"
-        );
+        assert!(!closed("64:ff9b::808:808"), "a listed translator leads to the public internet");
         assert!(closed("64:ff9b::a00:1"), "but to nothing private");
     }
 }

@@ -43,8 +43,7 @@ pub(super) async fn read(
             // The semaphore is never closed, so there is a permit or a wait, never an error.
             body._place = Arc::clone(&large.0).acquire_owned().await.ok();
         }
-        body.bytes
-            .extend_from_slice(&chunk[..chunk.len().min(room)]);
+        body.bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             body.truncated = true;
             break;

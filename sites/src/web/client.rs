@@ -54,9 +54,7 @@ pub enum WebError {
     #[error("could not set up the HTTP client; are root certificates installed?")]
     Client(#[from] reqwest::Error),
     /// The product, version or contact cannot stand in a header.
-    #[error(
-        "the user agent does not fit into a header or names no product that robots.txt could name"
-    )]
+    #[error("the user agent does not fit into a header or names no product that robots.txt could name")]
     UserAgent,
     /// A resolver override to the public internet would flood whoever is there.
     #[error("the resolver override must lead to a private or loopback address, not to {0}")]
@@ -96,10 +94,7 @@ impl Web {
                 return Ok(url.is_ok_and(|url| route(&url, &self.0.listed).is_ok()));
             }
         }
-        let rule = Rule {
-            listed: Arc::clone(&self.0.listed),
-            listed_only: false,
-        };
+        let rule = Rule { listed: Arc::clone(&self.0.listed), listed_only: false };
         match self.0.names.open_addresses(host, &rule).await {
             Ok(_) => Ok(true),
             Err(NamesError::NoAddress | NamesError::Refused(_)) => Ok(false),
@@ -119,20 +114,14 @@ impl Web {
                 Some(next) if request.redirects_max > 0 => {
                     let to = next.host_str().unwrap_or_default().to_owned();
                     if registrable_domain(&to) != domain {
-                        return Err(FetchError::RedirectedAway {
-                            host: host_of(&request.url),
-                            to,
-                        });
+                        return Err(FetchError::RedirectedAway { host: host_of(&request.url), to });
                     }
                     url = next.clone();
                 }
                 _ => return Ok(answer),
             }
         }
-        Err(FetchError::TooManyRedirects {
-            host: host_of(&request.url),
-            max: request.redirects_max,
-        })
+        Err(FetchError::TooManyRedirects { host: host_of(&request.url), max: request.redirects_max })
     }
 
     /// One request, one answer.
@@ -142,11 +131,7 @@ impl Web {
         // A validator speaks about the page it came from, not about where a redirect leads.
         if *url == request.url {
             builder = with_validator(builder, header::IF_NONE_MATCH, request.etag.as_deref());
-            builder = with_validator(
-                builder,
-                header::IF_MODIFIED_SINCE,
-                request.last_modified.as_deref(),
-            );
+            builder = with_validator(builder, header::IF_MODIFIED_SINCE, request.last_modified.as_deref());
         }
         let mut response = builder.send().await.map_err(|error| explain(url, error))?;
         // The override stands in for DNS too: whoever answers for every name says 421 where there is no such name.
@@ -166,35 +151,14 @@ impl Web {
     }
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, FetchError> {
-        let refused = |refusal| FetchError::Refused {
-            host: host_of(url),
-            refusal,
-        };
+        let refused = |refusal| FetchError::Refused { host: host_of(url), refusal };
         let is_https = url.scheme() == "https";
-        match (
-            route(url, &self.0.listed).map_err(refused)?,
-            self.0.resolve_to,
-        ) {
-            (Route::Listed, _) => self
-                .0
-                .clients
-                .listed
-                .as_ref()
-                .ok_or_else(|| refused(Refusal::Port)),
-            (
-                Route::Open,
-                Some(ResolveTo {
-                    https_port: None, ..
-                }),
-            ) if is_https => Err(FetchError::Connect {
-                host: host_of(url),
-                source: None,
-            }),
-            (Route::Open, _) => Ok(if is_https {
-                &self.0.clients.https
-            } else {
-                &self.0.clients.http
-            }),
+        match (route(url, &self.0.listed).map_err(refused)?, self.0.resolve_to) {
+            (Route::Listed, _) => self.0.clients.listed.as_ref().ok_or_else(|| refused(Refusal::Port)),
+            (Route::Open, Some(ResolveTo { https_port: None, .. })) if is_https => {
+                Err(FetchError::Connect { host: host_of(url), source: None })
+            }
+            (Route::Open, _) => Ok(if is_https { &self.0.clients.https } else { &self.0.clients.http }),
         }
     }
 
@@ -219,10 +183,7 @@ impl Clients {
     fn new(config: &WebConfig, names: &Names, listed: &Arc<[IpNet]>) -> Result<Self, WebError> {
         let guarded = |port: u16, listed_only: bool| Guarded {
             names: names.clone(),
-            rule: Rule {
-                listed: Arc::clone(listed),
-                listed_only,
-            },
+            rule: Rule { listed: Arc::clone(listed), listed_only },
             port,
         };
         let listed = match listed.is_empty() {
@@ -231,42 +192,26 @@ impl Clients {
         };
         let Some(target) = config.resolve_to else {
             let client = client(config, guarded(0, false))?;
-            return Ok(Self {
-                http: client.clone(),
-                https: client,
-                listed,
-            });
+            return Ok(Self { http: client.clone(), https: client, listed });
         };
         let http = client(config, guarded(target.http_port, false))?;
         let https = match target.https_port {
             Some(port) => client(config, guarded(port, false))?,
             None => http.clone(),
         };
-        Ok(Self {
-            http,
-            https,
-            listed,
-        })
+        Ok(Self { http, https, listed })
     }
 }
 
 fn client(config: &WebConfig, names: Guarded) -> Result<reqwest::Client, WebError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    headers.insert(
-        header::ACCEPT_LANGUAGE,
-        HeaderValue::from_static(ACCEPT_LANGUAGE),
-    );
+    headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(ACCEPT_LANGUAGE));
     let product = &config.user_agent.product;
-    let names_us = !product.is_empty()
-        && product
-            .bytes()
-            .all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte));
+    let names_us =
+        !product.is_empty() && product.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte));
     let user_agent = HeaderValue::from_str(&config.user_agent.header());
-    let user_agent = user_agent
-        .ok()
-        .filter(|_| names_us)
-        .ok_or(WebError::UserAgent)?;
+    let user_agent = user_agent.ok().filter(|_| names_us).ok_or(WebError::UserAgent)?;
     let mut builder = reqwest::Client::builder()
         .user_agent(user_agent)
         .default_headers(headers)
@@ -280,10 +225,7 @@ fn client(config: &WebConfig, names: Guarded) -> Result<reqwest::Client, WebErro
         .pool_max_idle_per_host(1)
         .http1_ignore_invalid_headers_in_responses(true)
         .dns_resolver(names);
-    if config
-        .resolve_to
-        .is_some_and(|target| target.https_port.is_none())
-    {
+    if config.resolve_to.is_some_and(|target| target.https_port.is_none()) {
         // Without HTTPS no root certificates are needed, and a bare development machine may have none.
         builder = builder.tls_certs_only([]);
     }
@@ -309,31 +251,19 @@ fn explain(url: &Url, error: reqwest::Error) -> FetchError {
     match names {
         Some(NamesError::NoAddress) => return FetchError::NoAddress { host },
         Some(NamesError::Refused(refusal)) => {
-            return FetchError::Refused {
-                host,
-                refusal: refusal.clone(),
-            };
+            return FetchError::Refused { host, refusal: refusal.clone() };
         }
         Some(NamesError::Failed(_)) => {
-            return FetchError::Lookup {
-                host,
-                source: error.without_url(),
-            };
+            return FetchError::Lookup { host, source: error.without_url() };
         }
         None => {}
     }
     if error.is_connect() {
-        FetchError::Connect {
-            host,
-            source: Some(error.without_url()),
-        }
+        FetchError::Connect { host, source: Some(error.without_url()) }
     } else if error.is_timeout() {
         FetchError::TimedOut { host }
     } else {
-        FetchError::Broken {
-            host,
-            source: error.without_url(),
-        }
+        FetchError::Broken { host, source: error.without_url() }
     }
 }
 

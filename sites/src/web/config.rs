@@ -57,18 +57,12 @@ pub struct UserAgent {
 impl UserAgent {
     /// The operator's own contact under this product's name.
     pub fn with_contact(contact: Url) -> Self {
-        Self {
-            product: "presdr".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            contact,
-        }
+        Self { product: "presdr".into(), version: env!("CARGO_PKG_VERSION").into(), contact }
     }
 
     /// Whether the contact is still the placeholder, which reaches nobody. An operator must set a real one.
     pub fn is_placeholder(&self) -> bool {
-        self.contact
-            .host_str()
-            .is_some_and(|host| host.ends_with(".example"))
+        self.contact.host_str().is_some_and(|host| host.ends_with(".example"))
     }
 
     /// The header's value, such as `presdr/0.1.0 (+https://operator.example/crawler)`.
@@ -100,18 +94,8 @@ pub struct ResolveTo {
 
 impl ResolveTo {
     /// The override; whoever makes it shows that this is development mode.
-    pub fn new(
-        proof: DevelopmentOnly,
-        address: IpAddr,
-        http_port: u16,
-        https_port: Option<u16>,
-    ) -> Self {
-        Self {
-            address,
-            http_port,
-            https_port,
-            _proof: proof,
-        }
+    pub fn new(proof: DevelopmentOnly, address: IpAddr, http_port: u16, https_port: Option<u16>) -> Self {
+        Self { address, http_port, https_port, _proof: proof }
     }
 }
 

@@ -27,9 +27,7 @@ pub(crate) use request::{PAGE_BYTES_MAX, REDIRECTS_MAX};
 pub fn registrable_domain(host: &str) -> String {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     match psl::domain_str(&host) {
-        Some(domain) if host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[') => {
-            domain.to_owned()
-        }
+        Some(domain) if host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[') => domain.to_owned(),
         _ => host,
     }
 }

@@ -59,10 +59,7 @@ impl Names {
             Self::Dns(resolver) => look_up(resolver, host).await?,
         };
         let refusal = all.iter().find_map(|address| rule.refuses(*address));
-        let open: Vec<IpAddr> = all
-            .into_iter()
-            .filter(|address| rule.refuses(*address).is_none())
-            .collect();
+        let open: Vec<IpAddr> = all.into_iter().filter(|address| rule.refuses(*address).is_none()).collect();
         match refusal {
             Some(refusal) if open.is_empty() => Err(NamesError::Refused(refusal)),
             _ if open.is_empty() => Err(NamesError::NoAddress),
@@ -87,9 +84,7 @@ async fn look_up(resolver: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, Na
     let absolute = format!("{}.", host.trim_end_matches('.'));
     match resolver.lookup_ip(absolute).await {
         Ok(found) => Ok(found.iter().collect()),
-        Err(error) if error.is_no_records_found() || error.is_nx_domain() => {
-            Err(NamesError::NoAddress)
-        }
+        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Err(NamesError::NoAddress),
         Err(error) => Err(NamesError::Failed(Box::new(error))),
     }
 }
@@ -124,9 +119,7 @@ impl Resolve for Guarded {
         let (names, rule, port) = (self.names.clone(), self.rule.clone(), self.port);
         Box::pin(async move {
             let addresses = names.open_addresses(name.as_str(), &rule).await?;
-            let sockets = addresses
-                .into_iter()
-                .map(move |address| SocketAddr::new(address, port));
+            let sockets = addresses.into_iter().map(move |address| SocketAddr::new(address, port));
             Ok(Box::new(sockets) as Addrs)
         })
     }

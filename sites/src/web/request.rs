@@ -80,12 +80,7 @@ pub struct Fetched {
 impl Fetched {
     /// Reads the headers; the body follows.
     pub(super) fn from_headers(url: &Url, status: StatusCode, headers: &HeaderMap) -> Self {
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let location = text(header::LOCATION).filter(|_| status.is_redirection());
         Self {
             url: url.clone(),
@@ -94,12 +89,9 @@ impl Fetched {
             etag: text(header::ETAG),
             last_modified: text(header::LAST_MODIFIED),
             // The other form, a date, is left to the caller's own patience: it would need a wall clock here.
-            retry_after: text(header::RETRY_AFTER)
-                .and_then(|wait| wait.trim().parse().ok())
-                .map(Duration::from_secs),
+            retry_after: text(header::RETRY_AFTER).and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs),
             location: location.and_then(|location| url.join(&location).ok()),
-            challenged: text(header::HeaderName::from_static("cf-mitigated"))
-                .is_some_and(|value| value == "challenge")
+            challenged: text(header::HeaderName::from_static("cf-mitigated")).is_some_and(|value| value == "challenge")
                 || text(header::HeaderName::from_static("x-amzn-waf-action")).is_some(),
             body: Body::default(),
         }
@@ -108,19 +100,10 @@ impl Fetched {
     /// Whether the declared type is a page's, or there is none.
     pub fn is_page(&self) -> bool {
         let declared = self.content_type.as_deref().unwrap_or_default();
-        let essence = declared
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         matches!(
             essence.as_str(),
-            "" | "text/html"
-                | "application/xhtml+xml"
-                | "text/plain"
-                | "text/xml"
-                | "application/xml"
+            "" | "text/html" | "application/xhtml+xml" | "text/plain" | "text/xml" | "application/xml"
         )
     }
 }
@@ -196,24 +179,12 @@ pub enum FetchError {
 impl FetchError {
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Lookup { .. }
-                | Self::Connect { .. }
-                | Self::TimedOut { .. }
-                | Self::Broken { .. }
-        )
+        matches!(self, Self::Lookup { .. } | Self::Connect { .. } | Self::TimedOut { .. } | Self::Broken { .. })
     }
 
     /// Whether no conversation came about at all, so that another scheme or host may be tried.
     pub(crate) fn before_any_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. }
-                | Self::NoAddress { .. }
-                | Self::Lookup { .. }
-                | Self::Connect { .. }
-        )
+        matches!(self, Self::Refused { .. } | Self::NoAddress { .. } | Self::Lookup { .. } | Self::Connect { .. })
     }
 }
 

@@ -1,0 +1,12 @@
+//! The crawl against real servers on loopback, reached through the resolver override or through a real name server.
+
+mod guard;
+mod limits;
+mod list;
+mod manners;
+mod names;
+mod pages;
+mod real_sites;
+mod redirects;
+mod robots;
+mod server;
