@@ -1,1 +1,39 @@
-//! placeholder
+//! What does the work: each worker answers the events that call for it with the next event.
+//!
+//! A worker first commits its outcome, the exact bytes of its event, then publishes it, then acknowledges. A redelivery publishes
+//! what is stored. Workers act only on leads that are admitted in an open run at that attempt, and take a lead's state from its steps,
+//! never from a projection.
+//!
+//! In the order of a lead's way:
+//!
+//! - [`RunManager`]: a run starts: candidates, targets, the first admissions; steering
+//! - [`Resolver`]: which domain is the company's
+//! - [`Crawler`]: reading its site politely
+//! - [`Extractor`]: what the site says, after the tenant's policy, sealed
+//! - [`Scorer`]: score and rationale; the lead is terminal, the next is admitted, the last one ranks the run
+//! - [`sweep`]: what a crash left unpublished, leads past their deadline
+//! - [`work`]: all of them, or some, in one process
+
+mod candidates;
+mod clock;
+mod company;
+mod crawl;
+mod extract;
+mod lead;
+mod outbox;
+mod resolve;
+mod run;
+mod score;
+mod services;
+pub mod sweep;
+mod work;
+
+pub use clock::Clock;
+pub use crawl::Crawler;
+pub use extract::Extractor;
+pub use outbox::Outbox;
+pub use resolve::Resolver;
+pub use run::RunManager;
+pub use score::Scorer;
+pub use services::{Services, WorkConfig};
+pub use work::{WORKERS, work};

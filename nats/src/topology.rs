@@ -62,7 +62,7 @@ pub struct Durable {
 pub const DURABLES: &[Durable] = &[
     Durable {
         name: "run",
-        events: &[types::RunStarted],
+        events: &[types::RunStarted, types::RunResumed, types::RunCancelled],
     },
     Durable {
         name: "resolve",
@@ -77,15 +77,11 @@ pub const DURABLES: &[Durable] = &[
         events: &[types::LeadCrawled, types::LeadThin],
     },
     Durable {
-        name: "verify",
-        events: &[types::LeadExtracted],
-    },
-    Durable {
         name: "score",
         events: &[
-            types::LeadEmailsVerified,
             types::LeadDomainMissing,
             types::LeadBlocked,
+            types::LeadExtracted,
         ],
     },
 ];

@@ -1,1 +1,19 @@
-//! placeholder
+//! What puts intent into the system: commands, the schedule, registry ingest.
+//!
+//! A command commits its effect and its event together, publishes, and answers with the event's sequence, so that a read that depends
+//! on it can wait for the projections. Every write says who did it.
+//!
+//! - [`Desk`]: who commands, and with what
+//! - [`tenants`], [`icp`], [`runs`], [`parked`]: the commands
+//! - [`schedule`]: nightly runs, one per tenant and date
+//! - [`ingest`]: registry files and tenants' own lists
+//! - [`bench`]: how fast ingest is beside the limit
+
+mod desk;
+pub mod icp;
+pub mod parked;
+pub mod runs;
+pub mod schedule;
+pub mod tenants;
+
+pub use desk::{CommandError, Desk};

@@ -1,0 +1,227 @@
+//! Reading a company's site: one visitor per registrable domain across the fleet.
+
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+
+use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
+use presdr_nats::{Consumer, Delivery, Outcome};
+use presdr_rules::route::{self, Block, Vendors};
+use presdr_sites::{BlockReason, KnownPage, SkipReason, Verdict, Visit, VisitRequest, registrable_domain};
+use presdr_store::{StoreError, leases, leases::Lease, texts};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Services,
+    lead::{self as work, Done, Lead, WorkError},
+};
+
+const STEP: &str = "crawl";
+/// How long a visit waits for another visitor of the same domain before the delivery is put back.
+const DOMAIN_WAIT: Duration = Duration::from_secs(60);
+
+/// Answers `lead.domain_resolved` with `lead.crawled`, `lead.thin` or `lead.blocked`.
+pub struct Crawler {
+    services: Services,
+}
+
+impl Crawler {
+    /// A crawler of this process.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    async fn crawl(&self, envelope: Envelope, stopping: &CancellationToken) -> Result<(), WorkError> {
+        let Event::LeadDomainResolved(resolved) = &envelope.event else { return Ok(()) };
+        let lead = Lead::of(&envelope)?;
+        if work::done_or_not_ours(&self.services, &lead, &lead.key(STEP)).await? {
+            return Ok(());
+        }
+        let domain = registrable_domain(&resolved.domain);
+        // The lease comes before the check of what is done: a repeat waits here until the first is done, and then asks for nothing.
+        let lease = domain_lease(&self.services, &domain, stopping).await?;
+        work::step(&self.services, &lead, STEP, async || {
+            let visit = self.visit(&lead, &domain, &lease, stopping).await?;
+            let event = event_of(&visit, lead.attempt);
+            let stored = serde_json::to_value(&visit).map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
+            let store = async move |tx: &mut presdr_store::TenantTx| {
+                texts::store_visit(tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
+                Ok(())
+            };
+            Ok(Done { event, also: store })
+        })
+        .await
+    }
+
+    async fn visit(&self, lead: &Lead, domain: &str, lease: &Lease, stopping: &CancellationToken) -> Result<Visit, WorkError> {
+        let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
+        request.known = self.known_pages(lead, domain).await?;
+        request.not_before = spacing(&self.services, domain).await?;
+        let cancel = CancellationToken::new();
+        let visit = presdr_sites::visit(&self.services.web, &self.services.config.crawl, request, &cancel);
+        tokio::pin!(visit);
+        let visit = tokio::select! {
+            visit = &mut visit => visit,
+            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops; the visit is left to another".to_owned())),
+            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the domain was lost".to_owned())),
+        };
+        leases::note_visit(&self.services.database, domain).await?;
+        Ok(visit)
+    }
+
+    /// What the tenant kept of the last visit, for conditional requests.
+    async fn known_pages(&self, lead: &Lead, domain: &str) -> Result<HashMap<String, KnownPage>, WorkError> {
+        let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+        let Some((_, stored)) = texts::last_visit(&mut tx, lead.company, domain).await? else { return Ok(HashMap::new()) };
+        let Ok(visit) = serde_json::from_value::<Visit>(stored) else {
+            // A visit stored by an older version is not worth failing for: its pages are read anew.
+            return Ok(HashMap::new());
+        };
+        let known = |page: presdr_sites::PageVisit| {
+            let known = KnownPage { etag: page.etag, last_modified: page.last_modified, content_hash: page.content_hash, findings: page.findings };
+            (page.url.to_string(), known)
+        };
+        Ok(visit.pages.into_iter().map(known).collect())
+    }
+}
+
+/// Waits for the domain's lease.
+pub(crate) async fn domain_lease(services: &Services, domain: &str, stopping: &CancellationToken) -> Result<Lease, WorkError> {
+    let name = format!("domain/{domain}");
+    let until = Instant::now() + DOMAIN_WAIT;
+    let mut wait = Duration::from_millis(20);
+    loop {
+        if let Some(lease) = services.leases.try_take(&name).await? {
+            return Ok(lease);
+        }
+        if Instant::now() > until {
+            return Err(WorkError::Busy(format!("{domain} is being visited")));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(1)),
+            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
+        }
+    }
+}
+
+/// When the domain may be asked next, given who asked before; notes that it is asked.
+pub(crate) async fn spacing(services: &Services, domain: &str) -> Result<Option<Instant>, WorkError> {
+    let before = leases::note_visit(&services.database, domain).await?;
+    let interval = services.config.crawl.min_interval;
+    let since = |at: chrono::DateTime<chrono::Utc>| (services.clock.now() - at).to_std().unwrap_or_default();
+    Ok(before.map(|at| Instant::now() + interval.saturating_sub(since(at))))
+}
+
+fn event_of(visit: &Visit, attempt: u32) -> Event {
+    let (found, verdict) = match &visit.verdict {
+        Verdict::Rich { .. } => (route::Visit::Rich, if visit.stopped_early { "high_signal" } else { "complete" }),
+        Verdict::Thin { .. } => (route::Visit::Thin, "thin"),
+        Verdict::Blocked { reason, .. } => {
+            let (block, verdict) = block_of(reason);
+            (route::Visit::Blocked(block), verdict)
+        }
+    };
+    let decision = route::after_visit(found, Vendors::default());
+    let report = lead::Visit {
+        step: step_of(visit, attempt, decision.degraded.clone()),
+        domain: visit.domain.clone(),
+        pages: visit.pages.iter().map(page_of).collect(),
+        skipped: skipped(visit),
+        robots: visit.robots.as_ref().map_or_else(|| "not reached".to_owned(), |robots| format!("{:?}", robots.state).to_lowercase()),
+        verdict: verdict.to_owned(),
+        measured: measured(visit),
+        route: decision.route(),
+    };
+    match found {
+        route::Visit::Rich => Event::LeadCrawled(report),
+        route::Visit::Thin => Event::LeadThin(report),
+        route::Visit::Blocked(_) => Event::LeadBlocked(report),
+    }
+}
+
+fn block_of(reason: &BlockReason) -> (Block, &'static str) {
+    match reason {
+        BlockReason::Robots { .. } => (Block::Robots, "robots"),
+        BlockReason::RobotsUnreachable => (Block::Robots, "robots_unreachable"),
+        BlockReason::Status { .. } => (Block::Http, "http_status"),
+        BlockReason::Challenge => (Block::Challenge, "challenge"),
+        BlockReason::TimedOut => (Block::Unreachable, "timed_out"),
+        BlockReason::NoAddress => (Block::Unreachable, "no_address"),
+        BlockReason::Unreachable { .. } => (Block::Unreachable, "unreachable"),
+        BlockReason::RedirectsAway { .. } => (Block::Unreachable, "redirects_away"),
+        BlockReason::Refused { .. } => (Block::Unreachable, "refused_address"),
+        BlockReason::Cancelled => (Block::Unreachable, "cancelled"),
+    }
+}
+
+fn step_of(visit: &Visit, attempt: u32, degraded: Vec<DegradedReason>) -> Step {
+    Step::done(STEP, visit.duration_ms, attempt, degraded).with("domain", &visit.domain).with("requests", visit.requests)
+}
+
+fn page_of(page: &presdr_sites::PageVisit) -> lead::Page {
+    lead::Page {
+        kind: name_of(&page.kind),
+        status: page.status,
+        bytes: u64::try_from(page.bytes).unwrap_or(u64::MAX),
+        content_hash: page.content_hash.clone(),
+        not_modified: page.not_modified,
+        because: page.chosen_because.clone(),
+    }
+}
+
+/// An enum's stored name.
+pub(crate) fn name_of<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "other".to_owned(),
+    }
+}
+
+fn skipped(visit: &Visit) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for page in &visit.skipped {
+        let reason = match &page.reason {
+            SkipReason::Robots { .. } => "robots",
+            SkipReason::RobotsUnreachable => "robots_unreachable",
+            SkipReason::PageLimit => "page_limit",
+            SkipReason::EnoughSaid => "enough_said",
+            SkipReason::OutOfTime => "out_of_time",
+            SkipReason::Refusals => "refusals",
+            SkipReason::Cancelled => "cancelled",
+            SkipReason::Repeated => "repeated",
+            SkipReason::RedirectsAway { .. } => "redirects_away",
+            SkipReason::Failed { .. } => "failed",
+        };
+        *counts.entry(reason.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn measured(visit: &Visit) -> BTreeMap<String, f64> {
+    let measured = visit.verdict.measured();
+    let values = [
+        ("pages", measured.pages),
+        ("words", measured.words),
+        ("emails", measured.emails),
+        ("phones", measured.phones),
+        ("refusals", measured.refusals),
+    ];
+    values.into_iter().map(|(name, value)| (name.to_owned(), f64::from(value))).collect()
+}
+
+impl Consumer for Crawler {
+    const NAME: &'static str = STEP;
+
+    async fn handle(&self, envelope: Envelope, stopping: &CancellationToken) -> Outcome {
+        work::outcome_of(self.crawl(envelope, stopping)).await
+    }
+
+    async fn park(&self, delivery: Delivery<'_>, reason: &str) -> bool {
+        work::park(&self.services, STEP, delivery, reason).await
+    }
+}
+
+/// The crawler as the loop wants it.
+pub(crate) fn worker(services: &Services) -> Arc<Crawler> {
+    Arc::new(Crawler::new(services.clone()))
+}

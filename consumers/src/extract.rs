@@ -1,0 +1,317 @@
+//! What a company's site says: its pages merged, the tenant's policy applied, every personal value sealed.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use presdr_events::{Clear, Envelope, Event, EventId, IdentifierKind, Pii, Step, lead};
+use presdr_nats::{Consumer, Delivery, Outcome};
+use presdr_rules::{
+    email_policy::{self, FreeMail, Screening, Suppressible, Verdict},
+    icp::{IcpDocument, Words, title_is_wanted},
+    route::{self, Reachable, Site, Vendors},
+};
+use presdr_sites::{
+    Visit,
+    extract::{self, SiteFindings},
+};
+use presdr_store::{
+    StoreError, TenantTx,
+    keys::{DataSubject, TenantKeys},
+    runs, settings, texts,
+};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Services, company,
+    lead::{self as work, Done, Lead, WorkError},
+};
+
+const STEP: &str = "extract";
+/// More addresses than this are a directory, not a company's contacts; it also bounds the event.
+const EMAILS_MAX: usize = 25;
+const PHONES_MAX: usize = 10;
+const PEOPLE_MAX: usize = 25;
+
+/// A tenant's choices about addresses.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct EmailPolicy {
+    free_mail: FreeMail,
+}
+
+/// Answers `lead.crawled` and `lead.thin` with `lead.extracted`.
+pub struct Extractor {
+    services: Services,
+}
+
+/// An address that the policy kept, and what is known of who reads it.
+struct KeptEmail {
+    address: String,
+    name: Option<String>,
+    role_title: Option<String>,
+    role_account: bool,
+    own_domain: bool,
+}
+
+impl Extractor {
+    /// An extractor of this process.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    async fn extract(&self, envelope: Envelope) -> Result<(), WorkError> {
+        let (visit, site) = match &envelope.event {
+            Event::LeadCrawled(visit) => (visit, Site::Rich),
+            Event::LeadThin(visit) => (visit, Site::Thin),
+            _ => return Ok(()),
+        };
+        if visit.route.next != STEP {
+            return Ok(());
+        }
+        let lead = Lead::of(&envelope)?;
+        let domain = visit.domain.clone();
+        let begun = Instant::now();
+        work::step(&self.services, &lead, STEP, async || {
+            let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+            let findings = merged(&mut tx, &lead).await?;
+            let company = company::read(&mut tx, lead.company).await?;
+            let run = runs::get(&mut tx, lead.run).await?.ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
+            let icp = icp(runs::pinned_icp(&mut tx, &run).await?)?;
+            let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
+            let (kept, dropped) = screen(&mut tx, &keys, &findings, &domain).await?;
+            let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp).await?;
+            // Subjects are committed before the event that names them; repeating this finds the same ones.
+            tx.commit().await.map_err(StoreError::from)?;
+            let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
+                || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
+            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let event = Event::LeadExtracted(describe(&findings, &icp, sealed, dropped, site, confirmed, (elapsed, lead.attempt)));
+            let store = async move |tx: &mut TenantTx| {
+                let text = texts::LeadText { corpus_hash: &findings.corpus_hash, about_text: &findings.about_text, corpus: &findings.corpus };
+                texts::store_text(tx, lead.run, lead.company, lead.attempt, &text).await?;
+                Ok(())
+            };
+            Ok(Done { event, also: store })
+        })
+        .await
+    }
+
+    /// Seals what is personal under the subject it leads to. A person who was erased is left out.
+    ///
+    /// Subjects are looked up in the order of their identifiers, so that two leads that share some never wait for each other in a ring.
+    async fn seal(&self, tx: &mut TenantTx, lead: &Lead, kept: &[KeptEmail], findings: &SiteFindings, icp: &IcpDocument) -> Result<Sealed, WorkError> {
+        let event = lead.key(STEP).event_id();
+        let mut emails = Vec::with_capacity(kept.len());
+        let mut order: Vec<usize> = (0..kept.len()).collect();
+        order.sort_by(|one, other| kept[*one].address.cmp(&kept[*other].address));
+        for index in order {
+            let email = &kept[index];
+            if let Some(subject) = self.subject(tx, lead, IdentifierKind::Email, &email.address).await? {
+                emails.push((index, seal_email(&subject, lead, event, email)?));
+            }
+        }
+        emails.sort_by_key(|(index, _)| *index);
+        Ok(Sealed {
+            emails: emails.into_iter().map(|(_, email)| email).collect(),
+            people: self.seal_people(tx, lead, event, findings, icp).await?,
+            phones: self.seal_phones(tx, lead, event, findings).await?,
+        })
+    }
+
+    async fn seal_people(
+        &self,
+        tx: &mut TenantTx,
+        lead: &Lead,
+        event: EventId,
+        findings: &SiteFindings,
+        icp: &IcpDocument,
+    ) -> Result<Vec<lead::FoundPerson>, WorkError> {
+        let wanted = icp.wanted_titles();
+        let mut people = Vec::new();
+        let identified = |person: &extract::FoundPerson| match &person.profile_url {
+            Some(profile) => (IdentifierKind::Profile, profile.clone()),
+            None => (IdentifierKind::Name, format!("{}/{}", person.name, lead.company)),
+        };
+        let mut found: Vec<_> = findings.people.iter().take(PEOPLE_MAX).map(|person| (identified(person), person)).collect();
+        found.sort_by(|(one, _), (other, _)| (one.0.as_str(), &one.1).cmp(&(other.0.as_str(), &other.1)));
+        for ((kind, identifier), person) in found {
+            let Some(subject) = self.subject(tx, lead, kind, &identifier).await? else { continue };
+            let seal = |field, value: &String| subject.seal(&lead.tenant, event, field, &Clear(value.clone()));
+            people.push(lead::FoundPerson {
+                name: seal("person.name", &person.name)?,
+                role_title: person.role_title.as_ref().map(|title| seal("person.role_title", title)).transpose()?,
+                profile: person.profile_url.as_ref().map(|url| seal("person.profile", url)).transpose()?,
+                wanted: person.role_title.as_ref().is_some_and(|title| title_is_wanted(title, &wanted)),
+            });
+        }
+        Ok(people)
+    }
+
+    /// Phones belong to the company's switchboard, where no person is known to answer them.
+    async fn seal_phones(&self, tx: &mut TenantTx, lead: &Lead, event: EventId, findings: &SiteFindings) -> Result<Vec<Pii<String>>, WorkError> {
+        let numbers: Vec<&String> = findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(subject) = self.subject(tx, lead, IdentifierKind::Company, &lead.company.to_string()).await? else { return Ok(Vec::new()) };
+        let seal = |number: &String| Ok(subject.seal(&lead.tenant, event, "phone", &Clear(number.clone()))?);
+        numbers.into_iter().map(seal).collect()
+    }
+
+    async fn subject(&self, tx: &mut TenantTx, lead: &Lead, kind: IdentifierKind, identifier: &str) -> Result<Option<DataSubject>, WorkError> {
+        Ok(self.services.keyring.subject(tx, &lead.tenant, kind, identifier).await?)
+    }
+}
+
+/// What is personal, sealed.
+struct Sealed {
+    emails: Vec<lead::FoundEmail>,
+    people: Vec<lead::FoundPerson>,
+    phones: Vec<Pii<String>>,
+}
+
+fn seal_email(subject: &DataSubject, lead: &Lead, event: EventId, email: &KeptEmail) -> Result<lead::FoundEmail, WorkError> {
+    let seal = |field, value: &str| subject.seal(&lead.tenant, event, field, &Clear(value.to_owned()));
+    let (first, last) = match email.name.as_deref().map(|name| name.rsplit_once(' ').unwrap_or((name, ""))) {
+        Some((first, last)) => (Some(first), Some(last).filter(|last| !last.is_empty())),
+        None => (None, None),
+    };
+    Ok(lead::FoundEmail {
+        address: seal("email.address", &email.address)?,
+        first_name: first.map(|name| seal("email.first_name", name)).transpose()?,
+        last_name: last.map(|name| seal("email.last_name", name)).transpose()?,
+        role_title: email.role_title.as_deref().map(|title| seal("email.role_title", title)).transpose()?,
+        role_account: email.role_account,
+        own_domain: email.own_domain,
+        source: "site".to_owned(),
+    })
+}
+
+async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<SiteFindings, WorkError> {
+    let gone = || WorkError::Unfit(format!("the pages of company {} in run {} are gone: start a new run", lead.company, lead.run));
+    let stored = texts::visit(tx, lead.run, lead.company, lead.attempt).await?.ok_or_else(gone)?;
+    let visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
+    let pages: Vec<_> = visit.pages.into_iter().filter_map(|page| page.findings).collect();
+    Ok(extract::merge(&pages))
+}
+
+/// The document a run is pinned to.
+pub(crate) fn icp(document: serde_json::Value) -> Result<IcpDocument, WorkError> {
+    serde_json::from_value(document).map_err(|error| WorkError::Unfit(format!("the pinned ICP cannot be read: {error}")))
+}
+
+/// Applies the tenant's policy to what was found; also counts what it dropped, by reason.
+async fn screen(tx: &mut TenantTx, keys: &TenantKeys, findings: &SiteFindings, domain: &str) -> Result<(Vec<KeptEmail>, BTreeMap<String, u32>), WorkError> {
+    let policy: EmailPolicy = settings::section(tx, "email_policy").await?;
+    let suppressed = Suppressions::of(tx, keys, findings, domain).await?;
+    let screening = Screening {
+        free_mail: policy.free_mail,
+        company_domain: Some(domain),
+        suppressed: &|what| suppressed.hold(keys, what),
+        consented: &|_| false,
+    };
+    let (mut kept, mut dropped) = (Vec::new(), BTreeMap::new());
+    for email in findings.emails.iter().take(EMAILS_MAX) {
+        match email_policy::screen(&email.address, &screening) {
+            Verdict::Drop(reason) => *dropped.entry(reason.as_str().to_owned()).or_default() += 1,
+            Verdict::Keep(keep) => kept.push(KeptEmail {
+                address: email_policy::normalise(&email.address).unwrap_or_else(|| email.address.clone()),
+                name: email.name.clone(),
+                role_title: email.role_title.clone(),
+                role_account: keep.role_account,
+                own_domain: keep.own_domain,
+            }),
+        }
+    }
+    Ok((kept, dropped))
+}
+
+/// The tenant's suppressions, as keyed hashes.
+struct Suppressions(std::collections::HashSet<(String, Vec<u8>)>);
+
+impl Suppressions {
+    /// Those that could concern what was found: everything that an address could be suppressed by is looked up at once.
+    async fn of(tx: &mut TenantTx, keys: &TenantKeys, findings: &SiteFindings, domain: &str) -> Result<Self, WorkError> {
+        let asked = std::cell::RefCell::new(vec![suppression_hash(keys, Suppressible::Domain(domain))]);
+        for email in &findings.emails {
+            let address = email_policy::normalise(&email.address).unwrap_or_default();
+            // Answering "no" to everything makes the policy name every form it would look up.
+            email_policy::is_suppressed(&address, &|what| {
+                asked.borrow_mut().push(suppression_hash(keys, what));
+                false
+            });
+        }
+        let tenant = tx.tenant().clone();
+        let hashes: Vec<Vec<u8>> = asked.into_inner().into_iter().map(|(_, hash)| hash).collect();
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select kind, hash from suppressions where tenant_id = $1 and kind in ('email', 'domain') and hash = any($2)")
+            .bind(tenant.as_str())
+            .bind(hashes)
+            .fetch_all(&mut **tx)
+            .await
+            .map_err(StoreError::from)?;
+        Ok(Self(rows.into_iter().collect()))
+    }
+
+    fn hold(&self, keys: &TenantKeys, what: Suppressible<'_>) -> bool {
+        self.0.contains(&suppression_hash(keys, what))
+    }
+}
+
+fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
+    match what {
+        Suppressible::Address(address) => ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec()),
+        Suppressible::Domain(domain) => ("domain".to_owned(), keys.index.hash(IdentifierKind::Company, domain).to_vec()),
+    }
+}
+
+fn describe(
+    findings: &SiteFindings,
+    icp: &IcpDocument,
+    sealed: Sealed,
+    emails_dropped: BTreeMap<String, u32>,
+    site: Site,
+    identity_confirmed: bool,
+    (elapsed_ms, attempt): (u64, u32),
+) -> lead::Extracted {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let people = count(sealed.people.iter().filter(|person| person.wanted).count());
+    let decision = route::after_extraction(site, Reachable { addresses: count(sealed.emails.len()), people }, Vendors::default());
+    let mut networks: Vec<String> = findings.socials.iter().map(|social| social.network.clone()).collect();
+    networks.dedup();
+    lead::Extracted {
+        step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()).with("pages", findings.pages),
+        corpus_hash: findings.corpus_hash.clone(),
+        words: findings.word_count,
+        text_characters: count(findings.corpus.chars().count()),
+        language: findings.language.clone(),
+        technologies: findings.technologies.clone(),
+        social_networks: networks,
+        careers: findings.careers.is_some(),
+        jobs_count: findings.open_jobs,
+        keywords: icp.keywords_found(&findings.corpus).into_iter().map(str::to_owned).collect(),
+        identity_confirmed,
+        emails: sealed.emails,
+        people: sealed.people,
+        phones: sealed.phones,
+        emails_dropped,
+        route: decision.route(),
+    }
+}
+
+impl Consumer for Extractor {
+    const NAME: &'static str = STEP;
+
+    async fn handle(&self, envelope: Envelope, _: &CancellationToken) -> Outcome {
+        work::outcome_of(self.extract(envelope)).await
+    }
+
+    async fn park(&self, delivery: Delivery<'_>, reason: &str) -> bool {
+        work::park(&self.services, STEP, delivery, reason).await
+    }
+}
+
+/// The extractor as the loop wants it.
+pub(crate) fn worker(services: &Services) -> Arc<Extractor> {
+    Arc::new(Extractor::new(services.clone()))
+}

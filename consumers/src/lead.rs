@@ -1,0 +1,221 @@
+//! The shape of every step of a lead: check, do, commit, publish.
+
+use std::{future::Future, time::Duration};
+
+use presdr_events::{Actor, Attempt, CompanyId, Envelope, Event, EventId, Header, RunId, TenantId};
+use presdr_nats::{BrokerError, Delivery, Outcome};
+use presdr_store::{StoreError, TenantTx, admissions, parked, steps, steps::StepKey};
+
+use crate::{Services, run::finish};
+
+/// The step whose event begins a run.
+const RUN_START: &str = "start";
+
+/// A lead that an event is about, and the event.
+#[derive(Debug, Clone)]
+pub(crate) struct Lead {
+    pub tenant: TenantId,
+    pub run: RunId,
+    pub company: CompanyId,
+    pub attempt: Attempt,
+    pub cause: Cause,
+}
+
+/// What links an event to the one that led to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    pub id: EventId,
+    pub correlation: EventId,
+    pub actor: Actor,
+    pub traceparent: Option<String>,
+}
+
+impl Cause {
+    pub fn of(envelope: &Envelope) -> Self {
+        Self {
+            id: envelope.id,
+            correlation: envelope.correlation,
+            actor: envelope.actor.clone(),
+            traceparent: envelope.traceparent.clone(),
+        }
+    }
+}
+
+impl Cause {
+    /// What the sweep does belongs to the run's first event: nobody's event led to it.
+    pub fn sweep(tenant: &TenantId, run: RunId) -> Self {
+        let start = EventId::of(tenant, Some(run), None, RUN_START, 1);
+        Self { id: start, correlation: start, actor: Actor::service("sweep"), traceparent: None }
+    }
+}
+
+impl Lead {
+    /// The lead an event is about; an error in words when it is about none.
+    pub fn of(envelope: &Envelope) -> Result<Self, WorkError> {
+        let missing = |what| WorkError::Unfit(format!("event {} names no {what}", envelope.id));
+        Ok(Self {
+            tenant: envelope.tenant.clone(),
+            run: envelope.run.ok_or_else(|| missing("run"))?,
+            company: envelope.company.ok_or_else(|| missing("company"))?,
+            attempt: envelope.event.attempt(),
+            cause: Cause::of(envelope),
+        })
+    }
+
+    pub fn key(&self, step: &'static str) -> StepKey {
+        StepKey { tenant: self.tenant.clone(), run: Some(self.run), company: Some(self.company), step, attempt: self.attempt }
+    }
+
+    /// The name under which the fleet does this step once at a time.
+    pub fn lease(&self, step: &str) -> String {
+        format!("step/{}/{}/{}/{step}/{}", self.tenant, self.run, self.company, self.attempt)
+    }
+}
+
+/// Why a step could not be done now, or at all. Never holds personal data.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error("{0}")]
+    Busy(String),
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl From<sqlx::Error> for WorkError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<presdr_events::EncodeError> for WorkError {
+    fn from(error: presdr_events::EncodeError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A database or broker that is away comes back; meanwhile the delivery does.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl WorkError {
+    pub fn outcome(&self) -> Outcome {
+        let retry = || Outcome::Retry { after: RETRY_AFTER, reason: self.to_string() };
+        match self {
+            Self::Busy(_) | Self::Broker(_) => retry(),
+            Self::Store(error) if error.is_transient() => retry(),
+            Self::Store(_) | Self::Unfit(_) => Outcome::Park { reason: self.to_string() },
+        }
+    }
+}
+
+/// What a step came to: its event, and what else is committed with it.
+pub(crate) struct Done<Write> {
+    pub event: Event,
+    /// Written in the same transaction, before the event.
+    pub also: Write,
+}
+
+/// Nothing but the event is committed.
+pub(crate) async fn nothing_else(_: &mut TenantTx) -> Result<(), WorkError> {
+    Ok(())
+}
+
+/// Does one step of a lead once: an outcome that is stored is published again, a lead that is not admitted is left alone.
+pub(crate) async fn step<Work, Write>(services: &Services, lead: &Lead, name: &'static str, work: Work) -> Result<(), WorkError>
+where
+    Work: AsyncFnOnce() -> Result<Done<Write>, WorkError>,
+    Write: AsyncFnOnce(&mut TenantTx) -> Result<(), WorkError>,
+{
+    let key = lead.key(name);
+    if done_or_not_ours(services, lead, &key).await? {
+        return Ok(());
+    }
+    let Done { event, also } = work().await?;
+    let mut tx = services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+    if !admissions::is_admitted(&mut tx, lead.run, lead.company, lead.attempt).await? {
+        return Ok(());
+    }
+    also(&mut tx).await?;
+    let outcome = steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event).map_err(StoreError::from)?;
+    if steps::record(&mut tx, std::slice::from_ref(&outcome)).await? == 0 {
+        drop(tx);
+        done_or_not_ours(services, lead, &key).await?;
+        return Ok(());
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    services.outbox.publish(vec![outcome.outgoing().clone()]).await?;
+    Ok(())
+}
+
+/// Publishes the step's outcome if there is one; tells whether there is nothing left to do.
+pub(crate) async fn done_or_not_ours(services: &Services, lead: &Lead, key: &StepKey) -> Result<bool, WorkError> {
+    let mut tx = services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+    if let Some(stored) = steps::stored(&mut tx, key).await? {
+        drop(tx);
+        services.outbox.publish(vec![stored]).await?;
+        return Ok(true);
+    }
+    Ok(!admissions::is_admitted(&mut tx, lead.run, lead.company, lead.attempt).await?)
+}
+
+/// The header of the event that tells a step's outcome.
+pub(crate) fn header(services: &Services, key: &StepKey, cause: &Cause) -> Header {
+    Header {
+        id: key.event_id(),
+        source: key.step,
+        time: services.clock.now(),
+        tenant: key.tenant.clone(),
+        run: key.run,
+        company: key.company,
+        actor: cause.actor.clone(),
+        correlation: cause.correlation,
+        causation: Some(cause.id),
+        traceparent: cause.traceparent.clone(),
+    }
+}
+
+/// Runs a handler and turns its error into what the loop does.
+pub(crate) async fn outcome_of(work: impl Future<Output = Result<(), WorkError>>) -> Outcome {
+    match work.await {
+        Ok(()) => Outcome::Done,
+        Err(error) => error.outcome(),
+    }
+}
+
+/// Sets a delivery aside and ends its lead as parked, so that the run does not wait for it.
+pub(crate) async fn park(services: &Services, consumer: &'static str, delivery: Delivery<'_>, reason: &str) -> bool {
+    match try_park(services, consumer, &delivery, reason).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(consumer, subject = delivery.subject, sequence = delivery.stream_sequence, %error, "could not park; it comes again");
+            false
+        }
+    }
+}
+
+async fn try_park(services: &Services, consumer: &'static str, delivery: &Delivery<'_>, reason: &str) -> Result<(), WorkError> {
+    let subject = presdr_events::Subject::parse(delivery.subject).map_err(|error| WorkError::Unfit(error.to_string()))?;
+    let mut tx = services.database.enter(&subject.tenant).await.map_err(StoreError::from)?;
+    let envelope = delivery.envelope;
+    let new = parked::NewParked {
+        consumer,
+        event_id: envelope.map(|envelope| envelope.id),
+        subject: delivery.subject,
+        stream_sequence: delivery.stream_sequence,
+        deliveries: delivery.deliveries,
+        run: envelope.and_then(|envelope| envelope.run).map(RunId::get),
+        company: envelope.and_then(|envelope| envelope.company).map(CompanyId::get),
+        error: reason,
+    };
+    parked::park(&mut tx, &new).await?;
+    let events = match envelope.map(Lead::of) {
+        Some(Ok(lead)) => finish::park(services, &mut tx, &lead, consumer, reason).await?,
+        _ => Vec::new(),
+    };
+    tx.commit().await.map_err(StoreError::from)?;
+    services.outbox.publish(events).await?;
+    Ok(())
+}

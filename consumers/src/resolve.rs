@@ -1,0 +1,158 @@
+//! Which domain is the company's: what is known, else what its name suggests and its home page confirms.
+
+use std::{sync::Arc, time::Instant};
+
+use presdr_events::{Envelope, Event, Step, lead};
+use presdr_nats::{Consumer, Delivery, Outcome};
+use presdr_rules::route::{self, Domain, Vendors};
+use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Turns, WhyNot};
+use presdr_store::{StoreError, leases::Lease};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Services,
+    company::{self, Company},
+    crawl::{name_of, spacing},
+    lead::{self as work, Done, Lead, WorkError, nothing_else},
+};
+
+const STEP: &str = "resolve";
+
+/// Answers `lead.admitted` with `lead.domain_resolved` or `lead.domain_missing`.
+pub struct Resolver {
+    services: Services,
+}
+
+impl Resolver {
+    /// A resolver of this process.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    async fn resolve(&self, envelope: Envelope, stopping: &CancellationToken) -> Result<(), WorkError> {
+        let Event::LeadAdmitted(_) = &envelope.event else { return Ok(()) };
+        let lead = Lead::of(&envelope)?;
+        let company = {
+            let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+            company::read(&mut tx, lead.company).await?
+        };
+        if let Some(domain) = &company.facts.domain {
+            let event = known(&company, domain, lead.attempt);
+            return work::step(&self.services, &lead, STEP, async || Ok(Done { event, also: nothing_else })).await;
+        }
+        // A repeat that comes while the first is at work finds the lease taken and comes again later.
+        let Some(lease) = self.services.leases.try_take(&lead.lease(STEP)).await? else {
+            return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
+        };
+        work::step(&self.services, &lead, STEP, async || {
+            let begun = Instant::now();
+            let found = tokio::select! {
+                found = self.look_for(&company, stopping) => found,
+                () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
+                () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
+            };
+            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Ok(Done { event: event_of(found, elapsed, lead.attempt), also: nothing_else })
+        })
+        .await
+    }
+
+    async fn look_for(&self, company: &Company, stopping: &CancellationToken) -> Resolution {
+        let identity = CompanyIdentity { name: company.facts.name.clone(), uen: company.facts.uen.clone(), former_names: Vec::new() };
+        let policy = ResolvePolicy { crawl: self.services.config.crawl.clone(), ..ResolvePolicy::default() };
+        let turns = FleetTurns { services: &self.services };
+        domains::resolve(&self.services.web, &policy, &identity, &turns, stopping).await
+    }
+}
+
+/// One visitor per domain across the fleet, spaced from whoever asked before.
+struct FleetTurns<'a> {
+    services: &'a Services,
+}
+
+impl Turns for FleetTurns<'_> {
+    type Turn = Lease;
+
+    async fn take(&self, domain: &str) -> Option<Lease> {
+        let lease = self.services.leases.try_take(&format!("domain/{domain}")).await.ok().flatten()?;
+        if let Some(not_before) = spacing(self.services, domain).await.ok()? {
+            tokio::time::sleep_until(not_before).await;
+        }
+        Some(lease)
+    }
+}
+
+fn known(company: &Company, domain: &str, attempt: u32) -> Event {
+    let decision = route::after_domain(Domain::Resolved, Vendors::default());
+    let (method, evidence) = match company.domain_is_tenants {
+        true => ("tenant", "the tenant's own list names it"),
+        false => ("registry", "the registry's data name it"),
+    };
+    Event::LeadDomainResolved(lead::DomainResolved {
+        step: Step::done(STEP, 0, attempt, decision.degraded.clone()),
+        domain: domain.to_lowercase(),
+        method: method.to_owned(),
+        confidence: 1.0,
+        evidence: vec![evidence.to_owned()],
+        route: decision.route(),
+    })
+}
+
+fn event_of(found: Resolution, elapsed_ms: u64, attempt: u32) -> Event {
+    match found {
+        Resolution::Resolved { domain, confidence, evidence, .. } => {
+            let decision = route::after_domain(Domain::Resolved, Vendors::default());
+            Event::LeadDomainResolved(lead::DomainResolved {
+                step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()),
+                domain,
+                method: "guessed".to_owned(),
+                confidence,
+                evidence: evidence.iter().map(name_of).collect(),
+                route: decision.route(),
+            })
+        }
+        Resolution::Missing { tried, .. } => {
+            let decision = route::after_domain(Domain::Missing, Vendors::default());
+            Event::LeadDomainMissing(lead::DomainMissing {
+                step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()),
+                tried: u32::try_from(tried.len()).unwrap_or(u32::MAX),
+                refused: tried.iter().map(|tried| format!("{}: {}", tried.domain, why_not(&tried.outcome))).collect(),
+                route: decision.route(),
+            })
+        }
+    }
+}
+
+/// Why a candidate is not the answer, in words.
+fn why_not(outcome: &WhyNot) -> String {
+    match outcome {
+        WhyNot::Unconvincing { confidence, evidence } => {
+            let evidence: Vec<String> = evidence.iter().map(name_of).collect();
+            format!("confidence {confidence:.2} ({})", evidence.join(", "))
+        }
+        WhyNot::Robots => "robots.txt disallows it".to_owned(),
+        WhyNot::Unreadable => "no page to read".to_owned(),
+        WhyNot::RedirectsOn => "leads elsewhere".to_owned(),
+        WhyNot::LookupFailed => "name servers did not say".to_owned(),
+        WhyNot::Unreachable => "did not answer".to_owned(),
+        WhyNot::Busy => "was being visited".to_owned(),
+    }
+}
+
+impl Consumer for Resolver {
+    const NAME: &'static str = STEP;
+
+    async fn handle(&self, envelope: Envelope, stopping: &CancellationToken) -> Outcome {
+        work::outcome_of(self.resolve(envelope, stopping)).await
+    }
+
+    async fn park(&self, delivery: Delivery<'_>, reason: &str) -> bool {
+        work::park(&self.services, STEP, delivery, reason).await
+    }
+}
+
+/// The resolver as the loop wants it.
+pub(crate) fn worker(services: &Services) -> Arc<Resolver> {
+    Arc::new(Resolver::new(services.clone()))
+}

@@ -1,0 +1,145 @@
+//! Ending a lead: its outcome, its place for the next lead, and the run's ranking after the last one, in one transaction.
+
+use chrono::{DateTime, Utc};
+use presdr_events::{DegradedReason, Event, Step, StepStatus, TenantId, lead};
+use presdr_rules::admission::{self, Gate};
+use presdr_store::{
+    StoreError, TenantTx,
+    admissions::{self, Admission, Ending},
+    runs::Run,
+    steps::{self, Outgoing, StepKey},
+};
+
+use super::rank;
+use crate::{
+    Services,
+    lead::{Cause, Lead, WorkError, header},
+};
+
+/// Ends a lead with `event`, the outcome of `step`, and gives its place away. What is to be published once the caller has committed;
+/// nothing when the lead is not admitted at that attempt.
+pub(crate) async fn end(
+    services: &Services,
+    tx: &mut TenantTx,
+    lead: &Lead,
+    step: &'static str,
+    ending: &Ending,
+    event: Event,
+) -> Result<Vec<Outgoing>, WorkError> {
+    let now = services.clock.now();
+    // The window's lock comes first everywhere, so that two endings of a tenant never wait for each other in a ring.
+    let size = admissions::lock_window(tx).await?;
+    if !admissions::end(tx, lead.run, lead.company, lead.attempt, ending, now).await? {
+        return Ok(Vec::new());
+    }
+    let key = lead.key(step);
+    let outcome = steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event)?;
+    if steps::record(tx, std::slice::from_ref(&outcome)).await? == 0 {
+        return Err(WorkError::Busy(format!("step {step} of company {} has an outcome already", lead.company)));
+    }
+    let mut events = vec![outcome.outgoing().clone()];
+    events.extend(admit(services, tx, &lead.cause, size).await?);
+    events.extend(rank::if_last(services, tx, &lead.cause, lead.run).await?);
+    Ok(events)
+}
+
+/// Ends a lead whose work was set aside.
+pub(crate) async fn park(services: &Services, tx: &mut TenantTx, lead: &Lead, consumer: &'static str, reason: &str) -> Result<Vec<Outgoing>, WorkError> {
+    let event = Event::LeadParked(lead::Parked {
+        step: failed(consumer, lead.attempt),
+        event_id: lead.cause.id,
+        error: reason.to_owned(),
+    });
+    end(services, tx, lead, "park", &lost("parked"), event).await
+}
+
+/// Ends a lead that was not terminal at its deadline.
+pub(crate) async fn time_out(services: &Services, tx: &mut TenantTx, overdue: &Admission, deadline: DateTime<Utc>) -> Result<Vec<Outgoing>, WorkError> {
+    let lead = swept(tx.tenant(), overdue);
+    let event = Event::LeadTimedOut(lead::TimedOut { step: failed("sweep", overdue.attempt), deadline });
+    end(services, tx, &lead, "time_out", &lost("timed_out"), event).await
+}
+
+/// Ends every lead of a cancelled run that is not terminal, then the run.
+pub(crate) async fn cancel(services: &Services, tx: &mut TenantTx, cause: &Cause, run: &Run) -> Result<Vec<Outgoing>, WorkError> {
+    let now = services.clock.now();
+    admissions::lock_window(tx).await?;
+    admissions::let_go_selected(tx, run.id, now).await?;
+    let mut events = Vec::new();
+    for admitted in admissions::in_flight(tx, run.id).await? {
+        let lead = Lead { cause: cause.clone(), ..swept(tx.tenant(), &admitted) };
+        let step = Step { status: StepStatus::Skipped, ..Step::done("cancel", 0, admitted.attempt, Vec::new()) };
+        let event = Event::LeadDropped(lead::Dropped { step, reason: "cancelled".to_owned() });
+        events.extend(end(services, tx, &lead, "drop", &Ending::without_score("dropped"), event).await?);
+    }
+    events.extend(rank::if_last(services, tx, cause, run.id).await?);
+    Ok(events)
+}
+
+/// Gives free places of the tenant's window to the leads that wait.
+pub(crate) async fn admit_next(services: &Services, tx: &mut TenantTx, cause: &Cause) -> Result<Vec<Outgoing>, WorkError> {
+    let size = admissions::lock_window(tx).await?;
+    admit(services, tx, cause, size).await
+}
+
+/// What an ending would have done, had no fault come between: places given away, the run ranked.
+pub(crate) async fn move_on(services: &Services, tx: &mut TenantTx, cause: &Cause, run: &Run) -> Result<Vec<Outgoing>, WorkError> {
+    let mut events = admit_next(services, tx, cause).await?;
+    events.extend(rank::if_last(services, tx, cause, run.id).await?);
+    Ok(events)
+}
+
+async fn admit(services: &Services, tx: &mut TenantTx, cause: &Cause, size: i64) -> Result<Vec<Outgoing>, WorkError> {
+    let (in_flight, waiting) = admissions::load(tx).await?;
+    let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let room = admission::admit(Gate::Open, small(size), small(in_flight), small(waiting));
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let now = services.clock.now();
+    let deadline = now + services.config.lead_deadline;
+    let admitted = admissions::admit(tx, i64::from(room), now, deadline).await?;
+    let tenant = tx.tenant().clone();
+    let outcomes = admitted
+        .iter()
+        .map(|admission| {
+            let key = StepKey { tenant: tenant.clone(), run: Some(admission.run), company: Some(admission.company), step: "admit", attempt: admission.attempt };
+            let event = Event::LeadAdmitted(lead::Admitted {
+                step: Step::done("admit", 0, admission.attempt, Vec::new()),
+                position: admission.position.unsigned_abs(),
+                deadline,
+            });
+            Ok(steps::Outcome::new(key.clone(), &header(services, &key, cause), &event)?)
+        })
+        .collect::<Result<Vec<_>, WorkError>>()?;
+    steps::record(tx, &outcomes).await?;
+    Ok(outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect())
+}
+
+/// A lead as the sweep sees it: nobody's event led to its end, so the run's own first event stands for the cause.
+fn swept(tenant: &TenantId, admission: &Admission) -> Lead {
+    Lead {
+        tenant: tenant.clone(),
+        run: admission.run,
+        company: admission.company,
+        attempt: admission.attempt,
+        cause: Cause::sweep(tenant, admission.run),
+    }
+}
+
+fn failed(tool: &str, attempt: u32) -> Step {
+    Step { status: StepStatus::Failed, ..Step::done(tool, 0, attempt, vec![DegradedReason::LeadsLost]) }
+}
+
+fn lost(outcome: &'static str) -> Ending {
+    Ending { degraded: vec![DegradedReason::LeadsLost.as_str().to_owned()], ..Ending::without_score(outcome) }
+}
+
+impl From<WorkError> for StoreError {
+    fn from(error: WorkError) -> Self {
+        match error {
+            WorkError::Store(error) => error,
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! When a run's last lead is terminal: the shortlist, the checks on the run as a whole, and its end.
+
+use std::collections::BTreeMap;
+
+use presdr_events::{CompanyId, DegradedReason, Event, RunId, Step, run};
+use presdr_rules::{
+    distribution::{self, DistributionLimits},
+    ranking::{self, Ranked},
+    score::Bucket,
+};
+use presdr_store::{
+    TenantTx,
+    admissions::{self, TerminalLead},
+    runs::{self, Run},
+    settings,
+    steps::{self, Outgoing, StepKey},
+};
+use serde::Deserialize;
+
+use crate::{
+    Services,
+    lead::{Cause, WorkError, header},
+};
+
+/// From where on a run as a whole is worth an operator's look. A tenant's own limits stand in its settings under `alerts`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AlertLimits {
+    /// Crawls that fail, in percent of those that were tried.
+    pub crawl_errors_percent_max: u32,
+    /// Fewer candidates than this are too few.
+    pub candidates_min: u64,
+    /// When the buckets look wrong.
+    pub distribution: DistributionLimits,
+}
+
+impl Default for AlertLimits {
+    fn default() -> Self {
+        Self { crawl_errors_percent_max: 30, candidates_min: 20, distribution: DistributionLimits::default() }
+    }
+}
+
+/// Ranks and ends the run if no lead of it is open. The caller holds the tenant's window lock.
+pub(crate) async fn if_last(services: &Services, tx: &mut TenantTx, cause: &Cause, run: RunId) -> Result<Vec<Outgoing>, WorkError> {
+    if admissions::any_open(tx, run).await? {
+        return Ok(Vec::new());
+    }
+    let Some(held) = runs::lock(tx, run).await? else { return Ok(Vec::new()) };
+    if held.finished_at.is_some() || held.targeted_at.is_none() {
+        return Ok(Vec::new());
+    }
+    let leads = admissions::terminal(tx, run).await?;
+    let limits: AlertLimits = settings::section(tx, "alerts").await?;
+    let alerts = alerts(&held, &leads, &limits);
+    let mut facts: Vec<(&'static str, Event)> = alerts.into_iter().map(|alert| (alert.0, Event::AlertRaised(alert.1))).collect();
+    facts.push(("shortlist", Event::RunShortlisted(shortlisted(&held, &leads))));
+    facts.push(("complete", Event::RunCompleted(completed(&held, &leads, &facts))));
+    runs::finish(tx, run, services.clock.now()).await?;
+    commit(services, tx, cause, &held, facts).await
+}
+
+/// Records run-level events with the caller's transaction.
+pub(crate) async fn commit(
+    services: &Services,
+    tx: &mut TenantTx,
+    cause: &Cause,
+    run: &Run,
+    facts: Vec<(&'static str, Event)>,
+) -> Result<Vec<Outgoing>, WorkError> {
+    let tenant = tx.tenant().clone();
+    let outcomes = facts
+        .into_iter()
+        .map(|(step, event)| {
+            let key = StepKey { tenant: tenant.clone(), run: Some(run.id), company: None, step, attempt: run.attempt };
+            Ok(steps::Outcome::new(key.clone(), &header(services, &key, cause), &event)?)
+        })
+        .collect::<Result<Vec<_>, WorkError>>()?;
+    steps::record(tx, &outcomes).await?;
+    Ok(outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect())
+}
+
+fn shortlisted(run: &Run, leads: &[TerminalLead]) -> run::Shortlisted {
+    let ranked = leads.iter().filter_map(|lead| {
+        Some(Ranked { company_id: lead.company.get(), uen: lead.uen.clone(), score: lead.score?, confidence: lead.confidence? })
+    });
+    let top = usize::try_from(run.cap).unwrap_or(0);
+    let company_ids = ranking::shortlist(ranked.collect(), top).into_iter().filter_map(|ranked| CompanyId::new(ranked.company_id).ok()).collect();
+    let mut buckets = BTreeMap::new();
+    for bucket in leads.iter().filter_map(|lead| lead.bucket.clone()) {
+        *buckets.entry(bucket).or_default() += 1;
+    }
+    run::Shortlisted { step: Step::done("shortlist", 0, run.attempt, Vec::new()), company_ids, buckets }
+}
+
+fn completed(run: &Run, leads: &[TerminalLead], facts: &[(&'static str, Event)]) -> run::Completed {
+    let mut outcomes = BTreeMap::new();
+    let mut degraded = BTreeMap::new();
+    for lead in leads {
+        *outcomes.entry(lead.outcome.clone()).or_default() += 1;
+        for reason in &lead.degraded {
+            *degraded.entry(reason.clone()).or_default() += 1;
+        }
+    }
+    let own = run.degraded.iter().cloned();
+    let raised = facts.iter().filter_map(|(_, event)| match event {
+        Event::AlertRaised(alert) => alert.degraded.map(|reason| reason.as_str().to_owned()),
+        _ => None,
+    });
+    for reason in own.chain(raised) {
+        degraded.entry(reason).or_insert(0);
+    }
+    let status = if run.status == "cancelled" { "cancelled" } else { "completed" };
+    run::Completed {
+        step: Step::done("complete", 0, run.attempt, Vec::new()),
+        status: status.to_owned(),
+        candidates: run.candidates.unwrap_or(0).unsigned_abs(),
+        outcomes,
+        degraded,
+    }
+}
+
+/// What is wrong with the run as a whole, each under the name of its step.
+fn alerts(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Vec<(&'static str, run::Alert)> {
+    [skewed(run, leads, limits), crawl_errors(run, leads, limits)].into_iter().flatten().collect()
+}
+
+fn skewed(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Option<(&'static str, run::Alert)> {
+    let buckets = leads.iter().filter_map(|lead| match lead.bucket.as_deref()? {
+        "High" => Some(Bucket::High),
+        "Medium" => Some(Bucket::Medium),
+        _ => Some(Bucket::Low),
+    });
+    let skewed = distribution::check(buckets, limits.distribution)?;
+    let share = f64::from(skewed.leads) / f64::from(skewed.total) * 100.0;
+    let message = format!(
+        "{} of {} scored leads are {}: the thresholds or the ICP tell leads apart too little",
+        skewed.leads,
+        skewed.total,
+        skewed.bucket.as_str()
+    );
+    Some(("alert_distribution", alert(run, DegradedReason::DistributionSkewed, share, limits.distribution.share_percent_max, message)))
+}
+
+fn crawl_errors(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Option<(&'static str, run::Alert)> {
+    let failed = |lead: &&TerminalLead| {
+        lead.degraded.iter().any(|reason| reason == DegradedReason::SiteUnreachable.as_str() || reason == DegradedReason::SiteBlockedHttp.as_str())
+    };
+    let without_domain = |lead: &&TerminalLead| lead.degraded.iter().any(|reason| reason == DegradedReason::DomainMissing.as_str());
+    let tried = leads.iter().filter(|lead| lead.score.is_some()).filter(|lead| !without_domain(lead)).count();
+    let failed = leads.iter().filter(failed).count();
+    let percent = failed * 100 / tried.max(1);
+    let over = percent > usize::try_from(limits.crawl_errors_percent_max).unwrap_or(usize::MAX);
+    over.then(|| {
+        let message = format!("{failed} of {tried} sites could not be read: check the network and the crawler's User-Agent");
+        let share = f64::from(u32::try_from(percent).unwrap_or(u32::MAX));
+        ("alert_crawl_errors", alert(run, DegradedReason::CrawlErrorsHigh, share, limits.crawl_errors_percent_max, message))
+    })
+}
+
+/// An alert about a run.
+pub(crate) fn alert(run: &Run, reason: DegradedReason, value: f64, limit: u32, message: String) -> run::Alert {
+    run::Alert {
+        step: Step::done("check", 0, run.attempt, vec![reason]),
+        alert: reason.as_str().to_owned(),
+        value: Some(value),
+        limit: Some(f64::from(limit)),
+        message,
+        degraded: Some(reason),
+    }
+}

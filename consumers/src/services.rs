@@ -1,0 +1,90 @@
+//! What every worker has at hand.
+
+use std::{sync::Arc, time::Duration};
+
+use presdr_nats::{Broker, ConsumeConfig};
+use presdr_sites::{CrawlPolicy, Web};
+use presdr_store::{Database, keys::Keyring, leases::Leases};
+
+use crate::{Clock, Outbox};
+
+/// How work is done in this process.
+#[derive(Debug, Clone)]
+pub struct WorkConfig {
+    /// How sites are visited.
+    pub crawl: CrawlPolicy,
+    /// Visits at the same time. Most of a visit is waiting.
+    pub crawl_slots: usize,
+    /// Domains looked for at the same time.
+    pub resolve_slots: usize,
+    /// Extractions and scorings at the same time, each.
+    pub compute_slots: usize,
+    /// A delivery that came more often than this is parked.
+    pub deliveries_max: i64,
+    /// From its admission until a lead times out.
+    pub lead_deadline: Duration,
+    /// How often the sweep looks.
+    pub sweep_every: Duration,
+    /// What was committed longer ago than this and is not known to be published is published by the sweep.
+    pub unpublished_after: Duration,
+}
+
+impl Default for WorkConfig {
+    fn default() -> Self {
+        Self {
+            crawl: CrawlPolicy::default(),
+            crawl_slots: 320,
+            resolve_slots: 64,
+            compute_slots: 16,
+            deliveries_max: 8,
+            lead_deadline: Duration::from_secs(15 * 60),
+            sweep_every: Duration::from_secs(2),
+            unpublished_after: Duration::from_secs(5),
+        }
+    }
+}
+
+impl WorkConfig {
+    /// How a worker with so many slots consumes.
+    pub(crate) fn consume(&self, slots: usize) -> ConsumeConfig {
+        ConsumeConfig { slots, deliveries_max: self.deliveries_max, ..ConsumeConfig::default() }
+    }
+}
+
+/// The database, the broker, the web and the clock, as workers use them. Shared by all workers of a process.
+#[derive(Clone)]
+pub struct Services {
+    /// The worker role's pool.
+    pub database: Database,
+    /// Keys for sealing.
+    pub keyring: Arc<Keyring>,
+    /// The worker's connection.
+    pub broker: Broker,
+    /// Publishes what was committed.
+    pub outbox: Outbox,
+    /// One visitor per domain.
+    pub leases: Leases,
+    /// The only HTTP client.
+    pub web: Web,
+    /// The time.
+    pub clock: Clock,
+    /// How work is done here.
+    pub config: Arc<WorkConfig>,
+}
+
+impl Services {
+    /// Puts the pieces together. Needs a Tokio runtime: leases and marks are kept up in the background.
+    #[must_use]
+    pub fn new(database: Database, keyring: Arc<Keyring>, broker: Broker, web: Web, clock: Clock, config: WorkConfig) -> Self {
+        Self {
+            outbox: Outbox::new(database.clone(), broker.clone()),
+            leases: Leases::new(database.clone()),
+            database,
+            keyring,
+            broker,
+            web,
+            clock,
+            config: Arc::new(config),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! All workers, or some, in one process.
+
+use std::sync::Arc;
+
+use presdr_nats::{BrokerError, Consumer, consume};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Services, crawl, extract, resolve, run, score, sweep};
+
+/// The workers by name, in the order of a lead's way: what `--only` takes.
+pub const WORKERS: &[&str] = &["run", "resolve", "crawl", "extract", "score"];
+
+/// Runs the named workers, and the sweep, until `stopping` is cancelled; then finishes what is in hand.
+///
+/// # Errors
+/// [`BrokerError`] when a durable is missing.
+pub async fn work(services: &Services, only: &[String], stopping: CancellationToken) -> Result<(), BrokerError> {
+    let mut workers = JoinSet::new();
+    let config = &services.config;
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
+    if wanted("run") {
+        start(&mut workers, services, run::worker(services), config.compute_slots, &stopping);
+    }
+    if wanted("resolve") {
+        start(&mut workers, services, resolve::worker(services), config.resolve_slots, &stopping);
+    }
+    if wanted("crawl") {
+        start(&mut workers, services, crawl::worker(services), config.crawl_slots, &stopping);
+    }
+    if wanted("extract") {
+        start(&mut workers, services, extract::worker(services), config.compute_slots, &stopping);
+    }
+    if wanted("score") {
+        start(&mut workers, services, score::worker(services), config.compute_slots, &stopping);
+    }
+    let (sweeping, until) = (services.clone(), stopping.clone());
+    workers.spawn(async move {
+        sweep::sweep(&sweeping, until).await;
+        Ok(())
+    });
+    while let Some(ended) = workers.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                stopping.cancel();
+                return Err(error);
+            }
+            Err(error) => {
+                stopping.cancel();
+                return Err(BrokerError::Topology(format!("a worker ended unexpectedly: {error}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn start<C: Consumer>(workers: &mut JoinSet<Result<(), BrokerError>>, services: &Services, consumer: Arc<C>, slots: usize, stopping: &CancellationToken) {
+    let (broker, config, stopping) = (services.broker.clone(), services.config.consume(slots), stopping.clone());
+    workers.spawn(async move { consume(&broker, consumer, config, stopping).await });
+}
