@@ -1,1 +1,51 @@
-fn main() {}
+//! presdr's command line: parse, wire, run.
+//!
+//! What the commands do lives in the other crates; here is one file per group of commands, which reads the arguments, calls, and
+//! prints the answer.
+
+mod arguments;
+mod broker;
+mod completions;
+mod config;
+mod crawl;
+mod database;
+mod events;
+mod help;
+mod key_file;
+mod output;
+mod robots;
+mod schema;
+mod web;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::{CommandFactory, FromArgMatches};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let matches = help::grouped(Arguments::command()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(arguments).await {
+        Ok(code) => code,
+        Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("presdr: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { config, command } = arguments;
+    config.start_log()?;
+    let output = output::Output::new(config.json);
+    match command {
+        Command::Migrate => schema::migrate(&config, &output).await,
+        Command::Topology(command) => schema::topology(&command, &config, &output).await,
+        Command::Crawl(command) => crawl::run(&command, config.mode, &output).await,
+        Command::Robots(command) => robots::run(&command, &output),
+        Command::Events(command) => events::run(&command, &output),
+        Command::Completions(command) => completions::run(&command),
+    }
+}

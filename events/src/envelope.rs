@@ -207,10 +207,7 @@ impl Header {
         };
         let bytes = serde_json::to_vec(&wire).map_err(json)?;
         match bytes.len() > EVENT_BYTES_MAX {
-            true => Err(EncodeError::TooLarge {
-                name,
-                bytes: bytes.len(),
-            }),
+            true => Err(EncodeError::TooLarge { name, bytes: bytes.len() }),
             false => Ok(bytes),
         }
     }
@@ -229,12 +226,7 @@ impl Envelope {
     /// [`DecodeError`] when the bytes are not an event this reader knows, or the subject contradicts them.
     pub fn decode(subject: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
         let wire: Wire = serde_json::from_slice(bytes).map_err(|error| DecodeError::Envelope {
-            error: format!(
-                "{:?} error at line {} column {}",
-                error.classify(),
-                error.line(),
-                error.column()
-            ),
+            error: format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()),
         })?;
         wire.check(subject)?;
         let data = upcast(&wire.name, wire.schemaversion, wire.data)?;
@@ -263,9 +255,7 @@ impl Envelope {
 impl Wire {
     fn check(&self, subject: &str) -> Result<(), DecodeError> {
         if self.specversion != "1.0" {
-            return Err(DecodeError::Envelope {
-                error: "specversion is not 1.0".to_owned(),
-            });
+            return Err(DecodeError::Envelope { error: "specversion is not 1.0".to_owned() });
         }
         let expected = Subject::of(&self.tenantid, &self.name);
         match Subject::parse(subject) == Ok(expected) {
@@ -284,20 +274,10 @@ impl Wire {
 /// Every type is at its first version so far, so nothing is rewritten yet; `samples/` holds a recording per version and the
 /// test beside it reads them all.
 fn upcast(name: &str, version: u32, data: Value) -> Result<Value, DecodeError> {
-    let known = EventType::named(name)
-        .ok_or_else(|| DecodeError::UnknownType {
-            name: name.to_owned(),
-        })?
-        .version;
+    let known = EventType::named(name).ok_or_else(|| DecodeError::UnknownType { name: name.to_owned() })?.version;
     match version {
-        0 => Err(DecodeError::Envelope {
-            error: "schemaversion counts from 1".to_owned(),
-        }),
-        version if version > known => Err(DecodeError::Newer {
-            name: name.to_owned(),
-            version,
-            known,
-        }),
+        0 => Err(DecodeError::Envelope { error: "schemaversion counts from 1".to_owned() }),
+        version if version > known => Err(DecodeError::Newer { name: name.to_owned(), version, known }),
         _ => Ok(data),
     }
 }

@@ -140,13 +140,7 @@ impl Event {
     /// Whether a lead is terminal after this.
     #[must_use]
     pub fn ends_lead(&self) -> bool {
-        matches!(
-            self,
-            Self::LeadScored(_)
-                | Self::LeadDropped(_)
-                | Self::LeadParked(_)
-                | Self::LeadTimedOut(_)
-        )
+        matches!(self, Self::LeadScored(_) | Self::LeadDropped(_) | Self::LeadParked(_) | Self::LeadTimedOut(_))
     }
 }
 
@@ -154,19 +148,11 @@ impl EventType {
     /// The type of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Event::TYPES
-            .iter()
-            .copied()
-            .find(|known| known.name == name)
+        Event::TYPES.iter().copied().find(|known| known.name == name)
     }
 }
 
 /// A JSON error's place and kind, without the text it met: that may be personal.
 fn shape_only(error: &serde_json::Error) -> String {
-    format!(
-        "{:?} error at line {} column {}",
-        error.classify(),
-        error.line(),
-        error.column()
-    )
+    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
 }

@@ -213,9 +213,7 @@ impl From<Actor> for String {
 }
 
 /// A data subject: random, per tenant. Erasing a person destroys the key filed under it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SubjectId(pub Uuid);
 
@@ -226,29 +224,20 @@ impl fmt::Display for SubjectId {
 }
 
 /// An event's id: UUIDv5 of what the event means (RFC 9562), so that telling the same fact twice is one event.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EventId(pub Uuid);
 
 /// The namespace of presdr's event ids: UUIDv5 of the DNS name `events.presdr` (made once, never changed).
-const NAMESPACE: Uuid = Uuid::from_bytes([
-    0xae, 0xd7, 0xe3, 0x0c, 0x4e, 0xe3, 0x53, 0xb2, 0x86, 0xd6, 0xbc, 0x12, 0x50, 0xd2, 0x29, 0x4e,
-]);
+const NAMESPACE: Uuid =
+    Uuid::from_bytes([0xae, 0xd7, 0xe3, 0x0c, 0x4e, 0xe3, 0x53, 0xb2, 0x86, 0xd6, 0xbc, 0x12, 0x50, 0xd2, 0x29, 0x4e]);
 
 impl EventId {
     /// The id of a step of a lead (or of the run itself, with no company).
     ///
     /// `step` is the event type's name; nothing personal and no time goes in.
     #[must_use]
-    pub fn of(
-        tenant: &TenantId,
-        run: Option<RunId>,
-        company: Option<CompanyId>,
-        step: &str,
-        attempt: Attempt,
-    ) -> Self {
+    pub fn of(tenant: &TenantId, run: Option<RunId>, company: Option<CompanyId>, step: &str, attempt: Attempt) -> Self {
         let number = |id: Option<i64>| id.unwrap_or(0);
         let run = number(run.map(RunId::get));
         let company = number(company.map(CompanyId::get));
@@ -284,15 +273,7 @@ mod tests {
     #[test]
     fn the_same_fact_has_the_same_id_and_another_attempt_another() {
         let tenant = TenantId::new("acme").unwrap();
-        let id = |attempt| {
-            EventId::of(
-                &tenant,
-                RunId::new(7).ok(),
-                CompanyId::new(9).ok(),
-                "lead.crawled",
-                attempt,
-            )
-        };
+        let id = |attempt| EventId::of(&tenant, RunId::new(7).ok(), CompanyId::new(9).ok(), "lead.crawled", attempt);
         assert_eq!(id(1), id(1));
         assert_ne!(id(1), id(2));
     }

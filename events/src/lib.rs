@@ -24,8 +24,6 @@ pub use degraded::DegradedReason;
 pub use envelope::{DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};
 pub use event::{Event, EventType};
 pub use ids::{Actor, Attempt, CompanyId, EventId, IdError, RunId, SubjectId, TenantId};
-pub use pii::{
-    Clear, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, unwrap_key, wrap_key,
-};
+pub use pii::{Clear, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, unwrap_key, wrap_key};
 pub use step::{Route, Step, StepStatus};
 pub use subject::{Subject, SubjectError};

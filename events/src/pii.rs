@@ -59,36 +59,19 @@ impl Key {
         &self.0
     }
 
-    fn seal(
-        &self,
-        nonce: [u8; NONCE_BYTES],
-        bound_to: &[u8],
-        plain: &[u8],
-    ) -> Result<Vec<u8>, PiiError> {
-        let payload = Payload {
-            msg: plain,
-            aad: bound_to,
-        };
+    fn seal(&self, nonce: [u8; NONCE_BYTES], bound_to: &[u8], plain: &[u8]) -> Result<Vec<u8>, PiiError> {
+        let payload = Payload { msg: plain, aad: bound_to };
         let cipher = XChaCha20Poly1305::new(&self.0.into());
-        let sealed = cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| PiiError::Sealed)?;
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| PiiError::Sealed)?;
         Ok([&nonce[..], &sealed[..]].concat())
     }
 
     fn open(&self, bound_to: &[u8], sealed: &[u8]) -> Result<Vec<u8>, PiiError> {
-        let (nonce, ciphertext) = sealed
-            .split_at_checked(NONCE_BYTES)
-            .ok_or(PiiError::Malformed)?;
+        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES).ok_or(PiiError::Malformed)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| PiiError::Malformed)?;
-        let payload = Payload {
-            msg: ciphertext,
-            aad: bound_to,
-        };
+        let payload = Payload { msg: ciphertext, aad: bound_to };
         let cipher = XChaCha20Poly1305::new(&self.0.into());
-        cipher
-            .decrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| PiiError::Sealed)
+        cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| PiiError::Sealed)
     }
 }
 
@@ -102,12 +85,7 @@ impl fmt::Debug for Key {
 ///
 /// # Errors
 /// [`PiiError::Sealed`] when the cipher refuses (never for a 32-byte key).
-pub fn wrap_key(
-    outer: &Key,
-    inner: &Key,
-    bound_to: &str,
-    nonce: [u8; 24],
-) -> Result<Vec<u8>, PiiError> {
+pub fn wrap_key(outer: &Key, inner: &Key, bound_to: &str, nonce: [u8; 24]) -> Result<Vec<u8>, PiiError> {
     outer.seal(nonce, bound_to.as_bytes(), &inner.0)
 }
 
@@ -164,11 +142,7 @@ impl<T: Serialize + DeserializeOwned> Pii<T> {
     ) -> Result<Self, PiiError> {
         let plain = serde_json::to_vec(&value.0).map_err(|_| PiiError::Type)?;
         let sealed = STANDARD_NO_PAD.encode(key.seal(nonce, &context.bytes(), &plain)?);
-        Ok(Self {
-            subject,
-            sealed,
-            kind: PhantomData,
-        })
+        Ok(Self { subject, sealed, kind: PhantomData })
     }
 
     /// Opens the value with its subject's key.
@@ -176,23 +150,15 @@ impl<T: Serialize + DeserializeOwned> Pii<T> {
     /// # Errors
     /// [`PiiError`] when key, place or bytes are not the ones it was sealed with.
     pub fn open(&self, key: &Key, context: &PiiContext<'_>) -> Result<Clear<T>, PiiError> {
-        let sealed = STANDARD_NO_PAD
-            .decode(&self.sealed)
-            .map_err(|_| PiiError::Malformed)?;
+        let sealed = STANDARD_NO_PAD.decode(&self.sealed).map_err(|_| PiiError::Malformed)?;
         let plain = key.open(&context.bytes(), &sealed)?;
-        serde_json::from_slice(&plain)
-            .map(Clear)
-            .map_err(|_| PiiError::Type)
+        serde_json::from_slice(&plain).map(Clear).map_err(|_| PiiError::Type)
     }
 }
 
 impl<T> Clone for Pii<T> {
     fn clone(&self) -> Self {
-        Self {
-            subject: self.subject,
-            sealed: self.sealed.clone(),
-            kind: PhantomData,
-        }
+        Self { subject: self.subject, sealed: self.sealed.clone(), kind: PhantomData }
     }
 }
 
@@ -219,9 +185,7 @@ impl<T> fmt::Debug for Clear<T> {
 }
 
 /// What kind of identifier leads to a data subject.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentifierKind {
     /// An e-mail address: identifies.
@@ -264,8 +228,7 @@ impl IndexKey {
     /// The keyed hash of a normalised identifier (trimmed, lower case).
     #[must_use]
     pub fn hash(&self, kind: IdentifierKind, value: &str) -> [u8; 32] {
-        let key =
-            hmac::digest::Key::<Hmac<Sha256>>::try_from(&[&self.0.0[..], &[0; 32]].concat()[..]);
+        let key = hmac::digest::Key::<Hmac<Sha256>>::try_from(&[&self.0.0[..], &[0; 32]].concat()[..]);
         let mut mac = match key {
             Ok(key) => <Hmac<Sha256> as KeyInit>::new(&key),
             Err(_) => unreachable!("an HMAC-SHA-256 block is 64 bytes"),
@@ -284,11 +247,7 @@ mod tests {
     use super::*;
 
     fn place(tenant: &TenantId) -> PiiContext<'_> {
-        PiiContext {
-            tenant,
-            event: EventId::of(tenant, None, None, "lead.extracted", 1),
-            field: "email.address",
-        }
+        PiiContext { tenant, event: EventId::of(tenant, None, None, "lead.extracted", 1), field: "email.address" }
     }
 
     fn sealed(tenant: &TenantId, key: &Key) -> Pii<String> {
@@ -308,37 +267,20 @@ mod tests {
         let (tenant, key) = (TenantId::new("acme").unwrap(), Key::new([1; 32]));
         let value = sealed(&tenant, &key);
         let other = TenantId::new("beta").unwrap();
-        assert_eq!(
-            value.open(&Key::new([2; 32]), &place(&tenant)),
-            Err(PiiError::Sealed)
-        );
+        assert_eq!(value.open(&Key::new([2; 32]), &place(&tenant)), Err(PiiError::Sealed));
         assert_eq!(value.open(&key, &place(&other)), Err(PiiError::Sealed));
-        let field = PiiContext {
-            field: "email.name",
-            ..place(&tenant)
-        };
+        let field = PiiContext { field: "email.name", ..place(&tenant) };
         assert_eq!(value.open(&key, &field), Err(PiiError::Sealed));
-        let event = PiiContext {
-            event: EventId(Uuid::nil()),
-            ..place(&tenant)
-        };
+        let event = PiiContext { event: EventId(Uuid::nil()), ..place(&tenant) };
         assert_eq!(value.open(&key, &event), Err(PiiError::Sealed));
     }
 
     #[test]
     fn nothing_personal_prints() {
         let tenant = TenantId::new("acme").unwrap();
-        let text = format!(
-            "{:?} {:?}",
-            sealed(&tenant, &Key::new([1; 32])),
-            Clear("jane@acme.example")
-        );
+        let text = format!("{:?} {:?}", sealed(&tenant, &Key::new([1; 32])), Clear("jane@acme.example"));
         assert!(!text.contains("jane"));
-        assert!(
-            !serde_json::to_string(&sealed(&tenant, &Key::new([1; 32])))
-                .unwrap()
-                .contains("jane")
-        );
+        assert!(!serde_json::to_string(&sealed(&tenant, &Key::new([1; 32]))).unwrap().contains("jane"));
     }
 
     #[test]
@@ -346,10 +288,7 @@ mod tests {
         let (outer, inner) = (Key::new([1; 32]), Key::new([2; 32]));
         let wrapped = wrap_key(&outer, &inner, "tenant/acme", [3; 24]).unwrap();
         assert_eq!(unwrap_key(&outer, &wrapped, "tenant/acme"), Ok(inner));
-        assert_eq!(
-            unwrap_key(&outer, &wrapped, "tenant/beta"),
-            Err(PiiError::Sealed)
-        );
+        assert_eq!(unwrap_key(&outer, &wrapped, "tenant/beta"), Err(PiiError::Sealed));
     }
 
     #[test]
@@ -359,10 +298,7 @@ mod tests {
             key.hash(IdentifierKind::Email, " Jane@Acme.example"),
             key.hash(IdentifierKind::Email, "jane@acme.example")
         );
-        assert_ne!(
-            key.hash(IdentifierKind::Email, "x"),
-            key.hash(IdentifierKind::Name, "x")
-        );
+        assert_ne!(key.hash(IdentifierKind::Email, "x"), key.hash(IdentifierKind::Name, "x"));
         assert_ne!(
             key.hash(IdentifierKind::Email, "x"),
             IndexKey::new(Key::new([2; 32])).hash(IdentifierKind::Email, "x")

@@ -7,10 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::{
-    JsonSchema, Schema, SchemaGenerator,
-    generate::{Contract, SchemaSettings},
-};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -22,24 +19,18 @@ use crate::{
 /// The file that the AsyncAPI document has in a folder of schemas.
 pub const ASYNCAPI_FILE: &str = "asyncapi.json";
 
-/// JSON Schema (2020-12) of each event type as it is written today, envelope and data, by the type's name.
+/// JSON Schema (2020-12) of each event type's newest version, envelope and data, by the type's name.
 #[must_use]
 pub fn json_schemas() -> BTreeMap<String, Value> {
-    Event::FORMS
-        .iter()
-        .map(|form| (form.event_type.name.to_owned(), json_schema(form)))
-        .collect()
+    Event::FORMS.iter().map(|form| (form.event_type.name.to_owned(), json_schema(form))).collect()
 }
 
 /// Every document by its file name: `<type>.v<version>.json` for each type, and [`ASYNCAPI_FILE`].
 #[must_use]
 pub fn documents() -> BTreeMap<String, Value> {
-    let file =
-        |form: &EventForm| format!("{}.v{}.json", form.event_type.name, form.event_type.version);
-    let mut documents: BTreeMap<String, Value> = Event::FORMS
-        .iter()
-        .map(|form| (file(form), json_schema(form)))
-        .collect();
+    let file = |form: &EventForm| format!("{}.v{}.json", form.event_type.name, form.event_type.version);
+    let mut documents: BTreeMap<String, Value> =
+        Event::FORMS.iter().map(|form| (file(form), json_schema(form))).collect();
     documents.insert(ASYNCAPI_FILE.to_owned(), asyncapi());
     documents
 }
@@ -53,10 +44,7 @@ pub fn asyncapi() -> Value {
     let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
     for form in Event::FORMS {
         let name = form.event_type.name;
-        messages.insert(
-            name.to_owned(),
-            message(form, envelope(form, &mut generator)),
-        );
+        messages.insert(name.to_owned(), message(form, envelope(form, &mut generator)));
         channels.insert(name.to_owned(), channel(form));
         operations.insert(format!("send.{name}"), operation(form, "send"));
         operations.insert(format!("receive.{name}"), operation(form, "receive"));
@@ -80,10 +68,9 @@ pub fn asyncapi() -> Value {
     })
 }
 
-/// What is written, not what would also be read: a field that is always written is required.
+/// Schemas say what may be read: a field that was added later, and is missing in older events, is not required.
 fn settings(draft: SchemaSettings, definitions_path: &'static str) -> SchemaSettings {
-    draft.with(|settings| {
-        settings.contract = Contract::Serialize;
+    draft.for_deserialize().with(|settings| {
         settings.definitions_path = definitions_path.into();
         settings.meta_schema = None;
     })
@@ -92,32 +79,21 @@ fn settings(draft: SchemaSettings, definitions_path: &'static str) -> SchemaSett
 fn json_schema(form: &EventForm) -> Value {
     let mut generator = settings(SchemaSettings::draft2020_12(), "/$defs").into_generator();
     let mut schema = envelope(form, &mut generator);
-    schema.insert(
-        "$schema".to_owned(),
-        json!("https://json-schema.org/draft/2020-12/schema"),
-    );
-    schema.insert(
-        "$defs".to_owned(),
-        Value::Object(generator.take_definitions(true)),
-    );
+    schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    schema.insert("$defs".to_owned(), Value::Object(generator.take_definitions(true)));
     schema.to_value()
 }
 
 /// The whole event: the envelope with this type's name, version and data in place.
 fn envelope(form: &EventForm, generator: &mut SchemaGenerator) -> Schema {
     let mut schema = Wire::json_schema(generator);
-    generator
-        .transforms_mut()
-        .for_each(|transform| transform.transform(&mut schema));
+    generator.transforms_mut().for_each(|transform| transform.transform(&mut schema));
     schema.insert("title".to_owned(), json!(form.event_type.name));
     schema.insert("description".to_owned(), json!(form.about));
     let data = (form.data)(generator).to_value();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("type".to_owned(), json!({ "const": form.event_type.name }));
-        properties.insert(
-            "schemaversion".to_owned(),
-            json!({ "const": form.event_type.version }),
-        );
+        properties.insert("schemaversion".to_owned(), json!({ "const": form.event_type.version }));
         properties.insert("data".to_owned(), data);
     }
     schema

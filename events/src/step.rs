@@ -56,25 +56,9 @@ pub struct Step {
 impl Step {
     /// A step without arguments that ended `Ok`, or `Degraded` when there are reasons.
     #[must_use]
-    pub fn done(
-        tool: &str,
-        duration_ms: u64,
-        attempt: Attempt,
-        degraded_reasons: Vec<DegradedReason>,
-    ) -> Self {
-        let status = if degraded_reasons.is_empty() {
-            StepStatus::Ok
-        } else {
-            StepStatus::Degraded
-        };
-        Self {
-            tool: tool.to_owned(),
-            arguments: BTreeMap::new(),
-            status,
-            duration_ms,
-            attempt,
-            degraded_reasons,
-        }
+    pub fn done(tool: &str, duration_ms: u64, attempt: Attempt, degraded_reasons: Vec<DegradedReason>) -> Self {
+        let status = if degraded_reasons.is_empty() { StepStatus::Ok } else { StepStatus::Degraded };
+        Self { tool: tool.to_owned(), arguments: BTreeMap::new(), status, duration_ms, attempt, degraded_reasons }
     }
 
     /// The same with one more argument.

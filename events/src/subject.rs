@@ -25,10 +25,7 @@ impl Subject {
     /// The subject of an event of `tenant`.
     #[must_use]
     pub fn of(tenant: &TenantId, name: &str) -> Self {
-        Self {
-            tenant: tenant.clone(),
-            name: name.to_owned(),
-        }
+        Self { tenant: tenant.clone(), name: name.to_owned() }
     }
 
     /// The filter that matches `event_type` of every tenant.
@@ -57,10 +54,7 @@ impl Subject {
             return Err(wrong());
         };
         let tenant = TenantId::new(tenant).map_err(|_| wrong())?;
-        Ok(Self {
-            tenant,
-            name: format!("{entity}.{kind}"),
-        })
+        Ok(Self { tenant, name: format!("{entity}.{kind}") })
     }
 }
 
@@ -83,12 +77,7 @@ mod tests {
 
     #[test]
     fn a_foreign_subject_is_refused() {
-        for wrong in [
-            "evt.acme.lead",
-            "evt.ACME.lead.crawled",
-            "progress.acme.1.x",
-            "evt.a.b.c.d",
-        ] {
+        for wrong in ["evt.acme.lead", "evt.ACME.lead.crawled", "progress.acme.1.x", "evt.a.b.c.d"] {
             assert!(Subject::parse(wrong).is_err(), "{wrong}");
         }
     }

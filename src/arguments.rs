@@ -1,0 +1,34 @@
+//! Every command, one line each. The doc comments are what `presdr help` prints.
+
+use clap::{Parser, Subcommand};
+
+use crate::{completions, config::Config, crawl, events, robots, schema};
+
+/// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
+#[derive(Debug, Parser)]
+#[command(name = "presdr", version, propagate_version = false, max_term_width = 110)]
+pub struct Arguments {
+    /// Where things are.
+    #[command(flatten)]
+    pub config: Config,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What presdr can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the database's roles and schema up to date
+    Migrate,
+    /// Bring the broker's streams and consumers up to date
+    Topology(schema::Topology),
+    /// Read a list of sites as politely as a run would, and print what they say
+    Crawl(crawl::Command),
+    /// Tell whether the robots.txt on standard input lets an agent fetch a URL, and why
+    Robots(robots::Command),
+    /// Write out the events as JSON Schema and AsyncAPI
+    Events(events::Command),
+    /// Make the completions of a shell
+    Completions(completions::Command),
+}

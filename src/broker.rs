@@ -1,0 +1,92 @@
+//! The broker that a command works with: the one it was told of, the one that `presdr up` runs, or presdr's own.
+
+use hmac::{Hmac, KeyInit, Mac};
+use presdr_nats::{
+    Broker,
+    topology::{self, Applied, TopologyConfig, User},
+};
+use presdr_servers::{Nats, NatsConfig};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+
+use crate::{config::Config, key_file};
+
+/// A broker. One that was started here ends with this value.
+pub struct BrokerServer {
+    url: SecretString,
+    /// From which the users' passwords on presdr's own broker are made; elsewhere the URL has user and password.
+    key: Option<[u8; 32]>,
+    own: Option<Nats>,
+}
+
+impl BrokerServer {
+    /// Finds the broker, or starts presdr's own in the data folder for as long as this value lives, with its streams.
+    ///
+    /// # Errors
+    /// When there is no broker and none can be started.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = config.nats_url.clone() {
+            return Ok(Self { url, key: None, own: None });
+        }
+        let key = key_file::read_or_make(&config.data.join("broker.key"))?;
+        let dir = config.nats_dir();
+        if let Some(url) = Nats::url_of_running(&dir) {
+            return Ok(Self { url: url.into(), key: Some(key), own: None });
+        }
+        let access = topology::authorization(|user| password(&key, user));
+        let own = Nats::start(&dir, NatsConfig { sync_always: true, access, ..NatsConfig::default() }).await?;
+        let broker = Self { url: own.url().into(), key: Some(key), own: Some(own) };
+        broker.apply_topology(&TopologyConfig::default()).await?;
+        Ok(broker)
+    }
+
+    /// Makes streams and durables as this version needs them.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn apply_topology(&self, config: &TopologyConfig) -> anyhow::Result<Vec<Applied>> {
+        let broker = self.connect(User::Topology).await?;
+        let applied = topology::apply(&broker, config).await;
+        broker.close().await;
+        Ok(applied?)
+    }
+
+    /// A connection as `user`, or as whoever the URL names.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached or does not let that user in.
+    pub async fn connect(&self, user: User) -> anyhow::Result<Broker> {
+        let password = self.key.map(|key| password(&key, user));
+        Ok(Broker::connect(self.url.expose_secret(), password.as_deref().map(|password| (user, password))).await?)
+    }
+
+    /// Ends the broker if it was started here, without blocking the runtime.
+    pub async fn stop(self) {
+        if let Some(own) = self.own {
+            own.stop().await;
+        }
+    }
+}
+
+/// Each user's password is made from one key, so that one file is all there is to keep.
+fn password(key: &[u8; 32], user: User) -> String {
+    let mut mac = match <Hmac<Sha256> as KeyInit>::new_from_slice(key) {
+        Ok(mac) => mac,
+        Err(_) => unreachable!("HMAC takes keys of any length"),
+    };
+    mac.update(user.name().as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_user_has_a_password_of_its_own() {
+        let passwords: BTreeSet<String> = User::ALL.into_iter().map(|user| password(&[7; 32], user)).collect();
+        assert_eq!(passwords.len(), User::ALL.len());
+    }
+}
