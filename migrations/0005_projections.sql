@@ -172,6 +172,7 @@ create table company_enrichment_runs (
     about_text          text,          -- from lead_texts, for as long as the text is kept
     corpus_hash         text,
     words               bigint,
+    text_characters     bigint,
     language            text,
     tech_stack          text[],
     social_networks     text[],
@@ -277,10 +278,13 @@ create table contacts (
     tenant_id    text not null,
     company_id   bigint not null,
     subject_id   uuid not null,
+    name         text,             -- as it stands on the site, or first and last name
     first_name   text,
     last_name    text,
     role_title   text,
-    email        text not null,
+    wanted_title boolean not null, -- whether the tenant looks for such a title
+    email        text,
+    profile_url  text,
     source       text not null,
     run_id       bigint not null,
     version      bigint not null,

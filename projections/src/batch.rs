@@ -132,6 +132,10 @@ pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
                     let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
                     subjects.extend(names.chain([&email.address]).map(|value| value.subject));
                 }
+                for person in &extracted.people {
+                    let details = [&person.role_title, &person.profile].into_iter().flatten();
+                    subjects.extend(details.chain([&person.name]).map(|value| value.subject));
+                }
                 subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
             }
             Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),

@@ -150,7 +150,9 @@ pub(crate) async fn check_master_key(connection: &mut PgConnection, keyring: &Ke
         sqlx::query("select set_config('request.tenant_id', $1, true)").bind(tenant.as_str()).execute(&mut *tx).await?;
         match keyring.tenant(&mut tx, &tenant).await {
             Err(StoreError::NoKeys(_)) => {} // it is being made, or was erased
-            found => drop(found?),
+            found => {
+                found?;
+            }
         }
     }
     Ok(())

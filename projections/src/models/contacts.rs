@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use presdr_events::Event;
+use presdr_events::{Event, Pii, lead};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -17,7 +17,17 @@ const TABLE: Table = Table {
     key: &["company_id", "subject_id"],
     groups: &[Group {
         order: &["run_id", "version"],
-        columns: &["first_name", "last_name", "role_title", "email", "source", "last_seen_at"],
+        columns: &[
+            "name",
+            "first_name",
+            "last_name",
+            "role_title",
+            "wanted_title",
+            "email",
+            "profile_url",
+            "source",
+            "last_seen_at",
+        ],
     }],
     looked_up: &[],
     merged: None,
@@ -28,10 +38,13 @@ rows! {
     struct Row in TABLE {
         company_id: i64 = "bigint",
         subject_id: Uuid = "uuid",
+        name: Option<String> = "text",
         first_name: Option<String> = "text",
         last_name: Option<String> = "text",
         role_title: Option<String> = "text",
-        email: String = "text",
+        wanted_title: bool = "boolean",
+        email: Option<String> = "text",
+        profile_url: Option<String> = "text",
         source: String = "text",
         run_id: i64 = "bigint",
         version: i64 = "bigint",
@@ -52,8 +65,19 @@ impl Projection for Contacts {
         Box::pin(async move {
             let mut people = Newest::new();
             for event in batch.events {
-                for person in people_of(batch, event)? {
-                    people.offer((person.company_id, person.subject_id), (person.run_id, person.version), person);
+                let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) =
+                    (event.lead(), &event.envelope.event)
+                else {
+                    continue;
+                };
+                let place = Place { batch, event, run_id, company_id };
+                let written_to =
+                    extracted.emails.iter().filter(|email| !email.role_account).map(|email| place.of_email(email));
+                let named = extracted.people.iter().map(|person| place.of_person(person));
+                for row in written_to.chain(named) {
+                    if let Some(row) = row? {
+                        people.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
+                    }
                 }
             }
             Row::write(connection, batch.tenant, people.into_rows()).await?;
@@ -62,32 +86,65 @@ impl Projection for Contacts {
     }
 }
 
-fn people_of(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Row>, ApplyError> {
-    let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) = (event.lead(), &event.envelope.event) else {
-        return Ok(vec![]);
-    };
-    let mut people = Vec::new();
-    for found in extracted.emails.iter().filter(|found| !found.role_account) {
-        let open = |field, value: &Option<_>| value.as_ref().map_or(Ok(None), |value| batch.open(event, field, value));
-        let (first_name, last_name) =
-            (open("email.first_name", &found.first_name)?, open("email.last_name", &found.last_name)?);
-        let role_title = open("email.role_title", &found.role_title)?;
-        if first_name.is_none() && last_name.is_none() && role_title.is_none() {
-            continue;
+/// Where a person was found.
+struct Place<'a> {
+    batch: &'a TenantBatch<'a>,
+    event: &'a Recorded,
+    run_id: i64,
+    company_id: i64,
+}
+
+impl Place<'_> {
+    /// The owner of a mailbox, if anything but the address is known of them.
+    fn of_email(&self, found: &lead::FoundEmail) -> Result<Option<Row>, ApplyError> {
+        let first_name = self.open("email.first_name", found.first_name.as_ref())?;
+        let last_name = self.open("email.last_name", found.last_name.as_ref())?;
+        let role_title = self.open("email.role_title", found.role_title.as_ref())?;
+        let Some(email) = self.open("email.address", Some(&found.address))? else { return Ok(None) };
+        let name = [&first_name, &last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        let name = Some(name).filter(|name| !name.is_empty());
+        if name.is_none() && role_title.is_none() {
+            return Ok(None);
         }
-        let Some(email) = batch.open(event, "email.address", &found.address)? else { continue };
-        people.push(Row {
-            company_id,
-            subject_id: found.address.subject.0,
+        let row = self.row(found.address.subject.0);
+        Ok(Some(Row {
+            name,
             first_name,
             last_name,
             role_title,
-            email,
+            email: Some(email),
             source: found.source.clone(),
-            run_id,
-            version: event.version(),
-            last_seen_at: event.envelope.time,
-        });
+            ..row
+        }))
     }
-    Ok(people)
+
+    fn of_person(&self, found: &lead::FoundPerson) -> Result<Option<Row>, ApplyError> {
+        let Some(name) = self.open("person.name", Some(&found.name))? else { return Ok(None) };
+        let role_title = self.open("person.role_title", found.role_title.as_ref())?;
+        let profile_url = self.open("person.profile", found.profile.as_ref())?;
+        let row = self.row(found.name.subject.0);
+        Ok(Some(Row { name: Some(name), role_title, profile_url, wanted_title: found.wanted, ..row }))
+    }
+
+    fn open(&self, field: &'static str, value: Option<&Pii<String>>) -> Result<Option<String>, ApplyError> {
+        value.map_or(Ok(None), |value| self.batch.open(self.event, field, value))
+    }
+
+    fn row(&self, subject_id: Uuid) -> Row {
+        Row {
+            company_id: self.company_id,
+            subject_id,
+            name: None,
+            first_name: None,
+            last_name: None,
+            role_title: None,
+            wanted_title: false,
+            email: None,
+            profile_url: None,
+            source: "site".to_owned(),
+            run_id: self.run_id,
+            version: self.event.version(),
+            last_seen_at: self.event.envelope.time,
+        }
+    }
 }

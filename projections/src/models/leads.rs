@@ -30,6 +30,7 @@ const TABLE: Table = Table {
                 "about_text",
                 "corpus_hash",
                 "words",
+                "text_characters",
                 "language",
                 "tech_stack",
                 "social_networks",
@@ -86,6 +87,7 @@ rows! {
         visit_version: i64 = "bigint",
         corpus_hash: Option<String> = "text",
         words: Option<i64> = "bigint",
+        text_characters: Option<i64> = "bigint",
         language: Option<String> = "text",
         tech_stack: Option<String> = "text" as "text[]",
         social_networks: Option<String> = "text" as "text[]",
@@ -202,6 +204,7 @@ impl Lead {
             row.extracted_version = event.version();
             row.corpus_hash = Some(extracted.corpus_hash.clone());
             row.words = Some(i64::from(extracted.words));
+            row.text_characters = Some(i64::from(extracted.text_characters));
             row.language.clone_from(&extracted.language);
             row.tech_stack = Some(text_array(&extracted.technologies));
             row.social_networks = Some(text_array(&extracted.social_networks));
