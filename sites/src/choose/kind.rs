@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::vocabulary::{NEVER, NEWS, TERMS, tokens};
+use super::vocabulary::{ALONE, NEVER, NEWS, TERMS, tokens};
 
 /// What a page is for. The order is the order of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ fn best(words: &[String], sign: Sign, whole: u8, part: u8) -> Option<Class> {
     if part == 0 || words.len() > MENU_WORDS_MAX {
         return None;
     }
-    let contained = terms().filter(|(_, term)| contains(words, term));
+    let contained = terms().filter(|(_, term)| !ALONE.contains(term) && contains(words, term));
     let longest = contained.max_by_key(|(kind, term)| (term.chars().count(), std::cmp::Reverse(*kind)));
     longest.map(|(kind, term)| class(kind, part, term))
 }

@@ -107,6 +107,8 @@ fn addresses_show_their_kind_in_many_ways() {
         ("/jobs/engineer-42", "", Some(PageKind::Careers)),
         ("/x", "ร่วมงานกับเรา", Some(PageKind::Careers)),
         ("/management-team", "", Some(PageKind::Team)),
+        ("/management", "", Some(PageKind::Team)),
+        ("/fleet-management", "Fleet management", Some(PageKind::Other)),
         ("/x", "Our Services", Some(PageKind::Services)),
         ("/our_products.php", "", Some(PageKind::Products)),
         ("/case-studies/bank", "", Some(PageKind::Cases)),

@@ -58,6 +58,14 @@ pub(super) const TERMS: &[(PageKind, &[&str])] = &[
     ]),
 ];
 
+/// Terms that mean a kind only when nothing else stands beside them: `management` does, `fleet-management` does not.
+#[rustfmt::skip]
+pub(super) const ALONE: &[&str] = &[
+    "management", "leaders", "staff", "people", "work", "works", "project", "platform", "features", "store", "collection",
+    "plans", "rates", "packages", "fees", "profile", "history", "story", "overview", "location", "references", "corporate",
+    "recruitment", "recruit", "opportunities", "employment", "sobre", "profil",
+];
+
 /// Folders of articles: what stands in them is named after its subject, not after the page's purpose.
 #[rustfmt::skip]
 pub(super) const NEWS: &[&str] = &[

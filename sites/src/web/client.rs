@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hickory_resolver::net::NetError;
 use ipnet::IpNet;
@@ -19,6 +20,8 @@ use crate::robots::RobotsCache;
 
 /// Error pages are read this far: enough to tell a refusal from a test for humans.
 const ERROR_PAGE_BYTES_MAX: usize = 64 * 1024;
+/// Long enough for the usual pause between two requests; a thousand sites visited must not leave a thousand sockets.
+const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(5);
 const ACCEPT: &str = "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.5,*/*;q=0.1";
 const ACCEPT_LANGUAGE: &str = "en-SG,en;q=0.8,*;q=0.5";
 
@@ -223,6 +226,7 @@ fn client(config: &WebConfig, names: Guarded) -> Result<reqwest::Client, WebErro
         .read_timeout(config.read_timeout)
         .timeout(config.request_timeout)
         .pool_max_idle_per_host(1)
+        .pool_idle_timeout(IDLE_CONNECTION_MAX)
         .http1_ignore_invalid_headers_in_responses(true)
         .dns_resolver(names);
     if config.resolve_to.is_some_and(|target| target.https_port.is_none()) {

@@ -34,12 +34,18 @@ fn domains(folder: &std::path::Path) -> BTreeMap<String, String> {
 
 fn file(site: &std::path::Path, path: &str) -> Response {
     let path = path.split('?').next().unwrap_or_default().trim_start_matches('/');
-    let name = if path.is_empty() { "index.html" } else { path };
-    let is_safe = !name.split('/').any(|part| part == "..");
-    match std::fs::read(site.join(name)) {
-        Ok(content) if is_safe && name.ends_with(".html") => bytes("text/html", content),
-        Ok(content) if is_safe => bytes("text/plain", content),
-        _ => not_found(),
+    if path.split('/').any(|part| part == "..") {
+        return not_found();
+    }
+    let names = match path {
+        "" => &["index.html", "index.htm", "home.html"][..],
+        _ => &[path],
+    };
+    let found = names.iter().find_map(|name| Some((name, std::fs::read(site.join(name)).ok()?)));
+    match found {
+        Some((name, content)) if name.contains(".htm") => bytes("text/html", content),
+        Some((_, content)) => bytes("text/plain", content),
+        None => not_found(),
     }
 }
 
