@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completions, config::Config, crawl, events, robots, schema};
+use crate::{completions, config::Config, crawl, demo, events, robots, schema, shortlist, up};
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
 #[derive(Debug, Parser)]
@@ -19,6 +19,18 @@ pub struct Arguments {
 /// What presdr can be asked to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run everything in this process until it is asked to end
+    Up(up::Up),
+    /// Show the whole pipeline on made-up companies: two tenants, from registry rows to shortlists
+    Demo(demo::Command),
+    /// Print a tenant's ranked shortlist
+    Shortlist(shortlist::Command),
+    /// Run workers, all or some, until asked to end
+    Work(up::Work),
+    /// Run a projector until asked to end: of several, one leads
+    Project,
+    /// Run a scheduler until asked to end: of several, one starts each night
+    Schedule,
     /// Bring the database's roles and schema up to date
     Migrate,
     /// Bring the broker's streams and consumers up to date

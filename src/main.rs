@@ -9,12 +9,16 @@ mod completions;
 mod config;
 mod crawl;
 mod database;
+mod demo;
 mod events;
 mod help;
 mod key_file;
 mod output;
 mod robots;
+mod roles;
 mod schema;
+mod up;
+mod shortlist;
 mod web;
 
 use std::process::ExitCode;
@@ -41,6 +45,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     config.start_log()?;
     let output = output::Output::new(config.json);
     match command {
+        Command::Up(command) => up::up(&command, &config, &output).await,
+        Command::Demo(command) => demo::run(&command, &config, &output).await,
+        Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
+        Command::Work(command) => up::work(command, &config).await,
+        Command::Project => up::project(&config).await,
+        Command::Schedule => up::schedule(&config).await,
         Command::Migrate => schema::migrate(&config, &output).await,
         Command::Topology(command) => schema::topology(&command, &config, &output).await,
         Command::Crawl(command) => crawl::run(&command, config.mode, &output).await,

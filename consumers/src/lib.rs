@@ -6,6 +6,7 @@
 //!
 //! In the order of a lead's way:
 //!
+//! - [`candidates`]: which companies fit the profile, which of them a run takes
 //! - [`RunManager`]: a run starts: candidates, targets, the first admissions; steering
 //! - [`Resolver`]: which domain is the company's
 //! - [`Crawler`]: reading its site politely
@@ -14,7 +15,7 @@
 //! - [`sweep`]: what a crash left unpublished, leads past their deadline
 //! - [`work`]: all of them, or some, in one process
 
-mod candidates;
+pub mod candidates;
 mod clock;
 mod company;
 mod crawl;

@@ -34,9 +34,11 @@ pub async fn sweep(services: &Services, stopping: CancellationToken) {
 /// # Errors
 /// What the database or the broker says; what was swept until then stands.
 pub async fn sweep_once(services: &Services) -> Result<(), StoreError> {
-    for tenant in tenants::active(&services.database).await? {
-        let Some(_lease) = services.leases.try_take(&format!("sweep/{}", tenant.id)).await? else { continue };
-        tenant_once(services, &tenant.id).await?;
+    let tenants = tenants::active(&services.database).await?.into_iter().map(|tenant| tenant.id);
+    // The platform has no leads, but events of its own.
+    for tenant in tenants.chain([TenantId::platform()]) {
+        let Some(_lease) = services.leases.try_take(&format!("sweep/{tenant}")).await? else { continue };
+        tenant_once(services, &tenant).await?;
     }
     Ok(())
 }

@@ -9,8 +9,11 @@
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`bench`]: how fast ingest is beside the limit
 
+pub mod bench;
 mod desk;
 pub mod icp;
+pub mod ingest;
+pub mod ingested;
 pub mod parked;
 pub mod runs;
 pub mod schedule;

@@ -1,0 +1,63 @@
+//! How an industry in a tenant's words is compared with the classification's titles.
+
+/// The words of a text by their stems. What a title says it leaves out (`(except insurance)`, `n.e.c.`) is no word of it, and
+/// `non-hydroponic` is one word.
+pub(super) fn stems(text: &str) -> Vec<String> {
+    let text = without_exceptions(&text.to_lowercase()).replace("non-", "non");
+    let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| word.chars().count() > 1);
+    words.map(stem).collect()
+}
+
+/// Whether every word of `wanted` is among `words`. Nothing is wanted by no words.
+pub(super) fn has_all(words: &[String], wanted: &[String]) -> bool {
+    !wanted.is_empty() && wanted.iter().all(|word| words.contains(word))
+}
+
+/// A plural's singular, near enough: both sides are treated alike.
+fn stem(word: &str) -> String {
+    let singular = match word {
+        _ if word.len() < 4 || word.ends_with("ss") => return word.to_owned(),
+        _ if word.ends_with("ies") => return format!("{}y", &word[..word.len() - 3]),
+        _ if ["ches", "shes", "sses", "xes"].iter().any(|ending| word.ends_with(ending)) => word.strip_suffix("es"),
+        _ => word.strip_suffix('s'),
+    };
+    singular.unwrap_or(word).to_owned()
+}
+
+fn without_exceptions(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = ["(except", "(excluding"].iter().filter_map(|word| rest.find(word)).min() {
+        kept.push_str(&rest[..start]);
+        rest = &rest[start + 1..];
+        rest = rest.find(')').map_or("", |end| &rest[end + 1..]);
+    }
+    kept.push_str(rest);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(title: &str, term: &str) -> bool {
+        has_all(&stems(title), &stems(term))
+    }
+
+    #[test]
+    fn all_words_must_occur_in_singular_or_plural() {
+        assert!(found("Development of computer games and software applications", "software application"));
+        assert!(found("Freight forwarding, packing and logistics services", "logistics"));
+        assert!(found("TRAVEL AGENCIES AND TOUR OPERATORS", "travel agency"));
+        assert!(!found("Wholesale of computer hardware", "computer software"));
+        assert!(!found("RETAIL TRADE", ""));
+    }
+
+    #[test]
+    fn what_a_title_leaves_out_is_not_in_it() {
+        assert!(!found("FINANCIAL SERVICE ACTIVITIES (EXCEPT INSURANCE AND PENSION FUNDING)", "insurance"));
+        assert!(found("FINANCIAL SERVICE (EXCEPT INSURANCE) AND LEASING", "leasing"));
+        assert!(!found("Growing of food crops (non-hydroponics)", "hydroponics"));
+        assert!(!found("A title (except one that never ends", "end"));
+    }
+}

@@ -1,0 +1,111 @@
+//! `presdr demo`: two tenants, some hundreds of sites, from registry rows to ranked shortlists.
+//!
+//! Doing it again repeats nothing; stopped at any moment it goes on where it was.
+
+mod progress;
+mod world;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use presdr_consumers::WorkConfig;
+use presdr_events::{Actor, RunId, TenantId};
+use presdr_producers::{Desk, runs};
+use presdr_sandbox::Running;
+use presdr_sites::{DevelopmentOnly, ResolveTo, Web, WebConfig};
+use presdr_store::tenants;
+
+use crate::{
+    broker::BrokerServer,
+    config::Config,
+    database::DatabaseServer,
+    output::Output,
+    roles::{Roles, asked_to_end, desk},
+    shortlist,
+};
+use world::World;
+
+/// `presdr demo`
+#[derive(Debug, Args)]
+pub struct Command {
+    /// Serve this folder of sites (index.csv and a folder per site) instead of made-up ones
+    #[arg(long, value_name = "DIR")]
+    sites: Option<PathBuf>,
+    /// How many sites to make up
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    companies: usize,
+    /// How many leads a run takes
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    cap: u32,
+    /// How many places of each shortlist to print
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: u32,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// When a server cannot be started, or the pipeline ends with a fault.
+pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        // Dropping the demonstration ends its servers; what it did so far stands.
+        () = asked_to_end() => {
+            eprintln!("stopped; `make demo` goes on from here");
+            Ok(ExitCode::from(130))
+        }
+        done = demonstrate(command, config, output) => done,
+    }
+}
+
+async fn demonstrate(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let talk = progress::Talk::new();
+    talk.say("starting PostgreSQL and NATS");
+    let database = DatabaseServer::open(config).await?;
+    let broker = BrokerServer::open(config).await?;
+    talk.say("starting the sandbox web");
+    let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
+    let sandbox = world.serve().await?;
+    let mut roles = Roles::new();
+    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), Vec::new()).await?;
+    roles.project(&database, &broker).await?;
+    let desk = desk(&database, &broker, Actor::service("demo")).await?;
+    let mut running = Vec::new();
+    for tenant in world.tenants()? {
+        running.push((tenant.id.clone(), begin(&desk, &world, &tenant, command.cap, &talk).await?));
+    }
+    talk.watch(desk.database(), &running).await?;
+    for (tenant, run) in &running {
+        let places = shortlist::places(desk.database(), tenant, *run, command.top).await?;
+        output.line(&format!("\n{tenant}: the best of run {run}\n{}", shortlist::table(&places)))?;
+    }
+    output.line(&format!("\nThe data is under {}; `presdr up` goes on from it.", config.data.display()))?;
+    roles.finish().await?;
+    sandbox.stop().await;
+    broker.stop().await;
+    database.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tenant's run: the one that is under way or over, or a new one on freshly ingested companies.
+async fn begin(desk: &Desk, world: &World, tenant: &world::Tenant, cap: u32, talk: &progress::Talk) -> anyhow::Result<RunId> {
+    if let Some(run) = last_run(desk, &tenant.id).await? {
+        talk.say(&format!("{}: run {run} was started before", tenant.id));
+        return Ok(run);
+    }
+    talk.say(&format!("{}: creating the tenant and ingesting companies", tenant.id));
+    world.prepare(desk, tenant).await?;
+    Ok(runs::start(desk, &tenant.id, Some(cap)).await?.run)
+}
+
+async fn last_run(desk: &Desk, tenant: &TenantId) -> anyhow::Result<Option<RunId>> {
+    if !tenants::active(desk.database()).await?.iter().any(|active| active.id == *tenant) {
+        return Ok(None);
+    }
+    Ok(runs::list(desk, tenant, 1).await?.first().map(|run| run.id))
+}
+
+/// A web in which every host is the sandbox.
+fn web(sandbox: &Running) -> anyhow::Result<Web> {
+    let everything = ResolveTo::new(DevelopmentOnly::confirmed(), sandbox.address.ip(), sandbox.address.port(), None);
+    Ok(Web::new(WebConfig { resolve_to: Some(everything), ..WebConfig::default() })?)
+}

@@ -1,0 +1,127 @@
+//! The demonstration's outside world: its sites, its companies, its two tenants.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::Context;
+use presdr_events::TenantId;
+use presdr_producers::{Desk, icp, ingest, ingested, tenants};
+use presdr_sandbox::{DemoTenant, Running, Sandbox, SandboxConfig, WebKind, write_acra, write_ssic, write_tenant_list};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What all invention of the demonstration derives from.
+const SEED: u64 = 1;
+
+/// Where the companies come from, and where files about them are put.
+pub struct World {
+    sites: Option<PathBuf>,
+    companies: usize,
+    files: PathBuf,
+}
+
+/// One of the two tenants.
+pub struct Tenant {
+    pub id: TenantId,
+    name: &'static str,
+    icp: Value,
+    which: DemoTenant,
+}
+
+/// A line of a folder's `index.csv`.
+#[derive(Debug, Deserialize)]
+struct Site {
+    fake_domain: String,
+    company_name: String,
+}
+
+impl World {
+    /// The made-up world of so many companies, or a folder of sites.
+    pub fn new(sites: Option<PathBuf>, companies: usize, files: PathBuf) -> Self {
+        Self { sites, companies, files }
+    }
+
+    /// Serves the sites on loopback.
+    pub async fn serve(&self) -> anyhow::Result<Running> {
+        let web = match &self.sites {
+            Some(folder) => WebKind::Folder(folder.clone()),
+            None => WebKind::Varied { sites: self.companies },
+        };
+        Ok(Sandbox::start(SandboxConfig { seed: SEED, web, ..SandboxConfig::default() }).await?)
+    }
+
+    /// The two tenants with their different profiles.
+    pub fn tenants(&self) -> anyhow::Result<Vec<Tenant>> {
+        DemoTenant::ALL
+            .into_iter()
+            .map(|which| {
+                let icp = if self.sites.is_some() { folder_icp(which) } else { which.icp() };
+                Ok(Tenant { id: TenantId::new(which.slug())?, name: which.name(), icp, which })
+            })
+            .collect()
+    }
+
+    /// Creates the tenant, ingests what it knows, and sets its profile.
+    pub async fn prepare(&self, desk: &Desk, tenant: &Tenant) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.files).with_context(|| format!("making {}", self.files.display()))?;
+        tenants::create(desk, &tenant.id, tenant.name).await?;
+        if self.sites.is_none() {
+            self.ingest_registry(desk).await?;
+        }
+        let list = self.files.join(format!("{}.csv", tenant.id));
+        self.write_list(&list, tenant.which)?;
+        let begun = Instant::now();
+        let summary = ingest::companies(desk.database(), &tenant.id, &list).await?;
+        ingested::tell(desk, &tenant.id, summary, begun.elapsed()).await?;
+        icp::set(desk, &tenant.id, &tenant.icp.to_string()).await?;
+        Ok(())
+    }
+
+    async fn ingest_registry(&self, desk: &Desk) -> anyhow::Result<()> {
+        let (ssic, acra) = (self.files.join("ssic.csv"), self.files.join("acra.csv"));
+        if acra.exists() {
+            return Ok(());
+        }
+        let platform = TenantId::platform();
+        write_ssic(&ssic)?;
+        let begun = Instant::now();
+        let summary = ingest::ssic(desk.database(), &ssic).await?;
+        ingested::tell(desk, &platform, summary, begun.elapsed()).await?;
+        let fresh = acra.with_extension("new");
+        write_acra(&fresh, SEED, self.companies)?;
+        let begun = Instant::now();
+        let summary = ingest::acra(desk.database(), std::slice::from_ref(&fresh), &|_| {}).await?;
+        ingested::tell(desk, &platform, summary, begun.elapsed()).await?;
+        // Its final name says that it was taken in.
+        fs::rename(&fresh, &acra).with_context(|| format!("renaming {}", fresh.display()))
+    }
+
+    fn write_list(&self, list: &Path, which: DemoTenant) -> anyhow::Result<()> {
+        match &self.sites {
+            None => Ok(write_tenant_list(list, SEED, self.companies, which)?),
+            Some(folder) => {
+                let index = folder.join("index.csv");
+                let what = || format!("reading {}", index.display());
+                let mut sites = csv::Reader::from_path(&index).with_context(what)?;
+                let mut out = csv::Writer::from_path(list)?;
+                out.write_record(["name", "domain"])?;
+                for site in sites.deserialize() {
+                    let Site { fake_domain, company_name } = site.with_context(what)?;
+                    out.write_record([company_name, fake_domain])?;
+                }
+                Ok(out.flush()?)
+            }
+        }
+    }
+}
+
+/// Of a folder's companies nothing is known but their sites, so the profiles differ by keywords.
+fn folder_icp(which: DemoTenant) -> Value {
+    match which {
+        DemoTenant::Acme => json!({ "keywords": ["software", "consulting", "training", "support"] }),
+        DemoTenant::Globex => json!({ "keywords": ["construction", "engineering", "equipment", "logistics"] }),
+    }
+}

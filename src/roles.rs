@@ -1,0 +1,162 @@
+//! The roles that keep running: workers, projector, scheduler; all in one process, or some of them.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
+use presdr_events::Actor;
+use presdr_nats::topology::User;
+use presdr_producers::{Desk, schedule};
+use presdr_projections::{ProjectorConfig, run_projector};
+use presdr_sites::Web;
+use presdr_store::Role;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{broker::BrokerServer, database::DatabaseServer};
+
+/// Connections of a process's workers: more than two dozen transactions at once gain nothing on one database.
+const WORKER_CONNECTIONS: u32 = 24;
+/// How long roles may take to finish what is in hand once they are asked to stop.
+const FINISH_WAIT: Duration = Duration::from_secs(20);
+
+/// Roles while they run.
+pub struct Roles {
+    stopping: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Roles {
+    /// No role yet.
+    pub fn new() -> Self {
+        Self { stopping: CancellationToken::new(), tasks: JoinSet::new() }
+    }
+
+    /// Starts the named workers, or all.
+    ///
+    /// # Errors
+    /// When a server cannot be reached, or a name is no worker's.
+    pub async fn work(
+        &mut self,
+        database: &DatabaseServer,
+        broker: &BrokerServer,
+        web: Web,
+        config: WorkConfig,
+        only: Vec<String>,
+    ) -> anyhow::Result<Services> {
+        if let Some(unknown) = only.iter().find(|name| !WORKERS.contains(&name.as_str())) {
+            bail!("there is no worker {unknown:?}: --only takes {}", WORKERS.join(", "));
+        }
+        let pool = database.connect_many(Role::Worker, WORKER_CONNECTIONS).await?;
+        let connection = broker.connect(User::Worker).await?;
+        let services = Services::new(pool, Arc::new(database.keyring()?), connection, web, Clock::system(), config);
+        let (worker, stopping) = (services.clone(), self.stopping.clone());
+        self.tasks.spawn(async move { Ok(presdr_consumers::work(&worker, &only, stopping).await?) });
+        Ok(services)
+    }
+
+    /// Starts a projector: of several, one leads.
+    ///
+    /// # Errors
+    /// When a server cannot be reached.
+    pub async fn project(&mut self, database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<()> {
+        let pool = database.connect(Role::Projector).await?;
+        let connection = broker.connect(User::Projector).await?;
+        let (keyring, stopping) = (Arc::new(database.keyring()?), self.stopping.clone());
+        self.tasks.spawn(async move {
+            let config = ProjectorConfig::default();
+            let done = run_projector(&pool, connection.jetstream(), keyring, stopping, config).await;
+            done.context("the projector stopped")
+        });
+        Ok(())
+    }
+
+    /// Starts a scheduler: of several, whoever claims a night starts it.
+    ///
+    /// # Errors
+    /// When a server cannot be reached.
+    pub async fn schedule(&mut self, database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<()> {
+        let desk = desk(database, broker, Actor::service("schedule")).await?;
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            schedule::run(&desk, stopping).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Runs until somebody asks the process to end or a role ends with a fault; then lets the others finish what is in hand.
+    ///
+    /// # Errors
+    /// The fault of the role that ended.
+    pub async fn until_asked_to_end(mut self) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = asked_to_end() => Ok(()),
+            ended = self.tasks.join_next() => outcome(ended),
+        };
+        let finished = self.finish().await;
+        ended.and(finished)
+    }
+
+    /// Stops every role and waits for what is in hand.
+    ///
+    /// # Errors
+    /// The first fault of a role.
+    pub async fn finish(&mut self) -> anyhow::Result<()> {
+        self.stopping.cancel();
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                outcome(Some(ended))?;
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(FINISH_WAIT, all).await {
+            Ok(finished) => finished,
+            Err(_) => {
+                self.tasks.abort_all();
+                tracing::warn!("a role did not finish in {FINISH_WAIT:?}; what it had in hand is done again by another");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A desk at which `actor` commands.
+///
+/// # Errors
+/// When a server cannot be reached.
+pub async fn desk(database: &DatabaseServer, broker: &BrokerServer, actor: Actor) -> anyhow::Result<Desk> {
+    let pool = database.connect(Role::Producer).await?;
+    let connection = broker.connect(User::Producer).await?;
+    let clock = Clock::system();
+    Ok(Desk::new(pool, connection, Arc::new(database.keyring()?), actor, move || clock.now()))
+}
+
+/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, or the terminal going away.
+pub async fn asked_to_end() {
+    let asked = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            // Without a handler the signal's default ends the process, which is what was asked.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = asked(SignalKind::interrupt()) => {}
+        () = asked(SignalKind::terminate()) => {}
+        () = asked(SignalKind::hangup()) => {}
+    }
+}
+
+fn outcome(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
+    match ended {
+        None => Ok(()),
+        Some(Ok(done)) => done,
+        Some(Err(error)) => Err(error).context("a role ended unexpectedly"),
+    }
+}

@@ -1,0 +1,91 @@
+//! The roles as commands: `presdr up`, `work`, `project`, `schedule`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use presdr_consumers::WorkConfig;
+
+use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions};
+
+/// `presdr up`
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    web: WebOptions,
+}
+
+/// `presdr work`
+#[derive(Debug, Args)]
+pub struct Work {
+    /// Only these workers, of run, resolve, crawl, extract, score
+    #[arg(long, value_name = "WORKER,...", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Sites visited at the same time
+    #[arg(long, value_name = "N", default_value_t = WorkConfig::default().crawl_slots)]
+    crawl_slots: usize,
+    #[command(flatten)]
+    web: WebOptions,
+}
+
+/// Runs everything in this process until it is asked to end.
+///
+/// # Errors
+/// When a server cannot be started or reached, or a role ends with a fault.
+pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let web = command.web.open(config.mode)?;
+    let (database, broker) = open(config).await?;
+    let mut roles = Roles::new();
+    roles.work(&database, &broker, web, WorkConfig::default(), Vec::new()).await?;
+    roles.project(&database, &broker).await?;
+    roles.schedule(&database, &broker).await?;
+    output.line(&format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display()))?;
+    run(roles, database, broker).await
+}
+
+/// Runs workers until the process is asked to end.
+///
+/// # Errors
+/// As [`up`].
+pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
+    let web = command.web.open(config.mode)?;
+    let (database, broker) = open(config).await?;
+    let mut roles = Roles::new();
+    let work = WorkConfig { crawl_slots: command.crawl_slots, ..WorkConfig::default() };
+    roles.work(&database, &broker, web, work, command.only).await?;
+    run(roles, database, broker).await
+}
+
+/// Runs a projector until the process is asked to end.
+///
+/// # Errors
+/// As [`up`].
+pub async fn project(config: &Config) -> anyhow::Result<ExitCode> {
+    let (database, broker) = open(config).await?;
+    let mut roles = Roles::new();
+    roles.project(&database, &broker).await?;
+    run(roles, database, broker).await
+}
+
+/// Runs a scheduler until the process is asked to end.
+///
+/// # Errors
+/// As [`up`].
+pub async fn schedule(config: &Config) -> anyhow::Result<ExitCode> {
+    let (database, broker) = open(config).await?;
+    let mut roles = Roles::new();
+    roles.schedule(&database, &broker).await?;
+    run(roles, database, broker).await
+}
+
+async fn open(config: &Config) -> anyhow::Result<(DatabaseServer, BrokerServer)> {
+    let database = DatabaseServer::open(config).await?;
+    let broker = BrokerServer::open(config).await?;
+    Ok((database, broker))
+}
+
+async fn run(roles: Roles, database: DatabaseServer, broker: BrokerServer) -> anyhow::Result<ExitCode> {
+    let ended = roles.until_asked_to_end().await;
+    broker.stop().await;
+    database.stop().await;
+    ended.map(|()| ExitCode::SUCCESS)
+}
