@@ -15,7 +15,7 @@ use super::{
 /// Words for jobs in the path of a page. Parts of longer words must not match: "career-guidance" is a service.
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?ix) (?: ^ | [/_.\-] | %20 | \b )
+        r"(?ix) (?: ^ | [/_.\-] | %20 | (?-u:\b) )
         (?: careers? | jobs? | job-?(?:openings?|vacanc(?:y|ies)|opportunit(?:y|ies)) | vacanc(?:y|ies) | openings? | hiring | join-?us | join-?our-?team
           | work-?(?:with|for)-?us | current-?openings? | recruitment | employment | internships? | opportunities
           | karir | karier | lowongan(?:-?kerja)? | loker | rekrutmen | kerjaya | jawatan-?kosong
@@ -63,26 +63,13 @@ const JOB_BOARDS: [&str; 18] = [
 ];
 
 /// Where the page at `url` offers jobs or says they are offered.
-pub(super) fn careers(
-    digest: &Digest<'_>,
-    links: &[Link],
-    json_ld: &JsonLd,
-    url: &Url,
-) -> Option<Careers> {
+pub(super) fn careers(digest: &Digest<'_>, links: &[Link], json_ld: &JsonLd, url: &Url) -> Option<Careers> {
     if json_ld.job_postings > 0 || is_careers_path(url.path()) {
         let open_jobs = open_jobs(digest, links, json_ld, url);
-        return Some(Careers {
-            url: url.as_str().to_owned(),
-            on_this_page: true,
-            open_jobs,
-        });
+        return Some(Careers { url: url.as_str().to_owned(), on_this_page: true, open_jobs });
     }
     let link = links.iter().find(|link| leads_to_jobs(link, url))?;
-    Some(Careers {
-        url: link.url.clone(),
-        on_this_page: false,
-        open_jobs: 0,
-    })
+    Some(Careers { url: link.url.clone(), on_this_page: false, open_jobs: 0 })
 }
 
 /// Whether a page of that path is about jobs, by its last or its only directory's name.
@@ -93,10 +80,7 @@ fn is_careers_path(path: &str) -> bool {
         .or(path.strip_suffix("index.htm"))
         .or(path.strip_suffix("index.php"))
         .unwrap_or(path);
-    page.trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .is_some_and(|name| !name.is_empty() && PATH.is_match(name))
+    page.trim_end_matches('/').rsplit('/').next().is_some_and(|name| !name.is_empty() && PATH.is_match(name))
 }
 
 fn leads_to_jobs(link: &Link, page: &Url) -> bool {
@@ -117,10 +101,7 @@ fn leads_to_jobs(link: &Link, page: &Url) -> bool {
 }
 
 fn is_job_board(host: &str) -> bool {
-    JOB_BOARDS.iter().any(|board| {
-        host.strip_suffix(board)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+    JOB_BOARDS.iter().any(|board| host.strip_suffix(board).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Jobs that a careers page lists: as structured data, as links to job pages, or as "Apply" buttons; the clearest counts.
@@ -133,21 +114,12 @@ fn open_jobs(digest: &Digest<'_>, links: &[Link], json_ld: &JsonLd, url: &Url) -
     if json_ld.job_postings > 0 {
         return json_ld.job_postings;
     }
-    let directory = url
-        .path()
-        .trim_end_matches('/')
-        .trim_end_matches("index.html")
-        .trim_end_matches(".html")
-        .trim_end_matches('/');
-    let jobs = links.iter().filter(|link| {
-        Url::parse(&link.url).is_ok_and(|target| is_job_page(&target, url, directory))
-    });
+    let directory =
+        url.path().trim_end_matches('/').trim_end_matches("index.html").trim_end_matches(".html").trim_end_matches('/');
+    let jobs =
+        links.iter().filter(|link| Url::parse(&link.url).is_ok_and(|target| is_job_page(&target, url, directory)));
     let count = jobs.count();
-    let applications = digest
-        .blocks
-        .iter()
-        .filter(|block| APPLY.is_match(&digest.text[block.text.clone()]))
-        .count();
+    let applications = digest.blocks.iter().filter(|block| APPLY.is_match(&digest.text[block.text.clone()])).count();
     count.max(applications).try_into().unwrap_or(u32::MAX)
 }
 
@@ -158,14 +130,8 @@ fn is_job_page(target: &Url, page: &Url, directory: &str) -> bool {
             .path_segments()
             .is_some_and(|segments| segments.filter(|segment| !segment.is_empty()).count() >= 2);
     }
-    let below = target
-        .path()
-        .strip_prefix(directory)
-        .filter(|rest| rest.starts_with('/') && rest.len() > 1);
-    target.host_str() == page.host_str()
-        && directory.len() > 1
-        && below.is_some()
-        && target.path() != page.path()
+    let below = target.path().strip_prefix(directory).filter(|rest| rest.starts_with('/') && rest.len() > 1);
+    target.host_str() == page.host_str() && directory.len() > 1 && below.is_some() && target.path() != page.path()
 }
 
 #[cfg(test)]
@@ -174,12 +140,7 @@ mod tests {
     use crate::extract::{Region, page};
 
     fn found(path: &str, html: &str) -> Option<Careers> {
-        page(
-            html,
-            &Url::parse(&format!("https://kopi.example{path}")).unwrap(),
-            Region::SINGAPORE,
-        )
-        .careers
+        page(html, &Url::parse(&format!("https://kopi.example{path}")).unwrap(), Region::SINGAPORE).careers
     }
 
     #[test]
@@ -192,48 +153,30 @@ mod tests {
             "/tuyen-dung.html",
             "/current-openings.php",
         ] {
-            let careers = found(path, "<p>Work here</p><h3>Barista</h3><button>Apply now</button><h3>Roaster</h3><button>Apply now</button>").unwrap();
-            assert_eq!(
-                (careers.on_this_page, careers.open_jobs),
-                (true, 2),
-                "{path}"
-            );
+            let careers = found(
+                path,
+                "<p>Work here</p><h3>Barista</h3><button>Apply now</button><h3>Roaster</h3><button>Apply now</button>",
+            )
+            .unwrap();
+            assert_eq!((careers.on_this_page, careers.open_jobs), (true, 2), "{path}");
         }
     }
 
     #[test]
     fn links_in_many_languages_lead_to_jobs() {
-        for words in [
-            "Careers",
-            "Join our team",
-            "We're hiring!",
-            "Lowongan Kerja",
-            "Tuyển dụng",
-            "加入我们",
-            "Stellenangebote",
-        ] {
+        for words in
+            ["Careers", "Join our team", "We're hiring!", "Lowongan Kerja", "Tuyển dụng", "加入我们", "Stellenangebote"]
+        {
             let careers = found("/", &format!("<a href=/x>{words}</a>")).unwrap();
-            assert_eq!(
-                (careers.url.as_str(), careers.on_this_page),
-                ("https://kopi.example/x", false),
-                "{words}"
-            );
+            assert_eq!((careers.url.as_str(), careers.on_this_page), ("https://kopi.example/x", false), "{words}");
         }
     }
 
     #[test]
     fn other_pages_are_no_careers_pages() {
-        for path in [
-            "/",
-            "/career-guidance-for-students-of-law",
-            "/steve-jobs-biography",
-            "/services",
-        ] {
+        for path in ["/", "/career-guidance-for-students-of-law", "/steve-jobs-biography", "/services"] {
             assert_eq!(
-                found(
-                    path,
-                    "<p>We did a great job.</p><a href=/jobsite-cleaning>Job site cleaning</a>"
-                ),
+                found(path, "<p>We did a great job.</p><a href=/jobsite-cleaning>Job site cleaning</a>"),
                 None,
                 "{path}"
             );

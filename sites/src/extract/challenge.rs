@@ -42,10 +42,7 @@ pub(super) fn is_challenge(digest: &Digest<'_>, words: u32) -> bool {
 
 fn loads_a_check(digest: &Digest<'_>) -> bool {
     const SCRIPT_BYTES_MAX: usize = 4 * 1024;
-    let scripts = digest
-        .scripts
-        .iter()
-        .map(|script| &script[..script.floor_char_boundary(SCRIPT_BYTES_MAX)]);
+    let scripts = digest.scripts.iter().map(|script| &script[..script.floor_char_boundary(SCRIPT_BYTES_MAX)]);
     let mut sources = digest
         .resources
         .iter()
@@ -73,9 +70,6 @@ mod tests {
             assert!(is_challenge(&digest(page), 10), "{page}");
         }
         assert!(!is_challenge(&digest("<title>Kopi House</title>"), 10));
-        assert!(!is_challenge(
-            &digest("<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>"),
-            900
-        ));
+        assert!(!is_challenge(&digest("<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>"), 900));
     }
 }

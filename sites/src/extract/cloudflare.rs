@@ -8,10 +8,7 @@ pub(super) fn decode(code: &str) -> Option<String> {
     if code.len() < 4 || code.len() > CODE_BYTES_MAX || !code.len().is_multiple_of(2) {
         return None;
     }
-    let bytes: Vec<u8> = (0..code.len())
-        .step_by(2)
-        .map(|at| byte(code, at))
-        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = (0..code.len()).step_by(2).map(|at| byte(code, at)).collect::<Option<_>>()?;
     let (key, hidden) = bytes.split_first()?;
     let address = String::from_utf8(hidden.iter().map(|byte| byte ^ key).collect()).ok()?;
     // A link may carry "?subject=" behind the address.
@@ -25,8 +22,7 @@ fn byte(code: &str, at: usize) -> Option<u8> {
 
 /// The hex digits in a link to Cloudflare's decoder.
 pub(super) fn fragment(href: &str) -> Option<&str> {
-    href.split_once("/cdn-cgi/l/email-protection#")
-        .map(|(_, code)| code)
+    href.split_once("/cdn-cgi/l/email-protection#").map(|(_, code)| code)
 }
 
 #[cfg(test)]
@@ -35,42 +31,25 @@ mod tests {
 
     /// Encodes as Cloudflare does.
     fn encode(address: &str, key: u8) -> String {
-        std::iter::once(key)
-            .chain(address.bytes().map(|byte| byte ^ key))
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        std::iter::once(key).chain(address.bytes().map(|byte| byte ^ key)).map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]
     fn an_address_comes_back_whatever_the_key() {
         for key in [0x00, 0x42, 0xff] {
-            assert_eq!(
-                decode(&encode("tan@kopi.example", key)).as_deref(),
-                Some("tan@kopi.example")
-            );
+            assert_eq!(decode(&encode("tan@kopi.example", key)).as_deref(), Some("tan@kopi.example"));
         }
     }
 
     #[test]
     fn what_is_no_address_gives_nothing() {
-        for code in [
-            "",
-            "4",
-            "42zz",
-            "4242",
-            "é2é2",
-            &encode("no address", 7),
-            &"42".repeat(600),
-        ] {
+        for code in ["", "4", "42zz", "4242", "é2é2", &encode("no address", 7), &"42".repeat(600)] {
             assert_eq!(decode(code), None, "{code}");
         }
     }
 
     #[test]
     fn a_subject_behind_the_address_is_left_out() {
-        assert_eq!(
-            decode(&encode("tan@kopi.example?subject=Hi", 9)).as_deref(),
-            Some("tan@kopi.example")
-        );
+        assert_eq!(decode(&encode("tan@kopi.example?subject=Hi", 9)).as_deref(), Some("tan@kopi.example"));
     }
 }

@@ -72,16 +72,8 @@ pub(super) struct Anchor<'a> {
 impl Anchor<'_> {
     /// The link's words, or its label when it has none.
     pub(super) fn words(&self, text: &str) -> String {
-        let words = text
-            .get(self.text.clone())
-            .unwrap_or("")
-            .trim()
-            .replace('\n', " ");
-        if words.is_empty() {
-            self.label.clone().unwrap_or_default()
-        } else {
-            words
-        }
+        let words = text.get(self.text.clone()).unwrap_or("").trim().replace('\n', " ");
+        if words.is_empty() { self.label.clone().unwrap_or_default() } else { words }
     }
 }
 
@@ -118,10 +110,7 @@ struct Reader<'a> {
 /// Reads a page once.
 pub(super) fn digest(page: &str) -> Digest<'_> {
     let mut reader = Reader {
-        digest: Digest {
-            text: String::with_capacity(page.len() / 4),
-            ..Digest::default()
-        },
+        digest: Digest { text: String::with_capacity(page.len() / 4), ..Digest::default() },
         open: Vec::with_capacity(64),
         area: Area::Body,
         heading: 0,
@@ -193,11 +182,7 @@ impl<'a> Reader<'a> {
             Element::Html => self.digest.language = tag.attribute("lang").map(Cow::into_owned),
             Element::Heading(level) => self.heading = level,
             Element::Break | Element::Body | Element::Void | Element::Paragraph => {}
-            Element::Container
-            | Element::Section(_)
-            | Element::Choice
-            | Element::Inline
-            | Element::Icon => {
+            Element::Container | Element::Section(_) | Element::Choice | Element::Inline | Element::Icon => {
                 self.open_element(tag, element);
             }
         }
@@ -209,18 +194,9 @@ impl<'a> Reader<'a> {
         if hints.is_phone_icon {
             self.digest.phone_icons.push(self.digest.text.len());
         }
-        if let Some(address) = tag
-            .attribute("data-cfemail")
-            .and_then(|code| cloudflare::decode(&code))
-        {
+        if let Some(address) = tag.attribute("data-cfemail").and_then(|code| cloudflare::decode(&code)) {
             self.protected(address);
-            self.push(
-                element,
-                &Hints {
-                    is_hidden: true,
-                    ..hints
-                },
-            );
+            self.push(element, &Hints { is_hidden: true, ..hints });
             return;
         }
         let is_inline = matches!(element, Element::Inline | Element::Icon);
@@ -261,9 +237,7 @@ impl<'a> Reader<'a> {
             return;
         };
         if matches!(element, Element::Inline | Element::Icon)
-            && self.open[depth..]
-                .iter()
-                .any(|open| !matches!(open.element, Element::Inline | Element::Icon))
+            && self.open[depth..].iter().any(|open| !matches!(open.element, Element::Inline | Element::Icon))
         {
             return;
         }
@@ -294,9 +268,8 @@ impl<'a> Reader<'a> {
         let Some(href) = tag.attribute("href") else {
             return;
         };
-        let protected = tag
-            .attribute("data-cfemail")
-            .or_else(|| cloudflare::fragment(&href).map(|code| code.to_owned().into()));
+        let protected =
+            tag.attribute("data-cfemail").or_else(|| cloudflare::fragment(&href).map(|code| code.to_owned().into()));
         if let Some(address) = protected.and_then(|code| cloudflare::decode(&code)) {
             self.digest.protected_emails.push(address);
         }
@@ -308,24 +281,13 @@ impl<'a> Reader<'a> {
             self.digest.phone_icons.push(self.digest.text.len());
         }
         let at = self.digest.text.len();
-        let label = tag
-            .attribute("aria-label")
-            .or_else(|| tag.attribute("title"))
-            .map(|label| label.trim().to_owned());
+        let label = tag.attribute("aria-label").or_else(|| tag.attribute("title")).map(|label| label.trim().to_owned());
         self.anchor = Some(self.digest.anchors.len());
-        self.digest.anchors.push(Anchor {
-            href,
-            text: at..at,
-            label: label.filter(|label| !label.is_empty()),
-        });
+        self.digest.anchors.push(Anchor { href, text: at..at, label: label.filter(|label| !label.is_empty()) });
     }
 
     fn end_anchor(&mut self) {
-        if let Some(anchor) = self
-            .anchor
-            .take()
-            .and_then(|index| self.digest.anchors.get_mut(index))
-        {
+        if let Some(anchor) = self.anchor.take().and_then(|index| self.digest.anchors.get_mut(index)) {
             anchor.text.end = self.digest.text.len();
         }
     }
@@ -340,22 +302,14 @@ impl<'a> Reader<'a> {
         if hints.is_phone_icon {
             self.digest.phone_icons.push(self.digest.text.len());
         }
-        let Some(alternative) = tag
-            .attribute("alt")
-            .filter(|alternative| !alternative.trim().is_empty())
-        else {
+        let Some(alternative) = tag.attribute("alt").filter(|alternative| !alternative.trim().is_empty()) else {
             return;
         };
         if hints.is_logo {
             self.digest.logos.push(alternative.trim().to_owned());
         }
-        if let Some(anchor) = self
-            .anchor
-            .and_then(|index| self.digest.anchors.get_mut(index))
-        {
-            anchor
-                .label
-                .get_or_insert_with(|| alternative.trim().to_owned());
+        if let Some(anchor) = self.anchor.and_then(|index| self.digest.anchors.get_mut(index)) {
+            anchor.label.get_or_insert_with(|| alternative.trim().to_owned());
         }
     }
 
@@ -363,34 +317,22 @@ impl<'a> Reader<'a> {
         if self.digest.metas.len() >= METAS_MAX {
             return;
         }
-        let name = ["name", "property", "itemprop", "http-equiv"]
-            .iter()
-            .find_map(|name| tag.attribute(name));
+        let name = ["name", "property", "itemprop", "http-equiv"].iter().find_map(|name| tag.attribute(name));
         if let (Some(name), Some(content)) = (name, tag.attribute("content")) {
-            self.digest
-                .metas
-                .push((name.trim().to_ascii_lowercase(), content.trim().to_owned()));
+            self.digest.metas.push((name.trim().to_ascii_lowercase(), content.trim().to_owned()));
         }
     }
 
     fn resource(&mut self, tag: &Tag<'a>, element: Element) {
-        let name = if element == Element::Link {
-            "href"
-        } else {
-            "src"
-        };
+        let name = if element == Element::Link { "href" } else { "src" };
         self.digest.resources.extend(tag.attribute(name));
     }
 
     fn raw(&mut self, tag: Tag<'a>, content: &'a str) {
         match tag.name.to_ascii_lowercase().as_str() {
-            "title" if self.digest.title.is_empty() => {
-                collapse(&html::decode(content), 0, &mut self.digest.title)
-            }
+            "title" if self.digest.title.is_empty() => collapse(&html::decode(content), 0, &mut self.digest.title),
             "script" => self.script(tag, content),
-            "style" => self
-                .reversing_classes
-                .extend(elements::reversing_classes(content)),
+            "style" => self.reversing_classes.extend(elements::reversing_classes(content)),
             "iframe" => self.resource(&tag, Element::Frame),
             "svg" if elements::hints(&tag, Element::Icon, &[]).is_phone_icon => {
                 self.digest.phone_icons.push(self.digest.text.len());
@@ -401,14 +343,8 @@ impl<'a> Reader<'a> {
 
     fn script(&mut self, tag: Tag<'a>, content: &'a str) {
         self.digest.resources.extend(tag.attribute("src"));
-        let is_json_ld = tag
-            .attribute("type")
-            .is_some_and(|kind| kind.to_ascii_lowercase().contains("ld+json"));
-        let list = if is_json_ld {
-            &mut self.digest.json_ld
-        } else {
-            &mut self.digest.scripts
-        };
+        let is_json_ld = tag.attribute("type").is_some_and(|kind| kind.to_ascii_lowercase().contains("ld+json"));
+        let list = if is_json_ld { &mut self.digest.json_ld } else { &mut self.digest.scripts };
         if !content.trim_ascii().is_empty() {
             list.push(content);
         }
@@ -425,15 +361,7 @@ impl<'a> Reader<'a> {
 fn collapse(piece: &str, line_start: usize, text: &mut String) {
     for character in piece.chars() {
         match character {
-            ' '
-            | '\t'
-            | '\n'
-            | '\r'
-            | '\u{c}'
-            | '\u{a0}'
-            | '\u{2002}'..='\u{200a}'
-            | '\u{202f}'
-            | '\u{3000}' => {
+            ' ' | '\t' | '\n' | '\r' | '\u{c}' | '\u{a0}' | '\u{2002}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => {
                 if text.len() > line_start && !text.ends_with(' ') {
                     text.push(' ');
                 }

@@ -74,14 +74,11 @@ pub(super) fn element(name: &str) -> Element {
         b"header" => Element::Section(Area::Header),
         b"aside" | b"form" | b"dialog" => Element::Section(Area::Aside),
         b"hr" => Element::Paragraph,
-        b"p" | b"li" | b"dt" | b"dd" | b"tr" | b"td" | b"th" | b"option" | b"legend"
-        | b"caption" | b"figcaption" | b"summary" => Element::Paragraph,
-        b"div" | b"section" | b"main" | b"article" | b"ul" | b"ol" | b"dl" | b"table"
-        | b"address" | b"blockquote" | b"center" | b"figure" | b"fieldset" | b"details"
-        | b"pre" | b"button" | b"marquee" => Element::Container,
-        b"input" | b"source" | b"wbr" | b"col" | b"area" | b"embed" | b"param" | b"track" => {
-            Element::Void
-        }
+        b"p" | b"li" | b"dt" | b"dd" | b"tr" | b"td" | b"th" | b"option" | b"legend" | b"caption" | b"figcaption"
+        | b"summary" => Element::Paragraph,
+        b"div" | b"section" | b"main" | b"article" | b"ul" | b"ol" | b"dl" | b"table" | b"address" | b"blockquote"
+        | b"center" | b"figure" | b"fieldset" | b"details" | b"pre" | b"button" | b"marquee" => Element::Container,
+        b"input" | b"source" | b"wbr" | b"col" | b"area" | b"embed" | b"param" | b"track" => Element::Void,
         _ => Element::Inline,
     }
 }
@@ -99,11 +96,7 @@ pub(super) struct Hints {
 /// Reads the attributes of `tag` once; `reversing_classes` are those that the page's style sheets turn round.
 pub(super) fn hints(tag: &Tag<'_>, element: Element, reversing_classes: &[&str]) -> Hints {
     let mut hints = Hints {
-        area: if let Element::Section(area) = element {
-            Some(area)
-        } else {
-            None
-        },
+        area: if let Element::Section(area) = element { Some(area) } else { None },
         is_hidden: element == Element::Choice && !tag.name.eq_ignore_ascii_case("noscript"),
         is_reversed: tag.name.eq_ignore_ascii_case("bdo"),
         ..Hints::default()
@@ -112,9 +105,7 @@ pub(super) fn hints(tag: &Tag<'_>, element: Element, reversing_classes: &[&str])
     for (name, value) in tag.attributes() {
         if name.eq_ignore_ascii_case("class") || name.eq_ignore_ascii_case("id") {
             hints.is_reversed |= !reversing_classes.is_empty()
-                && value
-                    .split_ascii_whitespace()
-                    .any(|class| reversing_classes.contains(&class));
+                && value.split_ascii_whitespace().any(|class| reversing_classes.contains(&class));
             if is_block {
                 hints.area = hints.area.or_else(|| area_of(value));
             }
@@ -126,14 +117,8 @@ pub(super) fn hints(tag: &Tag<'_>, element: Element, reversing_classes: &[&str])
             hints.is_reversed |= contains(value, b"bidi-override");
             // A hidden block may be a tab or a menu that opens; hidden words within a line are there for machines only.
             hints.is_hidden |= !is_block && hides(value);
-        } else if element == Element::Image
-            && (name.eq_ignore_ascii_case("src") || name.eq_ignore_ascii_case("alt"))
-        {
-            let value = if value.starts_with("data:") {
-                ""
-            } else {
-                value
-            };
+        } else if element == Element::Image && (name.eq_ignore_ascii_case("src") || name.eq_ignore_ascii_case("alt")) {
+            let value = if value.starts_with("data:") { "" } else { value };
             hints.is_phone_icon |= names_a_phone(value.rsplit('/').next().unwrap_or(value));
             hints.is_logo |= contains(value, b"logo") || contains(value, b"brand");
         }
@@ -147,25 +132,13 @@ fn hides(style: &str) -> bool {
 
 fn contains(value: &str, needle: &[u8]) -> bool {
     value.len() >= needle.len()
-        && value
-            .as_bytes()
-            .windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle))
+        && value.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
 /// Icon fonts and pictures: `fa fa-phone`, `icon-telephone`, `bi-whatsapp`, `mobile.png`.
 fn names_a_phone(value: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "phone",
-        "telephone",
-        "whatsapp",
-        "mobile",
-        "tel",
-        "call",
-        "handset",
-        "headset",
-        "hotline",
-    ];
+    const WORDS: [&str; 9] =
+        ["phone", "telephone", "whatsapp", "mobile", "tel", "call", "handset", "headset", "hotline"];
     value
         .split(|c: char| !c.is_ascii_alphanumeric())
         .any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
@@ -183,47 +156,29 @@ fn role_area(role: &str) -> Option<Area> {
 
 /// The area that a class or id names, by its words: `site-footer`, `main_menu`, `cookie-notice`.
 fn area_of(value: &str) -> Option<Area> {
-    value
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .find_map(|word| {
-            let is = |known: &str| word.eq_ignore_ascii_case(known);
-            if is("footer") || is("copyright") || is("bottombar") {
-                Some(Area::Footer)
-            } else if is("nav")
-                || is("navbar")
-                || is("navigation")
-                || is("menu")
-                || is("breadcrumb")
-                || is("breadcrumbs")
-            {
-                Some(Area::Navigation)
-            } else if is("sidebar")
-                || is("cookie")
-                || is("cookies")
-                || is("modal")
-                || is("popup")
-                || is("gdpr")
-            {
-                Some(Area::Aside)
-            } else {
-                None
-            }
-        })
+    value.split(|c: char| !c.is_ascii_alphanumeric()).find_map(|word| {
+        let is = |known: &str| word.eq_ignore_ascii_case(known);
+        if is("footer") || is("copyright") || is("bottombar") {
+            Some(Area::Footer)
+        } else if is("nav") || is("navbar") || is("navigation") || is("menu") || is("breadcrumb") || is("breadcrumbs") {
+            Some(Area::Navigation)
+        } else if is("sidebar") || is("cookie") || is("cookies") || is("modal") || is("popup") || is("gdpr") {
+            Some(Area::Aside)
+        } else {
+            None
+        }
+    })
 }
 
 /// Classes in a style sheet whose rule turns text round (`.mail { unicode-bidi: bidi-override; direction: rtl }`).
 pub(super) fn reversing_classes(css: &str) -> impl Iterator<Item = &str> {
     /// Each is looked for backwards, so there is a bound on how many.
     const RULES_MAX: usize = 16;
-    memmem::find_iter(css.as_bytes(), b"bidi-override")
-        .take(RULES_MAX)
-        .filter_map(|at| {
-            let open = css[..at].rfind('{')?;
-            let selector = css[..open].rsplit(['}', ';', '/']).next()?;
-            let class = selector.rsplit(['.', '#']).next()?;
-            let end = class
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
-                .unwrap_or(class.len());
-            Some(&class[..end]).filter(|class| !class.is_empty())
-        })
+    memmem::find_iter(css.as_bytes(), b"bidi-override").take(RULES_MAX).filter_map(|at| {
+        let open = css[..at].rfind('{')?;
+        let selector = css[..open].rsplit(['}', ';', '/']).next()?;
+        let class = selector.rsplit(['.', '#']).next()?;
+        let end = class.find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').unwrap_or(class.len());
+        Some(&class[..end]).filter(|class| !class.is_empty())
+    })
 }

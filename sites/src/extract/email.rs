@@ -15,14 +15,15 @@ use super::{
 
 /// The addresses on a page, each once. `site` is the registrable domain the page stands on.
 pub(super) fn emails(digest: &Digest<'_>, json_ld: &JsonLd, site: &str) -> Vec<FoundEmail> {
-    let mut found = Found {
-        site,
-        emails: Vec::new(),
-    };
+    let mut found = Found { site, emails: Vec::new() };
     for anchor in &digest.anchors {
         for address in mailto_addresses(&anchor.href) {
             found.add(&address, EmailSource::Mailto);
         }
+    }
+    // `<link rev="made" href="mailto:...">` names the author of old pages.
+    for address in digest.resources.iter().flat_map(|resource| mailto_addresses(resource)) {
+        found.add(&address, EmailSource::Mailto);
     }
     for address in &json_ld.emails {
         found.add(address, EmailSource::JsonLd);
@@ -31,17 +32,11 @@ pub(super) fn emails(digest: &Digest<'_>, json_ld: &JsonLd, site: &str) -> Vec<F
         found.add(address, EmailSource::Cloudflare);
     }
     for turned in &digest.reversed {
-        in_text(&digest.text[turned.clone()], &mut |address| {
-            found.add(address, EmailSource::Obfuscated)
-        });
+        in_text(&digest.text[turned.clone()], &mut |address| found.add(address, EmailSource::Obfuscated));
     }
-    in_text(&digest.text, &mut |address| {
-        found.add(address, EmailSource::Text)
-    });
+    in_text(&digest.text, &mut |address| found.add(address, EmailSource::Text));
     for (_, content) in &digest.metas {
-        in_text(content, &mut |address| {
-            found.add(address, EmailSource::Text)
-        });
+        in_text(content, &mut |address| found.add(address, EmailSource::Text));
     }
     for (local, domain) in obfuscated(&digest.text) {
         found.add(&format!("{local}@{domain}"), EmailSource::Obfuscated);
@@ -68,16 +63,8 @@ impl Found<'_> {
             return;
         };
         let is_known = self.emails.iter().any(|email| email.address == address);
-        if !is_known
-            && self.emails.len() < EMAILS_MAX
-            && email_filter::is_business(&address, self.site)
-        {
-            self.emails.push(FoundEmail {
-                address,
-                how,
-                name: None,
-                role_title: None,
-            });
+        if !is_known && self.emails.len() < EMAILS_MAX && email_filter::is_business(&address, self.site) {
+            self.emails.push(FoundEmail { address, how, name: None, role_title: None });
         }
     }
 }
@@ -85,18 +72,11 @@ impl Found<'_> {
 /// The addresses in a `mailto:` link, also where someone wrote `http://mailto:`.
 fn mailto_addresses(href: &str) -> Vec<String> {
     const SCHEME: &[u8] = b"mailto:";
-    let at = href
-        .as_bytes()
-        .windows(SCHEME.len())
-        .take(16)
-        .position(|window| window.eq_ignore_ascii_case(SCHEME));
+    let at = href.as_bytes().windows(SCHEME.len()).take(16).position(|window| window.eq_ignore_ascii_case(SCHEME));
     let Some(at) = at else { return Vec::new() };
     let target = percent_decode(&href[at + SCHEME.len()..]);
     let mut addresses = Vec::new();
-    in_text(
-        target.split('?').next().unwrap_or_default(),
-        &mut |address| addresses.push(address.to_owned()),
-    );
+    in_text(target.split('?').next().unwrap_or_default(), &mut |address| addresses.push(address.to_owned()));
     addresses
 }
 
@@ -127,17 +107,8 @@ fn in_text(text: &str, found: &mut impl FnMut(&str)) {
     const DOMAIN_BYTES_MAX: usize = 253;
     let bytes = text.as_bytes();
     for at in memchr_iter(b'@', bytes) {
-        let local = bytes[..at]
-            .iter()
-            .rev()
-            .take(LOCAL_BYTES_MAX + 1)
-            .take_while(|byte| is_local(**byte))
-            .count();
-        let domain = bytes[at + 1..]
-            .iter()
-            .take(DOMAIN_BYTES_MAX + 1)
-            .take_while(|byte| is_domain(**byte))
-            .count();
+        let local = bytes[..at].iter().rev().take(LOCAL_BYTES_MAX + 1).take_while(|byte| is_local(**byte)).count();
+        let domain = bytes[at + 1..].iter().take(DOMAIN_BYTES_MAX + 1).take_while(|byte| is_domain(**byte)).count();
         if local > 0 && domain > 0 {
             found(&text[at - local..at + 1 + domain]);
         }
@@ -155,9 +126,8 @@ fn is_domain(byte: u8) -> bool {
 /// The address in lower case without what was stuck to it, or nothing if it is none: its domain must end in a public suffix.
 pub(super) fn clean(written: &str) -> Option<String> {
     let (local, domain) = written.trim().rsplit_once('@')?;
-    let local = local
-        .trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .trim_end_matches(['.', '\'', '&']);
+    let local =
+        local.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_').trim_end_matches(['.', '\'', '&']);
     let domain = cut_at_case_change(domain.trim_matches(['.', '-']));
     let is_sound = !local.is_empty()
         && local.len() <= 64
@@ -165,20 +135,17 @@ pub(super) fn clean(written: &str) -> Option<String> {
         && local.bytes().all(is_local)
         && !local.contains("..")
         && domain.contains('.')
-        && domain
-            .split('.')
-            .all(|label| !label.is_empty() && label.len() <= 63 && label.bytes().all(is_domain));
+        && domain.split('.').all(|label| !label.is_empty() && label.len() <= 63 && label.bytes().all(is_domain));
     let domain = domain.to_ascii_lowercase();
-    (is_sound && has_public_suffix(&domain))
-        .then(|| format!("{}@{domain}", local.to_ascii_lowercase()))
+    (is_sound && has_public_suffix(&domain)).then(|| format!("{}@{domain}", local.to_ascii_lowercase()))
 }
 
 /// `kopi.comTel` is two words that lost the space between them.
 fn cut_at_case_change(domain: &str) -> &str {
     let last = domain.rfind('.').map_or(0, |dot| dot + 1);
     let bytes = domain.as_bytes();
-    let change = (last + 2..bytes.len())
-        .find(|&at| bytes[at].is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase());
+    let change =
+        (last + 2..bytes.len()).find(|&at| bytes[at].is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase());
     &domain[..change.unwrap_or(domain.len())]
 }
 
@@ -200,7 +167,7 @@ fn obfuscated(text: &str) -> Vec<(String, String)> {
     /// `name at domain dot com`, which needs both words: "at" alone is English.
     static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?i)\b([a-z0-9][a-z0-9._+-]{0,63})\s+(?:at|@)\s+([a-z0-9-]+(?:\s+dot\s+[a-z0-9-]+){1,3})\b",
+            r"(?i)(?-u:\b)([a-z0-9][a-z0-9._+-]{0,63})\s+(?:at|@)\s+([a-z0-9-]+(?:\s+dot\s+[a-z0-9-]+){1,3})(?-u:\b)",
         )
     });
     static MARK: LazyLock<Regex> =
@@ -221,10 +188,7 @@ fn obfuscated(text: &str) -> Vec<(String, String)> {
 /// The parts of an address with every written-out dot made a dot.
 fn joined(part: &str) -> String {
     let mut joined = String::with_capacity(part.len());
-    for word in part
-        .split(|c: char| c.is_whitespace() || "[](){}<>".contains(c))
-        .filter(|word| !word.is_empty())
-    {
+    for word in part.split(|c: char| c.is_whitespace() || "[](){}<>".contains(c)).filter(|word| !word.is_empty()) {
         if word.eq_ignore_ascii_case("dot") || word.eq_ignore_ascii_case("punkt") {
             joined.push('.');
         } else {
@@ -238,14 +202,8 @@ fn joined(part: &str) -> String {
 fn spaced(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices(" @ ") {
-        let local = text[..at]
-            .rsplit(|c: char| !c.is_ascii() || !is_local(c as u8))
-            .next()
-            .unwrap_or_default();
-        let domain = text[at + 3..]
-            .split(|c: char| !c.is_ascii() || !is_domain(c as u8))
-            .next()
-            .unwrap_or_default();
+        let local = text[..at].rsplit(|c: char| !c.is_ascii() || !is_local(c as u8)).next().unwrap_or_default();
+        let domain = text[at + 3..].split(|c: char| !c.is_ascii() || !is_domain(c as u8)).next().unwrap_or_default();
         if local.len() <= 64 && email_filter::is_role(&local.to_ascii_lowercase()) {
             found.push((local.to_owned(), domain.to_owned()));
         }
@@ -263,10 +221,7 @@ fn concatenated(script: &str) -> Vec<(String, String)> {
     if !script.contains('@') && !script.contains("&#64;") && !script.contains("%40") {
         return Vec::new();
     }
-    PATTERN
-        .captures_iter(script)
-        .map(|captures| (captures[1].to_owned(), captures[2].to_owned()))
-        .collect()
+    PATTERN.captures_iter(script).map(|captures| (captures[1].to_owned(), captures[2].to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -278,11 +233,7 @@ mod tests {
 
     fn addresses(html: &str) -> Vec<(String, EmailSource)> {
         let url = Url::parse("https://kopi.example/contact").unwrap();
-        page(html, &url, Region::SINGAPORE)
-            .emails
-            .into_iter()
-            .map(|email| (email.address, email.how))
-            .collect()
+        page(html, &url, Region::SINGAPORE).emails.into_iter().map(|email| (email.address, email.how)).collect()
     }
 
     fn one(address: &str, how: EmailSource) -> Vec<(String, EmailSource)> {
@@ -292,10 +243,7 @@ mod tests {
     #[test]
     fn plain_text_and_links_are_read_once_per_address() {
         let html = r#"<p>Write to Info@Kopi.example.</p><a href="MAILTO:%20info@kopi.example?subject=Hi">mail</a>"#;
-        assert_eq!(
-            addresses(html),
-            one("info@kopi.example", EmailSource::Mailto)
-        );
+        assert_eq!(addresses(html), one("info@kopi.example", EmailSource::Mailto));
     }
 
     #[test]
@@ -310,11 +258,7 @@ mod tests {
             r#"<span style="unicode-bidi:bidi-override; direction: rtl">elpmaxe.ipok@selas</span>"#,
             r#"<style>.m { unicode-bidi: bidi-override; direction: rtl }</style><p><b class="m">elpmaxe.ipok@selas</b></p>"#,
         ] {
-            assert_eq!(
-                addresses(html),
-                one("sales@kopi.example", EmailSource::Obfuscated),
-                "{html}"
-            );
+            assert_eq!(addresses(html), one("sales@kopi.example", EmailSource::Obfuscated), "{html}");
         }
     }
 
@@ -327,11 +271,7 @@ mod tests {
             r#"<p>sales@<span style="display:none">nospam</span>kopi.example</p>"#,
             "<p>sales\u{200b}@kopi.example</p>",
         ] {
-            assert_eq!(
-                addresses(html),
-                one("sales@kopi.example", EmailSource::Text),
-                "{html}"
-            );
+            assert_eq!(addresses(html), one("sales@kopi.example", EmailSource::Text), "{html}");
         }
     }
 
@@ -348,11 +288,7 @@ mod tests {
             format!(r#"<span class="__cf_email__" data-cfemail="{code}">[email protected]</span>"#),
             format!(r#"<a href="/cdn-cgi/l/email-protection#{code}">Mail us</a>"#),
         ] {
-            assert_eq!(
-                addresses(&html),
-                one("tan@kopi.example", EmailSource::Cloudflare),
-                "{html}"
-            );
+            assert_eq!(addresses(&html), one("tan@kopi.example", EmailSource::Cloudflare), "{html}");
         }
     }
 
@@ -371,10 +307,7 @@ mod tests {
 
     #[test]
     fn words_stuck_to_an_address_are_cut_off() {
-        assert_eq!(
-            clean("info@kopi.com.sgTel").as_deref(),
-            Some("info@kopi.com.sg")
-        );
+        assert_eq!(clean("info@kopi.com.sgTel").as_deref(), Some("info@kopi.com.sg"));
         assert_eq!(clean("-info@kopi.com.").as_deref(), Some("info@kopi.com"));
     }
 }

@@ -13,19 +13,13 @@ pub(super) fn is_business(address: &str, site: &str) -> bool {
     if is_within(domain, site) {
         return true;
     }
-    let is_third_party = THIRD_PARTIES
-        .iter()
-        .any(|third_party| is_within(domain, third_party));
+    let is_third_party = THIRD_PARTIES.iter().any(|third_party| is_within(domain, third_party));
     !is_third_party && !is_placeholder(local, domain)
 }
 
 /// Whether `local` names an office rather than a person.
 pub(super) fn is_role(local: &str) -> bool {
-    let word = local
-        .split(['.', '-', '_', '+'])
-        .next()
-        .unwrap_or(local)
-        .trim_end_matches(|c: char| c.is_ascii_digit());
+    let word = local.split(['.', '-', '_', '+']).next().unwrap_or(local).trim_end_matches(|c: char| c.is_ascii_digit());
     ROLES.contains(&word)
 }
 
@@ -36,9 +30,7 @@ pub(super) fn is_unanswered(local: &str) -> bool {
 
 /// Whether `domain` is `parent` or below it.
 pub(super) fn is_within(domain: &str, parent: &str) -> bool {
-    domain
-        .strip_suffix(parent)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Hashes that trackers use as local parts.
@@ -51,9 +43,7 @@ fn is_placeholder(local: &str, domain: &str) -> bool {
     let local: String = local.chars().filter(char::is_ascii_alphanumeric).collect();
     PLACEHOLDER_DOMAINS.contains(&domain)
         || name.starts_with("your")
-            && PLACEHOLDER_NOUNS
-                .iter()
-                .any(|noun| name[4..].trim_matches('-').starts_with(noun))
+            && PLACEHOLDER_NOUNS.iter().any(|noun| name[4..].trim_matches('-').starts_with(noun))
         || PLACEHOLDER_LOCALS.contains(&local.as_str())
         || (GENERIC_DOMAINS.contains(&domain) && GENERIC_LOCALS.contains(&local.as_str()))
 }
@@ -149,9 +139,8 @@ const PLACEHOLDER_DOMAINS: [&str; 30] = [
 ];
 
 /// `yourdomain.com`, `your-company.sg` and so on.
-const PLACEHOLDER_NOUNS: [&str; 9] = [
-    "domain", "company", "site", "website", "email", "mail", "business", "name", "organi",
-];
+const PLACEHOLDER_NOUNS: [&str; 9] =
+    ["domain", "company", "site", "website", "email", "mail", "business", "name", "organi"];
 
 /// Local parts that nobody has, wherever they point.
 const PLACEHOLDER_LOCALS: [&str; 28] = [
@@ -186,16 +175,8 @@ const PLACEHOLDER_LOCALS: [&str; 28] = [
 ];
 
 /// Domains where anyone can have an address, so that a generic local part means "fill in yours".
-const GENERIC_DOMAINS: [&str; 8] = [
-    "gmail.com",
-    "email.com",
-    "mail.com",
-    "yahoo.com",
-    "hotmail.com",
-    "outlook.com",
-    "provider.com",
-    "e-mail.com",
-];
+const GENERIC_DOMAINS: [&str; 8] =
+    ["gmail.com", "email.com", "mail.com", "yahoo.com", "hotmail.com", "outlook.com", "provider.com", "e-mail.com"];
 const GENERIC_LOCALS: [&str; 22] = [
     "email",
     "mail",

@@ -19,9 +19,7 @@ impl Region {
     /// The region with that two-letter code, in any case; `None` for anything else.
     pub fn new(code: &str) -> Option<Self> {
         let code: [u8; 2] = code.as_bytes().try_into().ok()?;
-        code.iter()
-            .all(u8::is_ascii_alphabetic)
-            .then(|| Self(code.map(|letter| letter.to_ascii_uppercase())))
+        code.iter().all(u8::is_ascii_alphabetic).then(|| Self(code.map(|letter| letter.to_ascii_uppercase())))
     }
 
     /// The two upper-case letters.
@@ -140,10 +138,7 @@ pub struct Organisation {
 impl fmt::Debug for Organisation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A sole trader's business carries a person's name.
-        formatter
-            .debug_struct("Organisation")
-            .field("country", &self.country)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Organisation").field("country", &self.country).finish_non_exhaustive()
     }
 }
 
@@ -158,10 +153,7 @@ pub struct NameCandidate {
 
 impl fmt::Debug for NameCandidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("NameCandidate")
-            .field("source", &self.source)
-            .finish_non_exhaustive()
+        formatter.debug_struct("NameCandidate").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
@@ -216,10 +208,7 @@ pub struct FoundEmail {
 
 impl fmt::Debug for FoundEmail {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("FoundEmail")
-            .field("how", &self.how)
-            .finish_non_exhaustive()
+        formatter.debug_struct("FoundEmail").field("how", &self.how).finish_non_exhaustive()
     }
 }
 
@@ -246,6 +235,9 @@ pub struct FoundPhone {
     pub digits: String,
     /// How it was written.
     pub how: PhoneSource,
+    /// The page calls it a fax number, and nothing else.
+    #[serde(default)]
+    pub is_fax: bool,
 }
 
 impl fmt::Debug for FoundPhone {
@@ -272,9 +264,7 @@ pub struct FoundPerson {
 
 impl fmt::Debug for FoundPerson {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("FoundPerson")
-            .finish_non_exhaustive()
+        formatter.debug_struct("FoundPerson").finish_non_exhaustive()
     }
 }
 
@@ -289,10 +279,7 @@ pub struct Social {
 
 impl fmt::Debug for Social {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Social")
-            .field("network", &self.network)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Social").field("network", &self.network).finish_non_exhaustive()
     }
 }
 
@@ -318,9 +305,6 @@ pub struct Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Link")
-            .field("url", &self.url)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Link").field("url", &self.url).finish_non_exhaustive()
     }
 }

@@ -29,9 +29,7 @@ pub(super) struct Tag<'a> {
 
 /// Elements whose content is text up to their own end tag. (For pictures in SVG that is not the standard's way, but
 /// nothing in them is read.)
-const RAW_ELEMENTS: [&str; 9] = [
-    "script", "style", "title", "textarea", "iframe", "noframes", "noembed", "xmp", "svg",
-];
+const RAW_ELEMENTS: [&str; 9] = ["script", "style", "title", "textarea", "iframe", "noframes", "noembed", "xmp", "svg"];
 
 /// The tokens of `html`.
 pub(super) struct Tokens<'a> {
@@ -42,11 +40,7 @@ pub(super) struct Tokens<'a> {
 }
 
 pub(super) fn tokens(html: &str) -> Tokens<'_> {
-    Tokens {
-        html,
-        at: 0,
-        unclosed: 0,
-    }
+    Tokens { html, at: 0, unclosed: 0 }
 }
 
 impl<'a> Iterator for Tokens<'a> {
@@ -68,11 +62,7 @@ impl<'a> Iterator for Tokens<'a> {
                 Some(byte) if byte.is_ascii_alphabetic() => return self.start_tag(),
                 // A lone "<" is text, together with what follows it.
                 _ => {
-                    return Some(
-                        self.text(
-                            1 + memchr(b'<', &rest.as_bytes()[1..]).unwrap_or(rest.len() - 1),
-                        ),
-                    );
+                    return Some(self.text(1 + memchr(b'<', &rest.as_bytes()[1..]).unwrap_or(rest.len() - 1)));
                 }
             }
         }
@@ -90,10 +80,7 @@ impl<'a> Tokens<'a> {
     fn skip_comment(&mut self, rest: &str) {
         let (end, length) = if rest.starts_with("<!--") {
             // "<!-->" is a whole comment, so the search starts at the dashes of its beginning.
-            (
-                memmem::find(&rest.as_bytes()[2..], b"-->").map(|end| end + 2),
-                3,
-            )
+            (memmem::find(&rest.as_bytes()[2..], b"-->").map(|end| end + 2), 3)
         } else {
             (memchr(b'>', rest.as_bytes()), 1)
         };
@@ -102,12 +89,7 @@ impl<'a> Tokens<'a> {
 
     fn end_tag(&mut self) -> Token<'a> {
         let name = name_at(self.html, self.at + 2);
-        self.at = after(
-            self.html,
-            self.at,
-            memchr(b'>', &self.html.as_bytes()[self.at..]),
-            1,
-        );
+        self.at = after(self.html, self.at, memchr(b'>', &self.html.as_bytes()[self.at..]), 1);
         Token::End(name)
     }
 
@@ -119,15 +101,9 @@ impl<'a> Tokens<'a> {
             self.at = self.html.len();
             return None;
         };
-        let tag = Tag {
-            name,
-            attributes: &self.html[attributes_start..end],
-        };
+        let tag = Tag { name, attributes: &self.html[attributes_start..end] };
         self.at = end + 1;
-        let Some(index) = RAW_ELEMENTS
-            .iter()
-            .position(|raw| name.eq_ignore_ascii_case(raw))
-        else {
+        let Some(index) = RAW_ELEMENTS.iter().position(|raw| name.eq_ignore_ascii_case(raw)) else {
             return Some(Token::Start(tag));
         };
         Some(self.raw(tag, index))
@@ -145,12 +121,7 @@ impl<'a> Tokens<'a> {
         };
         let content = &self.html[self.at..self.at + length];
         let end = self.at + length;
-        self.at = after(
-            self.html,
-            end,
-            memchr(b'>', &self.html.as_bytes()[end..]),
-            1,
-        );
+        self.at = after(self.html, end, memchr(b'>', &self.html.as_bytes()[end..]), 1);
         Token::Raw(tag, content)
     }
 }
@@ -162,9 +133,7 @@ fn after(html: &str, from: usize, found: Option<usize>, length: usize) -> usize 
 
 fn name_at(html: &str, start: usize) -> &str {
     let rest = &html[start..];
-    let end = rest.bytes().position(|byte| {
-        byte.is_ascii_whitespace() || byte == b'/' || byte == b'>' || byte == b'<'
-    });
+    let end = rest.bytes().position(|byte| byte.is_ascii_whitespace() || byte == b'/' || byte == b'>' || byte == b'<');
     &rest[..end.unwrap_or(rest.len())]
 }
 
@@ -175,15 +144,8 @@ fn tag_end(bytes: &[u8], mut from: usize) -> Option<usize> {
         if bytes[found] == b'>' {
             return Some(found);
         }
-        let before = bytes[from..found]
-            .iter()
-            .rev()
-            .find(|byte| !byte.is_ascii_whitespace());
-        from = if before == Some(&b'=') {
-            found + 2 + memchr(bytes[found], &bytes[found + 1..])?
-        } else {
-            found + 1
-        };
+        let before = bytes[from..found].iter().rev().find(|byte| !byte.is_ascii_whitespace());
+        from = if before == Some(&b'=') { found + 2 + memchr(bytes[found], &bytes[found + 1..])? } else { found + 1 };
     }
 }
 
@@ -192,28 +154,20 @@ fn raw_length(rest: &str, name: &str) -> Option<usize> {
     let bytes = rest.as_bytes();
     memmem::find_iter(bytes, b"</").find(|&at| {
         let end = at + 2 + name.len();
-        bytes
-            .get(at + 2..end)
-            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
-            && bytes
-                .get(end)
-                .is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
+        bytes.get(at + 2..end).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+            && bytes.get(end).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
     })
 }
 
 impl<'a> Tag<'a> {
     /// Name and value of each attribute, as written and in order.
     pub(super) fn attributes(&self) -> Attributes<'a> {
-        Attributes {
-            rest: self.attributes,
-        }
+        Attributes { rest: self.attributes }
     }
 
     /// The decoded value of the first attribute called `name` (lower case).
     pub(super) fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.attributes()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| decode_value(value))
+        self.attributes().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| decode_value(value))
     }
 }
 
@@ -225,18 +179,13 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self
-            .rest
-            .trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
         if rest.is_empty() {
             return None;
         }
         // A name has at least one character, even when that is "=".
         let first = rest.chars().next().map_or(0, char::len_utf8);
-        let end = rest
-            .bytes()
-            .skip(first)
-            .position(|byte| byte.is_ascii_whitespace() || byte == b'=' || byte == b'/');
+        let end = rest.bytes().skip(first).position(|byte| byte.is_ascii_whitespace() || byte == b'=' || byte == b'/');
         let (name, rest) = rest.split_at(end.map_or(rest.len(), |end| end + first));
         let Some(value) = rest.trim_ascii_start().strip_prefix('=') else {
             self.rest = rest;
@@ -249,12 +198,7 @@ impl<'a> Iterator for Attributes<'a> {
                 let end = memchr(quote, inner.as_bytes()).unwrap_or(inner.len());
                 (&inner[..end], inner.get(end + 1..).unwrap_or(""))
             }
-            _ => value.split_at(
-                value
-                    .bytes()
-                    .position(|byte| byte.is_ascii_whitespace())
-                    .unwrap_or(value.len()),
-            ),
+            _ => value.split_at(value.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(value.len())),
         };
         self.rest = rest;
         Some((name, value))
@@ -281,9 +225,7 @@ fn decode_with(text: &str, without_semicolon: fn(&str) -> Option<(char, usize)>)
         decoded.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         let reference = match rest.strip_prefix('#') {
-            Some(number) => {
-                numeric_reference(number).map(|(character, length)| (character, length + 1))
-            }
+            Some(number) => numeric_reference(number).map(|(character, length)| (character, length + 1)),
             None => named_reference(rest).or_else(|| without_semicolon(rest)),
         };
         decoded.push(reference.map_or('&', |(character, _)| character));
@@ -298,10 +240,7 @@ fn decode_with(text: &str, without_semicolon: fn(&str) -> Option<(char, usize)>)
 fn named_reference(rest: &str) -> Option<(char, usize)> {
     /// Longest name in the standard's table.
     const NAME_BYTES_MAX: usize = 31;
-    let length = rest
-        .bytes()
-        .take(NAME_BYTES_MAX + 1)
-        .position(|byte| !byte.is_ascii_alphanumeric())?;
+    let length = rest.bytes().take(NAME_BYTES_MAX + 1).position(|byte| !byte.is_ascii_alphanumeric())?;
     let name = rest.get(..length + 1).filter(|name| name.ends_with(';'))?;
     named(name).map(|character| (character, name.len()))
 }
@@ -309,9 +248,7 @@ fn named_reference(rest: &str) -> Option<(char, usize)> {
 /// The longest of the old names that need no semicolon (`&copy2024`).
 fn legacy_reference(rest: &str) -> Option<(char, usize)> {
     const LEGACY_BYTES_MAX: usize = 6;
-    (2..=LEGACY_BYTES_MAX)
-        .rev()
-        .find_map(|length| Some((named(rest.get(..length)?)?, length)))
+    (2..=LEGACY_BYTES_MAX).rev().find_map(|length| Some((named(rest.get(..length)?)?, length)))
 }
 
 fn named(name: &str) -> Option<char> {
@@ -325,19 +262,11 @@ fn numeric_reference(number: &str) -> Option<(char, usize)> {
         Some(hexadecimal) => (hexadecimal, 16, 1),
         None => (number, 10, 0),
     };
-    let length = digits
-        .bytes()
-        .position(|byte| !(byte as char).is_digit(radix))
-        .unwrap_or(digits.len());
-    let code = u32::from_str_radix(
-        digits.get(..length).filter(|digits| !digits.is_empty())?,
-        radix,
-    );
+    let length = digits.bytes().position(|byte| !(byte as char).is_digit(radix)).unwrap_or(digits.len());
+    let code = u32::from_str_radix(digits.get(..length).filter(|digits| !digits.is_empty())?, radix);
     let character = match code {
         // The C1 range means Windows-1252, as the standard says.
-        Ok(code @ 0x80..=0x9f) => {
-            web_atoms::C1_REPLACEMENTS[(code - 0x80) as usize].unwrap_or('\u{fffd}')
-        }
+        Ok(code @ 0x80..=0x9f) => web_atoms::C1_REPLACEMENTS[(code - 0x80) as usize].unwrap_or('\u{fffd}'),
         Ok(code) if code != 0 => char::from_u32(code).unwrap_or('\u{fffd}'),
         _ => '\u{fffd}',
     };
@@ -352,9 +281,7 @@ mod tests {
     fn read(html: &str) -> Vec<String> {
         let shown = |token| match token {
             Token::Start(tag) => {
-                let attributes = tag
-                    .attributes()
-                    .map(|(name, value)| format!(" {name}={}", decode_value(value)));
+                let attributes = tag.attributes().map(|(name, value)| format!(" {name}={}", decode_value(value)));
                 format!("<{}{}>", tag.name, attributes.collect::<String>())
             }
             Token::End(name) => format!("</{name}>"),
@@ -370,14 +297,8 @@ mod tests {
             read(r#"<a href="x>y" title='a"b' data-x=1/2 hidden>"#),
             [r#"<a href=x>y title=a"b data-x=1/2 hidden=>"#]
         );
-        assert_eq!(
-            read("<p title=it's><br/><img src = 'a.png' />"),
-            ["<p title=it's>", "<br>", "<img src=a.png>"]
-        );
-        assert_eq!(
-            read(r#"<a href="?a=1&copy=2&amp;b=&#64;">"#),
-            ["<a href=?a=1&copy=2&b=@>"]
-        );
+        assert_eq!(read("<p title=it's><br/><img src = 'a.png' />"), ["<p title=it's>", "<br>", "<img src=a.png>"]);
+        assert_eq!(read(r#"<a href="?a=1&copy=2&amp;b=&#64;">"#), ["<a href=?a=1&copy=2&b=@>"]);
     }
 
     #[test]
@@ -394,14 +315,8 @@ mod tests {
 
     #[test]
     fn broken_markup_loses_no_more_than_it_must() {
-        assert_eq!(
-            read("1 < 2 <b>x</ b></b"),
-            ["1 ", "< 2 ", "<b>", "x", "</b>"]
-        );
-        assert_eq!(
-            read("<p>a<textarea>b<p>c"),
-            ["<p>", "a", "<textarea>", "b", "<p>", "c"]
-        );
+        assert_eq!(read("1 < 2 <b>x</ b></b"), ["1 ", "< 2 ", "<b>", "x", "</b>"]);
+        assert_eq!(read("<p>a<textarea>b<p>c"), ["<p>", "a", "<textarea>", "b", "<p>", "c"]);
         assert_eq!(read("a<a href='x"), ["a"]);
         assert!(read("<").join("").contains('<'));
     }
@@ -409,9 +324,7 @@ mod tests {
     #[test]
     fn character_references_are_decoded() {
         assert_eq!(
-            decode(
-                "&copy;2024 &copy2024 a&commat;b&period;c &#64;&#x40; &#150; &#0; &nosuch; &amp;amp; & &"
-            ),
+            decode("&copy;2024 &copy2024 a&commat;b&period;c &#64;&#x40; &#150; &#0; &nosuch; &amp;amp; & &"),
             "©2024 ©2024 a@b.c @@ – \u{fffd} &nosuch; &amp; & &"
         );
     }

@@ -22,11 +22,7 @@ pub(super) fn read(blocks: &[&str]) -> JsonLd {
     const BLOCK_BYTES_MAX: usize = 1 << 20;
     let mut found = JsonLd::default();
     for block in blocks.iter().filter(|block| block.len() <= BLOCK_BYTES_MAX) {
-        let block = block
-            .trim()
-            .trim_start_matches("<!--")
-            .trim_start_matches("//<![CDATA[")
-            .trim_end_matches("-->");
+        let block = block.trim().trim_start_matches("<!--").trim_start_matches("//<![CDATA[").trim_end_matches("-->");
         if let Ok(value) = serde_json::from_str::<Value>(block.trim_end_matches("//]]>").trim()) {
             found.visit(&value, false);
         }
@@ -38,17 +34,14 @@ impl JsonLd {
     /// Walks the whole value; `serde_json` has already refused to nest deeper than 128.
     fn visit(&mut self, value: &Value, is_within_job: bool) {
         match value {
-            Value::Array(items) => items
-                .iter()
-                .for_each(|item| self.visit(item, is_within_job)),
+            Value::Array(items) => items.iter().for_each(|item| self.visit(item, is_within_job)),
             Value::Object(fields) => {
                 let kind = kind(value);
                 self.visit_node(value, kind, is_within_job);
                 let is_within_job = is_within_job || kind == Kind::Job;
                 // What is reviewed, written or offered by others is not the company.
-                let children = fields
-                    .iter()
-                    .filter(|(key, _)| !matches!(key.as_str(), "review" | "reviews" | "author"));
+                let children =
+                    fields.iter().filter(|(key, _)| !matches!(key.as_str(), "review" | "reviews" | "author"));
                 children.for_each(|(_, child)| self.visit(child, is_within_job));
             }
             _ => {}
@@ -65,9 +58,7 @@ impl JsonLd {
         }
         for (key, found) in [("email", &mut self.emails), ("telephone", &mut self.phones)] {
             match node.get(key) {
-                Some(Value::Array(items)) => {
-                    found.extend(items.iter().filter_map(Value::as_str).map(str::to_owned))
-                }
+                Some(Value::Array(items)) => found.extend(items.iter().filter_map(Value::as_str).map(str::to_owned)),
                 Some(value) => found.extend(value.as_str().map(str::to_owned)),
                 None => {}
             }
@@ -110,11 +101,7 @@ fn kind(node: &Value) -> Kind {
         Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
         _ => return Kind::Other,
     };
-    let names = |known: &[&str]| {
-        types
-            .iter()
-            .any(|kind| known.contains(&kind.rsplit('/').next().unwrap_or(kind)))
-    };
+    let names = |known: &[&str]| types.iter().any(|kind| known.contains(&kind.rsplit('/').next().unwrap_or(kind)));
     if names(&["JobPosting"]) {
         Kind::Job
     } else if names(&["Person"]) {
@@ -144,21 +131,10 @@ fn is_organisation(kind: &str) -> bool {
         "Hospital",
         "Restaurant",
     ];
-    const OTHERS: [&str; 10] = [
-        "Hotel",
-        "School",
-        "Dentist",
-        "Attorney",
-        "Electrician",
-        "Plumber",
-        "Physician",
-        "Resort",
-        "NGO",
-        "Brand",
-    ];
+    const OTHERS: [&str; 10] =
+        ["Hotel", "School", "Dentist", "Attorney", "Electrician", "Plumber", "Physician", "Resort", "NGO", "Brand"];
     // A Service as such is something on offer; one like LegalService is a kind of business.
-    kind != "Service"
-        && (ENDINGS.iter().any(|ending| kind.ends_with(ending)) || OTHERS.contains(&kind))
+    kind != "Service" && (ENDINGS.iter().any(|ending| kind.ends_with(ending)) || OTHERS.contains(&kind))
 }
 
 fn organisation(node: &Value) -> Organisation {
@@ -176,10 +152,8 @@ fn organisation(node: &Value) -> Organisation {
 
 fn text(node: &Value, key: &str) -> Option<String> {
     let value = node.get(key)?;
-    let value = value
-        .as_str()
-        .or_else(|| value.get("@value").and_then(Value::as_str))
-        .or_else(|| value.get(0)?.as_str())?;
+    let value =
+        value.as_str().or_else(|| value.get("@value").and_then(Value::as_str)).or_else(|| value.get(0)?.as_str())?;
     let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
     (!value.is_empty()).then_some(value)
 }
@@ -187,11 +161,7 @@ fn text(node: &Value, key: &str) -> Option<String> {
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(items)) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
 }
@@ -209,13 +179,10 @@ fn employees(value: &Value) -> Option<u32> {
                 .collect();
             digits.parse().ok()
         }
-        Value::Object(_) => value
-            .get("value")
-            .or_else(|| value.get("minValue"))
-            .and_then(|value| match value {
-                Value::Object(_) => None,
-                value => employees(value),
-            }),
+        Value::Object(_) => value.get("value").or_else(|| value.get("minValue")).and_then(|value| match value {
+            Value::Object(_) => None,
+            value => employees(value),
+        }),
         _ => None,
     }
 }
@@ -226,22 +193,13 @@ fn country(address: Option<&Value>) -> Option<String> {
         address => address,
     };
     let country = address.get("addressCountry")?;
-    country
-        .as_str()
-        .map(str::to_owned)
-        .or_else(|| text(country, "name"))
+    country.as_str().map(str::to_owned).or_else(|| text(country, "name"))
 }
 
 fn person(node: &Value) -> Option<FoundPerson> {
-    let profile_url = texts(node.get("sameAs"))
-        .into_iter()
-        .find(|url| url.contains("linkedin.com/in/"));
+    let profile_url = texts(node.get("sameAs")).into_iter().find(|url| url.contains("linkedin.com/in/"));
     let role_title = text(node, "jobTitle")?;
-    Some(FoundPerson {
-        name: text(node, "name")?,
-        role_title: Some(role_title),
-        profile_url,
-    })
+    Some(FoundPerson { name: text(node, "name")?, role_title: Some(role_title), profile_url })
 }
 
 #[cfg(test)]
@@ -259,33 +217,17 @@ mod tests {
             {"@type": "JobPosting", "title": "Barista", "hiringOrganization": {"@type": "Organization", "name": "Other"}}]}"#]);
         let organisation = found.organisation.unwrap();
         assert_eq!(organisation.name.as_deref(), Some("Kopi House"));
-        assert_eq!(
-            organisation.legal_name.as_deref(),
-            Some("Kopi House Pte. Ltd.")
-        );
-        assert_eq!(
-            (organisation.employees, organisation.country.as_deref()),
-            (Some(11), Some("SG"))
-        );
+        assert_eq!(organisation.legal_name.as_deref(), Some("Kopi House Pte. Ltd."));
+        assert_eq!((organisation.employees, organisation.country.as_deref()), (Some(11), Some("SG")));
         assert_eq!(
             (found.emails, found.phones),
-            (
-                vec!["info@kopi.example".to_owned()],
-                vec!["+65 6123 4567".to_owned()]
-            )
+            (vec!["info@kopi.example".to_owned()], vec!["+65 6123 4567".to_owned()])
         );
-        assert_eq!(
-            (found.job_postings, found.site_name.as_deref()),
-            (1, Some("Kopi"))
-        );
+        assert_eq!((found.job_postings, found.site_name.as_deref()), (1, Some("Kopi")));
     }
 
     #[test]
     fn a_block_that_is_no_json_is_left_out() {
-        assert!(
-            read(&["{", "", "null", "[[[]]]", r#"{"@type": 7}"#])
-                .organisation
-                .is_none()
-        );
+        assert!(read(&["{", "", "null", "[[[]]]", r#"{"@type": 7}"#]).organisation.is_none());
     }
 }

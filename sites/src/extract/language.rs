@@ -10,18 +10,11 @@ pub(super) fn language(text: &str, declared: Option<&str>) -> Option<String> {
     let start = text.floor_char_boundary(text.len().saturating_sub(SAMPLE_BYTES_MAX) / 3);
     let sample = &text[start..text.floor_char_boundary((start + SAMPLE_BYTES_MAX).min(text.len()))];
     let detected = whatlang::detect(sample).filter(|_| sample.len() >= SAMPLE_BYTES_MIN);
-    match (
-        detected.as_ref().filter(|info| info.is_reliable()),
-        declared,
-    ) {
+    match (detected.as_ref().filter(|info| info.is_reliable()), declared) {
         (Some(info), declared) => {
             let code = two_letters(info.lang());
             // The detector knows Indonesian and not its twin.
-            if code == "id" && declared.as_deref() == Some("ms") {
-                declared
-            } else {
-                Some(code.to_owned())
-            }
+            if code == "id" && declared.as_deref() == Some("ms") { declared } else { Some(code.to_owned()) }
         }
         (None, Some(declared)) => Some(declared),
         (None, None) => detected.map(|info| two_letters(info.lang()).to_owned()),
@@ -30,13 +23,8 @@ pub(super) fn language(text: &str, declared: Option<&str>) -> Option<String> {
 
 /// `en` of `en-SG`; nothing if that is no language.
 fn primary_subtag(declared: &str) -> Option<String> {
-    let subtag = declared
-        .trim()
-        .split(['-', '_', ',', ' '])
-        .next()?
-        .to_ascii_lowercase();
-    ((2..=3).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_lowercase()))
-        .then_some(subtag)
+    let subtag = declared.trim().split(['-', '_', ',', ' ']).next()?.to_ascii_lowercase();
+    ((2..=3).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(subtag)
 }
 
 /// ISO 639-1 of a detected language; its three letters where there are no two.
@@ -54,10 +42,7 @@ fn two_letters(language: whatlang::Lang) -> &'static str {
         ("ukr", "uk"), ("urd", "ur"), ("uzb", "uz"), ("vie", "vi"), ("zul", "zu"),
     ];
     let code = language.code();
-    CODES
-        .iter()
-        .find(|(three, _)| *three == code)
-        .map_or(code, |(_, two)| two)
+    CODES.iter().find(|(three, _)| *three == code).map_or(code, |(_, two)| two)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod emails;
 mod name;
+mod phones;
 
 use std::{collections::HashSet, fmt};
 
@@ -10,10 +11,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
-    findings::{
-        Careers, EmailSource, FoundPerson, Organisation, PageFindings, PhoneSource, Social,
-    },
-    phone, readable,
+    findings::{Careers, EmailSource, FoundPerson, Organisation, PageFindings, PhoneSource, Social},
+    readable,
 };
 
 /// What a whole site says. Made by [`merge`].
@@ -38,7 +37,7 @@ pub struct SiteFindings {
     pub organisation: Option<Organisation>,
     /// E-mail addresses, each once, best first.
     pub emails: Vec<SiteEmail>,
-    /// Phone numbers, each once, those on most pages first.
+    /// Phone numbers, each once, those on most pages first, faxes last.
     pub phones: Vec<SitePhone>,
     /// People, each once.
     pub people: Vec<FoundPerson>,
@@ -110,6 +109,9 @@ pub struct SitePhone {
     pub digits: String,
     /// The clearest way it is written.
     pub how: PhoneSource,
+    /// The site calls it a fax number, and nothing else.
+    #[serde(default)]
+    pub is_fax: bool,
     /// The pages it stands on, sorted.
     pub pages: Vec<String>,
 }
@@ -133,30 +135,20 @@ pub fn merge(pages: &[PageFindings]) -> SiteFindings {
     let careers = careers(&read);
     let home = read.first().copied();
     let description = home.and_then(|home| home.description.clone());
-    let stated = || {
-        organisation
-            .as_ref()
-            .and_then(|organisation| organisation.description.clone())
-    };
+    let stated = || organisation.as_ref().and_then(|organisation| organisation.description.clone());
     SiteFindings {
         company_name: name::company_name(&read),
         title: home.and_then(|home| home.title.clone()),
         description: description.or_else(stated),
         about_text: about_text(&read),
-        corpus_hash: Sha256::digest(corpus.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        corpus_hash: Sha256::digest(corpus.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
         word_count: readable::words(&corpus),
         corpus,
         emails: emails::emails(&read),
-        phones: phones(&read),
+        phones: phones::phones(&read),
         people: people(&read),
         socials: sorted(read.iter().flat_map(|page| page.socials.iter().cloned())),
-        technologies: sorted(
-            read.iter()
-                .flat_map(|page| page.technologies.iter().cloned()),
-        ),
+        technologies: sorted(read.iter().flat_map(|page| page.technologies.iter().cloned())),
         open_jobs: careers.as_ref().map_or(0, |careers| careers.open_jobs),
         careers,
         language: language(&read),
@@ -172,19 +164,14 @@ fn depth(url: &str) -> usize {
     let Ok(url) = Url::parse(url) else {
         return usize::MAX;
     };
-    let segments = url
-        .path_segments()
-        .into_iter()
-        .flatten()
-        .filter(|segment| !segment.is_empty() && !is_index(segment));
+    let segments =
+        url.path_segments().into_iter().flatten().filter(|segment| !segment.is_empty() && !is_index(segment));
     segments.count() + usize::from(url.query().is_some())
 }
 
 fn is_index(segment: &str) -> bool {
     let name = segment.split('.').next().unwrap_or(segment);
-    name.eq_ignore_ascii_case("index")
-        || name.eq_ignore_ascii_case("default")
-        || name.eq_ignore_ascii_case("home")
+    name.eq_ignore_ascii_case("index") || name.eq_ignore_ascii_case("default") || name.eq_ignore_ascii_case("home")
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
@@ -221,22 +208,11 @@ fn about_text(pages: &[&PageFindings]) -> String {
         .filter(|page| is_about(page))
         .max_by_key(|page| (page.word_count, std::cmp::Reverse(&page.url)));
     let home = pages.first().filter(has_words);
-    let fullest = || {
-        pages
-            .iter()
-            .max_by_key(|page| (page.word_count, std::cmp::Reverse(&page.url)))
-    };
-    let text = about
-        .or(home)
-        .or_else(fullest)
-        .map_or("", |page| page.text.as_str());
+    let fullest = || pages.iter().max_by_key(|page| (page.word_count, std::cmp::Reverse(&page.url)));
+    let text = about.or(home).or_else(fullest).map_or("", |page| page.text.as_str());
     let cut = text.floor_char_boundary(ABOUT_BYTES_MAX);
     // Paragraphs stay whole, unless the first alone is too long.
-    let end = if cut < text.len() {
-        text[..cut].rfind('\n').unwrap_or(cut)
-    } else {
-        cut
-    };
+    let end = if cut < text.len() { text[..cut].rfind('\n').unwrap_or(cut) } else { cut };
     text[..end].to_owned()
 }
 
@@ -264,12 +240,8 @@ fn is_about(page: &PageFindings) -> bool {
         return false;
     };
     let path = url.path().to_ascii_lowercase();
-    let mut names = path
-        .split('/')
-        .filter(|name| !name.is_empty() && !is_index(name));
-    names
-        .next_back()
-        .is_some_and(|name| WORDS.iter().any(|word| name.contains(word)))
+    let mut names = path.split('/').filter(|name| !name.is_empty() && !is_index(name));
+    names.next_back().is_some_and(|name| WORDS.iter().any(|word| name.contains(word)))
 }
 
 fn organisation(pages: &[&PageFindings]) -> Option<Organisation> {
@@ -288,71 +260,13 @@ fn organisation(pages: &[&PageFindings]) -> Option<Organisation> {
     Some(whole)
 }
 
-/// A number of one page is often written fuller on another; the country that most pages point at decides for those
-/// without a country code.
-fn phones(pages: &[&PageFindings]) -> Vec<SitePhone> {
-    let region = phone::commonest(pages.iter().filter_map(|page| page.region));
-    let regions: Vec<_> = region.into_iter().collect();
-    let mut found: Vec<(SitePhone, super::FoundPhone)> = Vec::new();
-    for (page, phone) in pages
-        .iter()
-        .flat_map(|page| page.phones.iter().map(move |phone| (page, phone)))
-    {
-        let mut phone = phone.clone();
-        phone.e164 = phone::to_e164(&phone.digits, phone.how, &regions).or(phone.e164);
-        match found
-            .iter_mut()
-            .find(|(_, known)| phone::is_same(known, &phone))
-        {
-            Some((site, known)) => {
-                // The fuller way of writing it stays.
-                if known.e164.is_none()
-                    && (phone.e164.is_some() || phone.digits.len() > known.digits.len())
-                {
-                    (site.e164, site.digits) = (phone.e164.clone(), phone.digits.clone());
-                    (known.e164, known.digits) = (phone.e164.clone(), phone.digits.clone());
-                }
-                site.how = site.how.min(phone.how);
-                site.pages.push(page.url.clone());
-            }
-            None => {
-                let site = SitePhone {
-                    e164: phone.e164.clone(),
-                    digits: phone.digits.clone(),
-                    how: phone.how,
-                    pages: vec![page.url.clone()],
-                };
-                found.push((site, phone));
-            }
-        }
-    }
-    let mut phones: Vec<SitePhone> = found.into_iter().map(|(site, _)| site).collect();
-    for phone in &mut phones {
-        phone.pages = sorted(std::mem::take(&mut phone.pages).into_iter());
-    }
-    phones.sort_by(|a, b| {
-        (b.pages.len(), b.e164.is_some(), &a.digits).cmp(&(
-            a.pages.len(),
-            a.e164.is_some(),
-            &b.digits,
-        ))
-    });
-    phones
-}
-
 fn people(pages: &[&PageFindings]) -> Vec<FoundPerson> {
     let mut people: Vec<FoundPerson> = Vec::new();
     for person in pages.iter().flat_map(|page| &page.people) {
         match people.iter_mut().find(|known| known.name == person.name) {
             Some(known) => {
-                known.role_title = known
-                    .role_title
-                    .take()
-                    .or_else(|| person.role_title.clone());
-                known.profile_url = known
-                    .profile_url
-                    .take()
-                    .or_else(|| person.profile_url.clone());
+                known.role_title = known.role_title.take().or_else(|| person.role_title.clone());
+                known.profile_url = known.profile_url.take().or_else(|| person.profile_url.clone());
             }
             None => people.push(person.clone()),
         }
@@ -365,11 +279,7 @@ fn careers(pages: &[&PageFindings]) -> Option<Careers> {
     let found = pages.iter().filter_map(|page| page.careers.as_ref());
     found
         .max_by_key(|careers| {
-            (
-                careers.on_this_page,
-                careers.open_jobs,
-                std::cmp::Reverse((careers.url.len(), careers.url.clone())),
-            )
+            (careers.on_this_page, careers.open_jobs, std::cmp::Reverse((careers.url.len(), careers.url.clone())))
         })
         .cloned()
 }
@@ -384,9 +294,5 @@ fn language(pages: &[&PageFindings]) -> Option<String> {
             .map(|page| u64::from(page.word_count))
             .sum()
     };
-    languages
-        .into_iter()
-        .rev()
-        .max_by_key(|language| words(language))
-        .map(str::to_owned)
+    languages.into_iter().rev().max_by_key(|language| words(language)).map(str::to_owned)
 }

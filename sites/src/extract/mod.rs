@@ -32,8 +32,8 @@ mod technology;
 mod uen;
 
 pub use findings::{
-    Careers, EmailSource, FoundEmail, FoundPerson, FoundPhone, Link, NameCandidate, NameSource,
-    NotARegion, Organisation, PageFindings, PhoneSource, Region, Social,
+    Careers, EmailSource, FoundEmail, FoundPerson, FoundPhone, Link, NameCandidate, NameSource, NotARegion,
+    Organisation, PageFindings, PhoneSource, Region, Social,
 };
 pub use merge::{SiteEmail, SiteFindings, SitePhone, merge};
 pub use page::page;

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use super::{
@@ -12,11 +13,7 @@ use super::{
 };
 
 /// Everything on a page that may be the company's name, each wording once per source.
-pub(super) fn candidates(
-    digest: &Digest<'_>,
-    json_ld: &JsonLd,
-    copyrights: &[String],
-) -> Vec<NameCandidate> {
+pub(super) fn candidates(digest: &Digest<'_>, json_ld: &JsonLd, copyrights: &[String]) -> Vec<NameCandidate> {
     let mut found = Found(Vec::new());
     if let Some(organisation) = &json_ld.organisation {
         found.add(organisation.name.as_deref(), NameSource::JsonLd);
@@ -24,27 +21,16 @@ pub(super) fn candidates(
     }
     found.add(json_ld.site_name.as_deref(), NameSource::SiteName);
     let site_names = digest.metas.iter().filter(|(name, _)| {
-        matches!(
-            name.as_str(),
-            "og:site_name" | "application-name" | "apple-mobile-web-app-title"
-        )
+        matches!(name.as_str(), "og:site_name" | "application-name" | "apple-mobile-web-app-title")
     });
     site_names.for_each(|(_, name)| found.add(Some(name), NameSource::SiteName));
-    copyrights
-        .iter()
-        .for_each(|line| found.add(owner(line), NameSource::Copyright));
-    title_parts(&digest.title).for_each(|part| found.add(Some(part), NameSource::Title));
-    digest
-        .logos
-        .iter()
-        .for_each(|logo| found.add(Some(&without_logo_word(logo)), NameSource::Logo));
+    copyrights.iter().for_each(|line| found.add(owner(line), NameSource::Copyright));
+    title_parts(&digest.title).for_each(|part| found.add(introduced(part).or(Some(part)), NameSource::Title));
+    digest.logos.iter().for_each(|logo| found.add(Some(&without_logo_word(logo)), NameSource::Logo));
     for block in &digest.blocks {
         let words = &digest.text[block.text.clone()];
         if block.heading > 0 && block.area != Area::Navigation {
-            found.add(
-                introduced(words).or((block.heading == 1).then_some(words)),
-                NameSource::Heading,
-            );
+            found.add(introduced(words).or((block.heading == 1).then_some(words)), NameSource::Heading);
         }
     }
     with_legal_form(&digest.text).for_each(|name| found.add(Some(name), NameSource::LegalForm));
@@ -59,15 +45,9 @@ impl Found {
         let Some(name) = name.map(tidy).filter(|name| is_plausible(name)) else {
             return;
         };
-        let is_known = self
-            .0
-            .iter()
-            .any(|known| known.name == name && known.source == source);
+        let is_known = self.0.iter().any(|known| known.name == name && known.source == source);
         if !is_known && self.0.len() < CANDIDATES_MAX {
-            self.0.push(NameCandidate {
-                name: name.to_owned(),
-                source,
-            });
+            self.0.push(NameCandidate { name: name.to_owned(), source });
         }
     }
 }
@@ -83,6 +63,7 @@ fn is_plausible(name: &str) -> bool {
     name.chars().filter(|c| c.is_alphabetic()).count() >= 2
         && name.chars().count() <= CHARACTERS_MAX
         && name.split_whitespace().count() <= WORDS_MAX
+        && !name.contains("://")
         && !is_generic(name)
 }
 
@@ -90,7 +71,7 @@ fn is_plausible(name: &str) -> bool {
 fn is_generic(name: &str) -> bool {
     static GENERIC: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?ix) ^ (?: home (?: \s? page )? | index | welcome (?: \s to (?: \s our \s (?: web)?site )? )? | about (?: [\s-] us | \s our \s company )? | contacts? (?: [\s-] us )? | get \s in \s touch
+            r"(?ix) ^ (?: pt | cv | us | kami | our \s company | chúng \s tôi | home (?: \s? page )? | index | welcome (?: \s to (?: \s our \s (?: web)?site )? )? | about (?: [\s-] us | \s our \s company )? | contacts? (?: [\s-] us )? | get \s in \s touch
               | (?: our \s )? (?: services? | products? | team | clients? | customers? | projects? | company | story | mission | vision | values | partners? | work )
               | company \s profile | profile | blog | news | gallery | portfolio | careers? | jobs? | faqs? | privacy (?: \s policy )? | terms (?: .* (?: conditions | service | use ) )?
               | cookie \s policy | login | sign \s (?: in | up ) | register | untitled (?: .* )? | document | new \s page .* | page \s not \s found | error | 404 .* | not \s found | under \s (?: construction | maintenance ) | coming \s soon
@@ -116,21 +97,10 @@ fn title_parts(title: &str) -> impl Iterator<Item = &str> {
 
 fn without_logo_word(alternative: &str) -> String {
     let words = alternative.split_whitespace().filter(|word| {
-        let word = word
-            .trim_matches(|c: char| !c.is_alphanumeric())
-            .to_lowercase();
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         !matches!(
             word.as_str(),
-            "logo"
-                | "logotype"
-                | "image"
-                | "icon"
-                | "brand"
-                | "white"
-                | "dark"
-                | "light"
-                | "footer"
-                | "header"
+            "logo" | "logotype" | "image" | "icon" | "brand" | "white" | "dark" | "light" | "footer" | "header"
         )
     });
     words.collect::<Vec<_>>().join(" ")
@@ -143,10 +113,7 @@ fn introduced(heading: &str) -> Option<&str> {
             r"(?i)^(?:about|welcome to|why(?: choose)?|who is|what is|tentang|selamat datang di|mengapa|về|giới thiệu(?: về)?|chào mừng đến với|willkommen bei|über|关于|欢迎来到)\s*(.+?)[\s!.?]*$",
         )
     });
-    INTRODUCTION
-        .captures(heading)?
-        .get(1)
-        .map(|name| name.as_str())
+    INTRODUCTION.captures(heading)?.get(1).map(|name| name.as_str())
 }
 
 /// Copyright lines of a page, as written, without the sentence that reserves all rights.
@@ -160,11 +127,8 @@ pub(super) fn copyrights(digest: &Digest<'_>) -> Vec<String> {
         };
         let words = &digest.text[first.text.start..last.text.end];
         if let Some(at) = mark(words) {
-            let line: String = words[at..]
-                .chars()
-                .take(LINE_CHARACTERS_MAX)
-                .map(|c| if c == '\n' { ' ' } else { c })
-                .collect();
+            let line: String =
+                words[at..].chars().take(LINE_CHARACTERS_MAX).map(|c| if c == '\n' { ' ' } else { c }).collect();
             if !lines.contains(&line) && lines.len() < LINES_MAX {
                 lines.push(line);
             }
@@ -176,7 +140,7 @@ pub(super) fn copyrights(digest: &Digest<'_>) -> Vec<String> {
 /// Where a copyright notice begins in a line.
 fn mark(words: &str) -> Option<usize> {
     static MARK: LazyLock<Regex> =
-        LazyLock::new(|| compile(r"(?i)©|\bcopy\s?rights?\b|\(c\)\s*(?:19|20)\d\d"));
+        LazyLock::new(|| compile(r"(?i)©|(?-u:\b)copy\s?rights?(?-u:\b)|\(c\)\s*(?:19|20)[0-9][0-9]"));
     MARK.find(words).map(|found| found.start())
 }
 
@@ -184,19 +148,16 @@ fn mark(words: &str) -> Option<usize> {
 fn owner(line: &str) -> Option<&str> {
     static OWNER: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?ix) ^ (?: [\s:,.|@®/-] | © | \(c\) | copy \s? rights? | all \s rights? \s reserved | (?: 19 | 20 ) \d\d | [–—] | \b (?: by | at | from | to | the \s year | hak \s cipta | bản \s quyền (?: \s thuộc )? (?: \s về )? ) \b )*
-            (?P<owner> .+? )
-            (?: \s* $ | \s* [|•·–—©] | \s - \s | \s* \b (?: all \s rights? | allright | alright | rights \s reserved | is \s a | designed | developed | design \s by | powered | made \s (?: with | by ) | created | built | distributed | crafted | website \s by | web \s design | template | theme | hak \s cipta | semua \s hak | copyright | inc\.? \s all | (?: 19 | 20 ) \d\d | privacy | terms | tous \s droits | alle \s rechte )
+            r"(?ix) ^ (?: [\s:,.|@®/-] | © | \(c\) | copy \s? rights? | all \s rights? \s reserved | (?: 19 | 20 ) [0-9][0-9] | [–—] | (?-u:\b) (?: by | at | from | to | the \s year | hak \s cipta | bản \s quyền (?: \s thuộc )? (?: \s về )? ) (?-u:\b) )*
+            (?P<owner> (?: (?: PT | CV | UD | M/s ) \.? \s+ )? .+? )
+            (?: \s* $ | \s* [|•·–—©] | \s - \s | \s* (?-u:\b) (?: all \s rights? | allright | alright | rights \s reserved | is \s a | designed | developed | design \s by | powered | made \s (?: with | by ) | created | built | distributed | crafted | website \s by | web \s design | template | theme | hak \s cipta | semua \s hak | copyright | inc\.? \s all | (?: 19 | 20 ) [0-9][0-9] | privacy | terms | tous \s droits | alle \s rechte )
               | [.,] \s )",
         )
     });
     let owner = OWNER.captures(line)?.name("owner")?.as_str();
     // "Kopi Pte. Ltd." was cut at its first full stop.
     let rest = &line[line.find(owner)?..];
-    let whole = LEGAL_ENDING
-        .find(rest)
-        .filter(|form| form.start() <= owner.len() + 2)
-        .map(|form| &rest[..form.end()]);
+    let whole = LEGAL_ENDING.find(rest).filter(|form| form.start() <= owner.len() + 2).map(|form| &rest[..form.end()]);
     Some(whole.unwrap_or(owner))
 }
 
@@ -204,33 +165,53 @@ fn owner(line: &str) -> Option<&str> {
 const LEGAL_FORMS: &str = r"(?:pte\.?,?\s*ltd|pvt\.?,?\s*ltd|\(pvt\.?\)\s*ltd|private\s+limited|pvt\.?\s+limited|sdn\.?\s*bhd|berhad|bhd|l\.?l\.?c|l\.?l\.?p|inc|incorporated|corp|corporation|co\.?,?\s*ltd|company\s+limited|ltd|limited|plc|gmbh(?:\s*&\s*co\.?\s*kg)?|ag|s\.?a\.?r\.?l|s\.?r\.?l|b\.?v|n\.?v|pty\.?\s*ltd|fz[ce]o?|fz-llc|fze|tbk|jsc|s\.?a\.?s|oy|ab|a/s|kk)";
 
 /// Such a form at the end of a word, with its full stop.
-static LEGAL_ENDING: LazyLock<Regex> = LazyLock::new(|| {
-    match Regex::new(&format!(
-        r"(?i)[\s,]\(?{LEGAL_FORMS}\)?\.?(?:\s|[,.;:|)]|$)"
-    )) {
+static LEGAL_ENDING: LazyLock<Regex> =
+    LazyLock::new(|| match Regex::new(&format!(r"(?i)[\s,]\(?{LEGAL_FORMS}\)?\.?(?:\s|[,.;:|)]|$)")) {
         Ok(regex) => regex,
         Err(error) => unreachable!("the pattern is a constant and the tests use it: {error}"),
-    }
-});
+    });
 
 /// Runs of capitalised words that end (or in Indonesia and Vietnam begin) with a legal form.
 fn with_legal_form(text: &str) -> impl Iterator<Item = &str> {
     static ENDING: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?:[\p{Lu}\d][\p{L}\d'’.-]*[ ](?:(?:&|and|of)[ ])?){1,6}(?:\([\p{L} ]{2,20}\)[ ])?(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,?[ ]*(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\)[ ]*(?:Ltd|LTD|Limited)|(?:Private|PRIVATE)[ ](?:Limited|LIMITED)|(?:Sdn|SDN)\.?[ ]*(?:Bhd|BHD)|(?:Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp))\b\.?",
+            r"(?:[\p{Lu}\d][\p{L}\d'’.-]*[ ](?:(?:&|and|of)[ ])?){1,6}(?:\([\p{L} ]{2,20}\)[ ])?(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,?[ ]*(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\)[ ]*(?:Ltd|LTD|Limited)|(?:Private|PRIVATE)[ ](?:Limited|LIMITED)|(?:Sdn|SDN)\.?[ ]*(?:Bhd|BHD)|(?:Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp))(?-u:\b)\.?",
         )
     });
     static BEGINNING: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"\b(?:PT|CV|UD)\.?[ ](?:[\p{Lu}\d][\p{L}\d'’-]*[ ]?){1,5}|C(?:ông|ÔNG) (?:ty|Ty|TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN)[ ](?:[\p{Lu}\d&][\p{L}\d'’-]*[ ]?){1,8}",
+            r"(?-u:\b)(?:PT|CV|UD)\.?[ ](?:[\p{Lu}\d][\p{L}\d'’-]*[ ]?){1,5}|C(?:ông|ÔNG) (?:ty|Ty|TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN)[ ](?:[\p{Lu}\d&][\p{L}\d'’-]*[ ]?){1,8}",
         )
     });
     const NAMES_MAX: usize = 20;
-    ENDING
-        .find_iter(text)
-        .chain(BEGINNING.find_iter(text))
+    /// A longer line is a text, whose sentences name companies in passing.
+    const LINE_BYTES_MAX: usize = 2_000;
+    let lines = lines_with_form(text).filter(|line| line.len() <= LINE_BYTES_MAX);
+    lines
+        .flat_map(|line| ENDING.find_iter(line).chain(BEGINNING.find_iter(line)))
         .take(NAMES_MAX)
         .map(|found| found.as_str())
+}
+
+/// The lines of `text` in which a legal form occurs: one quick pass, so that the slow patterns see little.
+fn lines_with_form(text: &str) -> impl Iterator<Item = &str> {
+    const FORMS: [&str; 15] = [
+        "Ltd", "LTD", "Limited", "LIMITED", "Bhd", "BHD", "LLC", "LLP", "Inc", "GmbH", "FZCO", "FZE", "Corp", "PT",
+        "CV",
+    ];
+    static FINDER: LazyLock<AhoCorasick> =
+        LazyLock::new(|| match AhoCorasick::new(FORMS.iter().chain(&["UD", "ông ty", "ÔNG TY"])) {
+            Ok(finder) => finder,
+            Err(error) => unreachable!("a few short words always compile: {error}"),
+        });
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let found = at + FINDER.find(text.get(at..)?)?.start();
+        let start = text[..found].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[found..].find('\n').map_or(text.len(), |newline| found + newline);
+        at = end;
+        Some(&text[start..end])
+    })
 }
 
 /// What makes two wordings the same name: letters and digits only, lower case, without legal forms.
@@ -264,10 +245,7 @@ mod tests {
         let digest = digest(html);
         let copyrights = copyrights(&digest);
         let all = candidates(&digest, &json_ld::read(&digest.json_ld), &copyrights);
-        all.into_iter()
-            .filter(|candidate| candidate.source == source)
-            .map(|candidate| candidate.name)
-            .collect()
+        all.into_iter().filter(|candidate| candidate.source == source).map(|candidate| candidate.name).collect()
     }
 
     #[test]
@@ -279,42 +257,20 @@ mod tests {
             "Copyright 2024 by Kopi House, all rights reserved",
             "2024 © Kopi House",
         ] {
-            assert_eq!(
-                found(&format!("<p>{line}</p>"), NameSource::Copyright),
-                ["Kopi House"],
-                "{line}"
-            );
+            assert_eq!(found(&format!("<p>{line}</p>"), NameSource::Copyright), ["Kopi House"], "{line}");
         }
         assert_eq!(
-            found(
-                "<p>© 2024 Kopi House Pte. Ltd. All rights reserved</p>",
-                NameSource::Copyright
-            ),
+            found("<p>© 2024 Kopi House Pte. Ltd. All rights reserved</p>", NameSource::Copyright),
             ["Kopi House Pte. Ltd."]
         );
     }
 
     #[test]
     fn titles_logos_and_headings_offer_names() {
-        assert_eq!(
-            found("<title>About Us | Kopi House</title>", NameSource::Title),
-            ["Kopi House"]
-        );
-        assert_eq!(
-            found("<img src=logo.png alt='Kopi House Logo'>", NameSource::Logo),
-            ["Kopi House"]
-        );
-        assert_eq!(
-            found("<h2>Welcome to Kopi House!</h2>", NameSource::Heading),
-            ["Kopi House"]
-        );
-        assert_eq!(
-            found(
-                "<p>We at Kopi House Pte. Ltd. roast.</p>",
-                NameSource::LegalForm
-            ),
-            ["Kopi House Pte. Ltd."]
-        );
+        assert_eq!(found("<title>About Us | Kopi House</title>", NameSource::Title), ["Kopi House"]);
+        assert_eq!(found("<img src=logo.png alt='Kopi House Logo'>", NameSource::Logo), ["Kopi House"]);
+        assert_eq!(found("<h2>Welcome to Kopi House!</h2>", NameSource::Heading), ["Kopi House"]);
+        assert_eq!(found("<p>We at Kopi House Pte. Ltd. roast.</p>", NameSource::LegalForm), ["Kopi House Pte. Ltd."]);
     }
 
     #[test]

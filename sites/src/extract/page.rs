@@ -20,18 +20,11 @@ pub fn page(html: &str, url: &Url, region: Region) -> PageFindings {
     let digest = digest::digest(html);
     let json_ld = json_ld::read(&digest.json_ld);
     let host = url.host_str().unwrap_or_default();
-    let base = digest
-        .base
-        .as_deref()
-        .and_then(|base| url.join(base).ok())
-        .unwrap_or_else(|| url.clone());
+    let base = digest.base.as_deref().and_then(|base| url.join(base).ok()).unwrap_or_else(|| url.clone());
     let text = readable::readable(&digest);
     let word_count = readable::words(&text);
     let language = language::language(&text, digest.language.as_deref());
-    let country = json_ld
-        .organisation
-        .as_ref()
-        .and_then(|organisation| organisation.country.as_deref());
+    let country = json_ld.organisation.as_ref().and_then(|organisation| organisation.country.as_deref());
     let evidence = region::of_page(country, host, &digest.text, language.as_deref());
     let (phones, spoken) = phone::phones(&digest, &json_ld, evidence, region);
     let mut emails = email::emails(&digest, &json_ld, &registrable_domain(host));
@@ -41,10 +34,7 @@ pub fn page(html: &str, url: &Url, region: Region) -> PageFindings {
     PageFindings {
         url: without_fragment(url.clone()).into(),
         title: title(&digest),
-        description: meta(
-            &digest,
-            &["description", "og:description", "twitter:description"],
-        ),
+        description: meta(&digest, &["description", "og:description", "twitter:description"]),
         language,
         word_count,
         name_candidates: names::candidates(&digest, &json_ld, &copyrights),
@@ -66,20 +56,12 @@ pub fn page(html: &str, url: &Url, region: Region) -> PageFindings {
 
 fn title(digest: &Digest<'_>) -> Option<String> {
     let title = digest.title.trim();
-    if title.is_empty() {
-        meta(digest, &["og:title", "twitter:title"])
-    } else {
-        Some(title.to_owned())
-    }
+    if title.is_empty() { meta(digest, &["og:title", "twitter:title"]) } else { Some(title.to_owned()) }
 }
 
 fn meta(digest: &Digest<'_>, names: &[&str]) -> Option<String> {
-    let content = names.iter().find_map(|name| {
-        digest
-            .metas
-            .iter()
-            .find(|(found, content)| found == name && !content.is_empty())
-    });
+    let content =
+        names.iter().find_map(|name| digest.metas.iter().find(|(found, content)| found == name && !content.is_empty()));
     content.map(|(_, content)| content.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -94,20 +76,13 @@ fn links(digest: &Digest<'_>, base: &Url, page: &Url) -> Vec<Link> {
         if href.len() > HREF_BYTES_MAX || href.starts_with('#') || href.is_empty() {
             continue;
         }
-        let Some(target) = base
-            .join(href)
-            .ok()
-            .filter(|target| matches!(target.scheme(), "http" | "https"))
-        else {
+        let Some(target) = base.join(href).ok().filter(|target| matches!(target.scheme(), "http" | "https")) else {
             continue;
         };
         let target = String::from(without_fragment(target));
         if target != page.as_str() && !seen.contains(&target) {
             seen.insert(target.clone());
-            links.push(Link {
-                url: target,
-                text: anchor.words(&digest.text),
-            });
+            links.push(Link { url: target, text: anchor.words(&digest.text) });
         }
     }
     links
@@ -120,10 +95,7 @@ fn without_fragment(mut url: Url) -> Url {
 
 /// Profiles that the page links to or that its structured data names, each once.
 fn socials(links: &[Link], json_ld: &JsonLd) -> Vec<Social> {
-    let same_as = json_ld
-        .organisation
-        .iter()
-        .flat_map(|organisation| &organisation.same_as);
+    let same_as = json_ld.organisation.iter().flat_map(|organisation| &organisation.same_as);
     let addresses = links.iter().map(|link| &link.url).chain(same_as);
     let mut found: Vec<Social> = Vec::new();
     for profile in addresses.filter_map(|address| social::social(&Url::parse(address).ok()?)) {

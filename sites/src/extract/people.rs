@@ -12,21 +12,17 @@ use super::{
 };
 
 /// The people a page introduces, each once, in page order. Addresses that stand in a person's own lines get the name.
-pub(super) fn people(
-    digest: &Digest<'_>,
-    json_ld: &JsonLd,
-    emails: &mut [FoundEmail],
-) -> Vec<FoundPerson> {
+pub(super) fn people(digest: &Digest<'_>, json_ld: &JsonLd, emails: &mut [FoundEmail]) -> Vec<FoundPerson> {
     const PEOPLE_MAX: usize = 60;
     let mut people: Vec<FoundPerson> = Vec::new();
     for introduction in introductions(digest) {
         let mut person = introduction.person;
         let lines = &digest.text[introduction.text.clone()];
         person.profile_url = profile(digest, &introduction.text);
-        for email in emails
-            .iter_mut()
-            .filter(|email| email.name.is_none() && contains(lines, &email.address))
-        {
+        let own = |email: &&mut FoundEmail| {
+            email.name.is_none() && is_own(&email.address, &person.name) && contains(lines, &email.address)
+        };
+        for email in emails.iter_mut().filter(own) {
             email.name = Some(person.name.clone());
             email.role_title.clone_from(&person.role_title);
         }
@@ -53,29 +49,19 @@ fn introductions(digest: &Digest<'_>) -> Vec<Introduction> {
     /// How far a person's own lines reach behind the name.
     const LINES_BYTES_MAX: usize = 400;
     let mut found: Vec<Introduction> = Vec::new();
-    let blocks: Vec<_> = digest
-        .blocks
-        .iter()
-        .filter(|block| !matches!(block.area, Area::Navigation | Area::Aside))
-        .collect();
+    let blocks: Vec<_> =
+        digest.blocks.iter().filter(|block| !matches!(block.area, Area::Navigation | Area::Aside)).collect();
     for (index, block) in blocks.iter().enumerate() {
         let line = &digest.text[block.text.clone()];
-        let next = blocks
-            .get(index + 1)
-            .map(|next| &digest.text[next.text.clone()]);
+        let next = blocks.get(index + 1).map(|next| &digest.text[next.text.clone()]);
         let Some(person) = introduced(line, next) else {
             continue;
         };
         if let Some(previous) = found.last_mut() {
             previous.text.end = previous.text.end.min(block.text.start);
         }
-        let end = digest
-            .text
-            .floor_char_boundary(block.text.start + LINES_BYTES_MAX);
-        found.push(Introduction {
-            person,
-            text: block.text.start..end,
-        });
+        let end = digest.text.floor_char_boundary(block.text.start + LINES_BYTES_MAX);
+        found.push(Introduction { person, text: block.text.start..end });
     }
     found
 }
@@ -92,15 +78,11 @@ fn introduced(line: &str, next: Option<&str>) -> Option<FoundPerson> {
         profile_url: None,
     };
     for separator in [" - ", " – ", " — ", ", ", " | ", " ("] {
-        if let Some((name, role)) = line
-            .split_once(separator)
-            .filter(|(name, role)| is_name(name) && is_role(role))
-        {
+        if let Some((name, role)) = line.split_once(separator).filter(|(name, role)| is_name(name) && is_role(role)) {
             return Some(person(name, role.trim_end_matches(')')));
         }
     }
-    next.filter(|role| is_role(role) && is_name(line))
-        .map(|role| person(line, role))
+    next.filter(|role| is_name(line) && is_role(role)).map(|role| person(line, role))
 }
 
 /// Two to five capitalised words that no place, product or office bears.
@@ -112,17 +94,26 @@ fn is_name(line: &str) -> bool {
     });
     static OTHER: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?i)\b(?:our|the|and|for|with|team|about|contact|services?|company|group|limited|ltd|bhd|llc|inc|sales|support|manager|director|officer|engineer(?:ing)?|head|chief|department|office|business|marketing|project|product|quality|customer|management|development|solutions?|technolog(?:y|ies)|read|more|view|home|us|we|your|singapore|malaysia|india|indonesia|road|street|jalan|email|phone|address|founder|president|chairman|partner|consultant|executive|board|leadership|vision|mission|career|apply|job|full|time|senior|junior|human|resources?|finance|account(?:s|ant|ing)?|general|managing|operations?|industr(?:y|ies|ial)|training|program(?:me)?|international|global|national|university|school|college|hospital)\b",
+            r"(?i)(?-u:\b)(?:our|the|and|for|with|team|about|contact|services?|company|group|limited|ltd|bhd|llc|inc|sales|support|manager|director|officer|engineer(?:ing)?|head|chief|department|office|business|marketing|project|product|quality|customer|management|development|solutions?|technolog(?:y|ies)|read|more|view|home|us|we|your|singapore|malaysia|india|indonesia|road|street|jalan|email|phone|address|founder|president|chairman|partner|consultant|executive|board|leadership|vision|mission|career|apply|job|full|time|senior|junior|human|resources?|finance|account(?:s|ant|ing)?|general|managing|operations?|industr(?:y|ies|ial)|training|program(?:me)?|international|global|national|university|school|college|hospital)(?-u:\b)",
         )
     });
-    line.len() <= 60 && NAME.is_match(line.trim()) && !OTHER.is_match(line)
+    may_be_name(line) && NAME.is_match(line.trim()) && !OTHER.is_match(line)
+}
+
+/// A quick look, so that the slow patterns see few lines.
+fn may_be_name(line: &str) -> bool {
+    const BYTES_MAX: usize = 60;
+    const WORDS_MAX: usize = 10;
+    let words = line.split_whitespace().take(WORDS_MAX + 1).count();
+    let starts_high = line.trim_start().starts_with(char::is_uppercase);
+    line.len() <= BYTES_MAX && starts_high && (2..=WORDS_MAX).contains(&words)
 }
 
 /// A few words that name a role with some say in a company.
 fn is_role(line: &str) -> bool {
     static ROLE: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?i)\b(?:(?:co-?)?founder|owner|proprietor|ceo|cto|coo|cfo|cmo|chief|managing director|director|president|chair(?:man|woman|person)?|partner|principal|head|(?:general )?manager|lead|executive|secretary|supervisor|consultant|engineer|developer|designer|specialist|advis[eo]r|accountant|architect|direktur|komisaris|manajer|pengarah|pengurus|geschäftsführer(?:in)?|inhaber(?:in)?|gérant|director general|gerente)\b|giám đốc|trưởng phòng|总经理|经理|董事|总监|代表取締役",
+            r"(?i)(?-u:\b)(?:(?:co-?)?founder|owner|proprietor|ceo|cto|coo|cfo|cmo|chief|managing director|director|president|chair(?:man|woman|person)?|partner|principal|head|(?:general )?manager|lead|executive|secretary|supervisor|consultant|engineer|developer|designer|specialist|advis[eo]r|accountant|architect|direktur|komisaris|manajer|pengarah|pengurus|geschäftsführer(?:in)?|inhaber(?:in)?|gérant|director general|gerente)(?-u:\b)|giám đốc|trưởng phòng|总经理|经理|董事|总监|代表取締役",
         )
     });
     const BYTES_MAX: usize = 70;
@@ -135,23 +126,24 @@ fn is_role(line: &str) -> bool {
         && ROLE.is_match(line)
 }
 
+/// Whether an address is made of a person's name: `mei`, `mltan`, `tan.mei.ling`. An office's address next to a person is
+/// not the person's.
+fn is_own(address: &str, name: &str) -> bool {
+    const LETTERS_MIN: usize = 3;
+    let local = address.split('@').next().unwrap_or_default().to_lowercase();
+    let words = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+    words.filter(|word| word.chars().count() >= LETTERS_MIN).any(|word| local.contains(&word))
+}
+
 fn contains(lines: &str, address: &str) -> bool {
     lines.len() >= address.len()
-        && lines
-            .as_bytes()
-            .windows(address.len())
-            .any(|window| window.eq_ignore_ascii_case(address.as_bytes()))
+        && lines.as_bytes().windows(address.len()).any(|window| window.eq_ignore_ascii_case(address.as_bytes()))
 }
 
 /// The profile that a person's lines link to.
 fn profile(digest: &Digest<'_>, lines: &std::ops::Range<usize>) -> Option<String> {
-    let mut anchors = digest
-        .anchors
-        .iter()
-        .filter(|anchor| lines.contains(&anchor.text.start));
-    anchors
-        .find(|anchor| anchor.href.contains("linkedin.com/in/"))
-        .map(|anchor| anchor.href.trim().to_owned())
+    let mut anchors = digest.anchors.iter().filter(|anchor| lines.contains(&anchor.text.start));
+    anchors.find(|anchor| anchor.href.contains("linkedin.com/in/")).map(|anchor| anchor.href.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -161,11 +153,7 @@ mod tests {
     use crate::extract::{PageFindings, Region, page};
 
     fn read(html: &str) -> PageFindings {
-        page(
-            html,
-            &Url::parse("https://kopi.example/team").unwrap(),
-            Region::SINGAPORE,
-        )
+        page(html, &Url::parse("https://kopi.example/team").unwrap(), Region::SINGAPORE)
     }
 
     #[test]
@@ -177,37 +165,16 @@ mod tests {
         let people: Vec<_> = found
             .people
             .iter()
-            .map(|person| {
-                (
-                    person.name.as_str(),
-                    person.role_title.as_deref().unwrap_or(""),
-                )
-            })
+            .map(|person| (person.name.as_str(), person.role_title.as_deref().unwrap_or("")))
             .collect();
         assert_eq!(
             people,
-            [
-                ("Tan Mei Ling", "Managing Director"),
-                ("Ravi s/o Kumar", "Head of Sales"),
-                ("Siti Aminah", "Co-Founder")
-            ]
+            [("Tan Mei Ling", "Managing Director"), ("Ravi s/o Kumar", "Head of Sales"), ("Siti Aminah", "Co-Founder")]
         );
-        assert_eq!(
-            found.people[0].profile_url.as_deref(),
-            Some("https://www.linkedin.com/in/meiling")
-        );
-        let named: Vec<_> = found
-            .emails
-            .iter()
-            .map(|email| (email.address.as_str(), email.name.as_deref().unwrap_or("")))
-            .collect();
-        assert_eq!(
-            named,
-            [
-                ("ravi@kopi.example", "Ravi s/o Kumar"),
-                ("mei@kopi.example", "Tan Mei Ling")
-            ]
-        );
+        assert_eq!(found.people[0].profile_url.as_deref(), Some("https://www.linkedin.com/in/meiling"));
+        let named: Vec<_> =
+            found.emails.iter().map(|email| (email.address.as_str(), email.name.as_deref().unwrap_or(""))).collect();
+        assert_eq!(named, [("ravi@kopi.example", "Ravi s/o Kumar"), ("mei@kopi.example", "Tan Mei Ling")]);
     }
 
     #[test]

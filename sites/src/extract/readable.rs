@@ -11,11 +11,7 @@ pub(super) fn readable(digest: &Digest<'_>) -> String {
         return text;
     }
     let everything = paragraphs(digest, |_| true);
-    if words(&everything) > 2 * words(&text) {
-        everything
-    } else {
-        text
-    }
+    if words(&everything) > 2 * words(&text) { everything } else { text }
 }
 
 fn paragraphs(digest: &Digest<'_>, is_wanted: impl Fn(Area) -> bool) -> String {
@@ -28,10 +24,7 @@ fn paragraphs(digest: &Digest<'_>, is_wanted: impl Fn(Area) -> bool) -> String {
         }
         let words = span(digest, paragraph);
         if paragraph[0].heading > 0 {
-            if let Some(unused) = heading
-                .replace(words)
-                .filter(|unused| unused.len() >= HEADING_SENTENCE_BYTES)
-            {
+            if let Some(unused) = heading.replace(words).filter(|unused| unused.len() >= HEADING_SENTENCE_BYTES) {
                 push_line(&mut text, unused);
             }
         } else if is_readable(words, paragraph) {
@@ -48,9 +41,7 @@ fn paragraphs(digest: &Digest<'_>, is_wanted: impl Fn(Area) -> bool) -> String {
 const HEADING_SENTENCE_BYTES: usize = 30;
 
 fn span<'a>(digest: &'a Digest<'_>, paragraph: &[Block]) -> &'a str {
-    let end = paragraph
-        .last()
-        .map_or(paragraph[0].text.end, |last| last.text.end);
+    let end = paragraph.last().map_or(paragraph[0].text.end, |last| last.text.end);
     digest.text[paragraph[0].text.start..end].trim()
 }
 
@@ -71,11 +62,8 @@ fn is_readable(words: &str, paragraph: &[Block]) -> bool {
     const BYTES_MIN: usize = 20;
     const SENTENCE_BYTES_MIN: usize = 12;
     let linked: usize = paragraph.iter().map(|block| block.linked_bytes).sum();
-    let is_sentence =
-        words.ends_with(['.', '!', '?', '。', '！', '？']) && words.len() >= SENTENCE_BYTES_MIN;
-    (words.len() >= BYTES_MIN
-        || is_sentence
-        || (!words.is_ascii() && words.len() >= SENTENCE_BYTES_MIN))
+    let is_sentence = words.ends_with(['.', '!', '?', '。', '！', '？']) && words.len() >= SENTENCE_BYTES_MIN;
+    (words.len() >= BYTES_MIN || is_sentence || (!words.is_ascii() && words.len() >= SENTENCE_BYTES_MIN))
         && linked * 2 <= words.len()
 }
 
@@ -122,12 +110,7 @@ mod tests {
     #[test]
     fn a_page_that_is_all_footer_is_read_all_the_same() {
         let words = "We roast coffee in Bedok and deliver it to offices. ".repeat(8);
-        assert!(
-            readable(&digest(&format!(
-                "<div class=footer-wrapper><p>{words}</p></div>"
-            )))
-            .starts_with("We roast")
-        );
+        assert!(readable(&digest(&format!("<div class=footer-wrapper><p>{words}</p></div>"))).starts_with("We roast"));
     }
 
     #[test]

@@ -7,12 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::findings::Region;
 
 /// The country that an address, a top-level domain or the language of a page points at, strongest evidence first.
-pub(super) fn of_page(
-    structured: Option<&str>,
-    host: &str,
-    text: &str,
-    language: Option<&str>,
-) -> Option<Region> {
+pub(super) fn of_page(structured: Option<&str>, host: &str, text: &str, language: Option<&str>) -> Option<Region> {
     structured
         .and_then(of_country)
         .or_else(|| of_host(host))
@@ -24,18 +19,13 @@ pub(super) fn of_page(
 fn of_country(country: &str) -> Option<Region> {
     let country = country.trim();
     Region::new(country).or_else(|| {
-        COUNTRIES
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(country))
-            .and_then(|(_, code)| Region::new(code))
+        COUNTRIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(country)).and_then(|(_, code)| Region::new(code))
     })
 }
 
 /// A country's top-level domain, other than those that the whole world uses.
 fn of_host(host: &str) -> Option<Region> {
-    const GENERIC: [&str; 12] = [
-        "ai", "cc", "co", "fm", "gg", "io", "is", "la", "me", "to", "tv", "ws",
-    ];
+    const GENERIC: [&str; 12] = ["ai", "cc", "co", "fm", "gg", "io", "is", "la", "me", "to", "tv", "ws"];
     match host.rsplit('.').next()? {
         "uk" => Region::new("GB"),
         domain if domain.len() == 2 && !GENERIC.contains(&domain) => Region::new(domain),
@@ -47,19 +37,13 @@ fn of_host(host: &str) -> Option<Region> {
 fn of_text(text: &str) -> Option<Region> {
     static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
         let names = COUNTRIES.iter().map(|(name, _)| name);
-        match AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(names)
-        {
+        match AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(names) {
             Ok(names) => names,
             Err(error) => unreachable!("a few dozen short names always compile: {error}"),
         }
     });
     let mut counts: Vec<(&str, u32)> = Vec::new();
-    for found in NAMES
-        .find_iter(text)
-        .filter(|found| is_whole_word(text, found.start(), found.end()))
-    {
+    for found in NAMES.find_iter(text).filter(|found| is_whole_word(text, found.start(), found.end())) {
         let (_, code) = COUNTRIES[found.pattern().as_usize()];
         match counts.iter_mut().find(|(known, _)| *known == code) {
             Some((_, count)) => *count += 1,
@@ -67,10 +51,7 @@ fn of_text(text: &str) -> Option<Region> {
         }
     }
     let most = counts.iter().map(|(_, count)| *count).max()?;
-    counts
-        .iter()
-        .find(|(_, count)| *count == most)
-        .and_then(|(code, _)| Region::new(code))
+    counts.iter().find(|(_, count)| *count == most).and_then(|(code, _)| Region::new(code))
 }
 
 fn is_whole_word(text: &str, start: usize, end: usize) -> bool {
@@ -146,28 +127,10 @@ mod tests {
 
     #[test]
     fn the_strongest_evidence_wins() {
-        assert_eq!(
-            code(of_page(
-                Some("Malaysia"),
-                "kopi.com.sg",
-                "Vietnam",
-                Some("id")
-            ))
-            .as_deref(),
-            Some("MY")
-        );
-        assert_eq!(
-            code(of_page(None, "kopi.com.sg", "Vietnam", Some("id"))).as_deref(),
-            Some("SG")
-        );
-        assert_eq!(
-            code(of_page(None, "kopi.io", "In Vietnam", Some("id"))).as_deref(),
-            Some("VN")
-        );
-        assert_eq!(
-            code(of_page(None, "kopi.com", "Indiana", Some("id"))).as_deref(),
-            Some("ID")
-        );
+        assert_eq!(code(of_page(Some("Malaysia"), "kopi.com.sg", "Vietnam", Some("id"))).as_deref(), Some("MY"));
+        assert_eq!(code(of_page(None, "kopi.com.sg", "Vietnam", Some("id"))).as_deref(), Some("SG"));
+        assert_eq!(code(of_page(None, "kopi.io", "In Vietnam", Some("id"))).as_deref(), Some("VN"));
+        assert_eq!(code(of_page(None, "kopi.com", "Indiana", Some("id"))).as_deref(), Some("ID"));
         assert_eq!(code(of_page(None, "kopi.com", "", Some("en"))), None);
     }
 }

@@ -9,7 +9,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Region, SiteFindings, merge, names::name_key, page, phone::ends_alike};
+use super::{
+    PhoneSource, Region, SiteFindings, merge,
+    names::name_key,
+    page,
+    phone::{ends_alike, to_e164},
+};
 use crate::web;
 
 /// Why labelled sites could not be scored.
@@ -61,11 +66,7 @@ impl Rates {
 }
 
 fn share(part: u32, whole: u32) -> f64 {
-    if whole == 0 {
-        1.0
-    } else {
-        f64::from(part) / f64::from(whole)
-    }
+    if whole == 0 { 1.0 } else { f64::from(part) / f64::from(whole) }
 }
 
 /// How well extraction does.
@@ -124,11 +125,7 @@ pub struct Mistake {
 
 impl std::fmt::Debug for Mistake {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Mistake")
-            .field("site", &self.site)
-            .field("field", &self.field)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Mistake").field("site", &self.site).field("field", &self.field).finish_non_exhaustive()
     }
 }
 
@@ -152,24 +149,14 @@ struct Label {
 /// # Errors
 ///
 /// When a file cannot be read or a label is malformed.
-pub fn score_sites(
-    sites: &Path,
-    labels: &Path,
-    keeps: &dyn Fn(&str) -> bool,
-) -> Result<ExtractScore, ScoreError> {
+pub fn score_sites(sites: &Path, labels: &Path, keeps: &dyn Fn(&str) -> bool) -> Result<ExtractScore, ScoreError> {
     let labels = read_labels(labels)?;
     let mut score = ExtractScore::default();
     for folder in entries(sites)?.into_iter().filter(|path| path.is_dir()) {
-        let slug = folder
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let slug = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let pages = read_pages(&folder, &slug)?;
         score.pages += u32::try_from(pages.len()).unwrap_or(u32::MAX);
-        score.bytes += pages
-            .iter()
-            .map(|(_, bytes)| bytes.len() as u64)
-            .sum::<u64>();
+        score.bytes += pages.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
         let start = cpu_time();
         let found = extract(&pages);
         score.cpu += cpu_time().saturating_sub(start);
@@ -181,10 +168,8 @@ pub fn score_sites(
 }
 
 fn extract(pages: &[(Url, Vec<u8>)]) -> SiteFindings {
-    let findings: Vec<_> = pages
-        .iter()
-        .map(|(url, bytes)| page(&web::decode(bytes, None).0, url, Region::default()))
-        .collect();
+    let findings: Vec<_> =
+        pages.iter().map(|(url, bytes)| page(&web::decode(bytes, None).0, url, Region::default())).collect();
     merge(&findings)
 }
 
@@ -192,8 +177,7 @@ fn extract(pages: &[(Url, Vec<u8>)]) -> SiteFindings {
 fn cpu_time() -> Duration {
     use nix::sys::{resource, time::TimeValLike};
     resource::getrusage(resource::UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| {
-        let microseconds =
-            usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
         Duration::from_micros(microseconds.try_into().unwrap_or_default())
     })
 }
@@ -201,61 +185,24 @@ fn cpu_time() -> Duration {
 impl ExtractScore {
     fn compare(&mut self, label: &Label, found: &SiteFindings, keeps: &dyn Fn(&str) -> bool) {
         self.sites += 1;
-        let addresses: Vec<String> = found
-            .emails
-            .iter()
-            .map(|email| email.address.clone())
-            .collect();
+        let addresses: Vec<String> = found.emails.iter().map(|email| email.address.clone()).collect();
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-        let emails = self.rates(
-            label,
-            "email",
-            &addresses,
-            &label.emails,
-            &label.emails_ambiguous,
-            same,
-        );
+        let emails = self.rates(label, "email", &addresses, &label.emails, &label.emails_ambiguous, same);
         self.emails.add(emails);
-        let kept = |list: &[String]| -> Vec<String> {
-            list.iter()
-                .filter(|address| keeps(address))
-                .cloned()
-                .collect()
-        };
-        let after = self.rates(
-            label,
-            "",
-            &kept(&addresses),
-            &kept(&label.emails),
-            &label.emails_ambiguous,
-            same,
-        );
+        let kept = |list: &[String]| -> Vec<String> { list.iter().filter(|address| keeps(address)).cloned().collect() };
+        let after = self.rates(label, "", &kept(&addresses), &kept(&label.emails), &label.emails_ambiguous, same);
         self.emails_after_policy.add(after);
-        let numbers: Vec<String> = found
-            .phones
-            .iter()
-            .map(|phone| phone.e164.clone().unwrap_or_else(|| phone.digits.clone()))
-            .collect();
-        let phones = self.rates(
-            label,
-            "phone",
-            &numbers,
-            &label.phones,
-            &label.phones_ambiguous,
-            is_same_number,
-        );
+        let numbers: Vec<String> =
+            found.phones.iter().map(|phone| phone.e164.clone().unwrap_or_else(|| phone.digits.clone())).collect();
+        let phones = self.rates(label, "phone", &numbers, &label.phones, &label.phones_ambiguous, is_same_number);
         self.phones.add(phones);
         let careers_right = found.careers.is_some() == label.has_careers_page;
         self.careers_right += u32::from(careers_right);
-        self.note(!careers_right, label, "careers", || {
-            format!("{:?}", found.careers)
-        });
+        self.note(!careers_right, label, "careers", || format!("{:?}", found.careers));
         let name = found.company_name.as_deref().unwrap_or_default();
         let name_right = is_same_name(name, &label.company_name);
         self.names_right += u32::from(name_right);
-        self.note(!name_right, label, "name", || {
-            format!("+{name} -{}", label.company_name)
-        });
+        self.note(!name_right, label, "name", || format!("+{name} -{}", label.company_name));
     }
 
     fn rates(
@@ -269,10 +216,7 @@ impl ExtractScore {
     ) -> Rates {
         let is_in = |list: &[String], value: &str| list.iter().any(|known| same(known, value));
         let mut rates = Rates::default();
-        for value in found
-            .iter()
-            .filter(|value| !is_in(wanted, value) && !is_in(ambiguous, value))
-        {
+        for value in found.iter().filter(|value| !is_in(wanted, value) && !is_in(ambiguous, value)) {
             rates.wrong += 1;
             self.note(!field.is_empty(), label, field, || format!("+{value}"));
         }
@@ -280,26 +224,14 @@ impl ExtractScore {
             let is_found = is_in(found, value);
             rates.right += u32::from(is_found);
             rates.missed += u32::from(!is_found);
-            self.note(!is_found && !field.is_empty(), label, field, || {
-                format!("-{value}")
-            });
+            self.note(!is_found && !field.is_empty(), label, field, || format!("-{value}"));
         }
         rates
     }
 
-    fn note(
-        &mut self,
-        is_mistake: bool,
-        label: &Label,
-        field: &'static str,
-        value: impl FnOnce() -> String,
-    ) {
+    fn note(&mut self, is_mistake: bool, label: &Label, field: &'static str, value: impl FnOnce() -> String) {
         if is_mistake {
-            self.mistakes.push(Mistake {
-                site: label.slug.clone(),
-                field,
-                value: value(),
-            });
+            self.mistakes.push(Mistake { site: label.slug.clone(), field, value: value() });
         }
     }
 }
@@ -312,38 +244,30 @@ impl Rates {
     }
 }
 
-/// Labelled numbers without their country code match any number that ends in them.
+/// Labelled numbers without their country code match any number that ends in them; those with it are labelled as written,
+/// so `+91 (022) ...` is the number without that zero.
 fn is_same_number(a: &str, b: &str) -> bool {
-    if a.starts_with('+') && b.starts_with('+') {
-        a == b
-    } else {
-        ends_alike(a, b)
+    if !a.starts_with('+') || !b.starts_with('+') {
+        return ends_alike(a, b);
     }
+    let plain = |number: &str| to_e164(number, PhoneSource::Text, &[]).unwrap_or_else(|| number.to_owned());
+    plain(a) == plain(b)
 }
 
 /// A label may hold two names, "Trading Name (Legal Name)": either is right, and so are both.
 fn is_same_name(found: &str, labelled: &str) -> bool {
-    let parts = labelled
-        .split(['(', ')'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
+    let parts = labelled.split(['(', ')']).map(str::trim).filter(|part| !part.is_empty());
     let found = name_key(found);
     !found.is_empty() && parts.chain([labelled]).any(|part| name_key(part) == found)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ScoreError> {
-    fs::read(path).map_err(|source| ScoreError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| ScoreError::Read { path: path.to_owned(), source })
 }
 
 fn read_labels(path: &Path) -> Result<Vec<Label>, ScoreError> {
     let bytes = read(path)?;
-    let lines = bytes
-        .split(|byte| *byte == b'\n')
-        .enumerate()
-        .filter(|(_, line)| !line.trim_ascii().is_empty());
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
     lines
         .map(|(index, line)| {
             serde_json::from_slice(line).map_err(|source| ScoreError::Label {
@@ -357,15 +281,10 @@ fn read_labels(path: &Path) -> Result<Vec<Label>, ScoreError> {
 
 /// What a folder holds, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ScoreError> {
-    let wrap = |source| ScoreError::Read {
-        path: folder.to_owned(),
-        source,
-    };
+    let wrap = |source| ScoreError::Read { path: folder.to_owned(), source };
     let entries = fs::read_dir(folder).map_err(wrap)?;
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(wrap)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrap)?;
     paths.sort();
     Ok(paths)
 }
@@ -378,18 +297,9 @@ fn read_pages(site: &Path, slug: &str) -> Result<Vec<(Url, Vec<u8>)>, ScoreError
         for path in entries(&folder)? {
             if path.is_dir() {
                 folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "html" || extension == "htm")
-            {
-                let relative = path
-                    .strip_prefix(site)
-                    .unwrap_or(&path)
-                    .to_string_lossy()
-                    .into_owned();
-                if let Ok(url) = Url::parse(&format!("https://{slug}.example/"))
-                    .and_then(|home| home.join(&relative))
-                {
+            } else if path.extension().is_some_and(|extension| extension == "html" || extension == "htm") {
+                let relative = path.strip_prefix(site).unwrap_or(&path).to_string_lossy().into_owned();
+                if let Ok(url) = Url::parse(&format!("https://{slug}.example/")).and_then(|home| home.join(&relative)) {
                     pages.push((url, read(&path)?));
                 }
             }

@@ -55,32 +55,22 @@ const NOT_PROFILES: [&str; 27] = [
 
 /// The profile that `url` leads to, if it does.
 pub(super) fn social(url: &Url) -> Option<Social> {
-    let host = url
-        .host_str()?
-        .trim_start_matches("www.")
-        .trim_start_matches("m.");
+    let host = url.host_str()?.trim_start_matches("www.").trim_start_matches("m.");
     let (network, _) = NETWORKS.iter().find(|(_, hosts)| {
-        hosts.iter().any(|known| {
-            host.strip_suffix(known)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+        hosts.iter().any(|known| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     })?;
     let mut segments = url.path_segments()?.filter(|segment| !segment.is_empty());
     let first = segments.next().unwrap_or_default().to_ascii_lowercase();
     // A chat link names whom to chat with in its query; phones are read elsewhere.
-    let is_profile =
-        !first.is_empty() && !NOT_PROFILES.contains(&first.as_str()) && *network != "whatsapp";
-    let is_numbered =
-        first == "profile.php" && url.query().is_some_and(|query| query.contains("id="));
+    let is_profile = !first.is_empty() && !NOT_PROFILES.contains(&first.as_str()) && *network != "whatsapp";
+    let is_numbered = first == "profile.php" && url.query().is_some_and(|query| query.contains("id="));
     let mut profile = url.clone();
     profile.set_fragment(None);
     if !is_numbered {
         profile.set_query(None);
     }
-    (is_profile || is_numbered).then(|| Social {
-        network: (*network).to_owned(),
-        url: profile.as_str().trim_end_matches('/').to_owned(),
-    })
+    (is_profile || is_numbered)
+        .then(|| Social { network: (*network).to_owned(), url: profile.as_str().trim_end_matches('/').to_owned() })
 }
 
 #[cfg(test)]
@@ -93,18 +83,9 @@ mod tests {
 
     #[test]
     fn profiles_are_told_from_share_buttons() {
-        assert_eq!(
-            network("https://www.linkedin.com/company/kopi/?trk=x").as_deref(),
-            Some("linkedin")
-        );
-        assert_eq!(
-            network("https://sg.linkedin.com/company/kopi").as_deref(),
-            Some("linkedin")
-        );
-        assert_eq!(
-            network("https://facebook.com/profile.php?id=1").as_deref(),
-            Some("facebook")
-        );
+        assert_eq!(network("https://www.linkedin.com/company/kopi/?trk=x").as_deref(), Some("linkedin"));
+        assert_eq!(network("https://sg.linkedin.com/company/kopi").as_deref(), Some("linkedin"));
+        assert_eq!(network("https://facebook.com/profile.php?id=1").as_deref(), Some("facebook"));
         for url in [
             "https://www.facebook.com/sharer/sharer.php?u=x",
             "https://twitter.com/",

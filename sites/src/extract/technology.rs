@@ -11,89 +11,35 @@ const MARKS: [(&str, &[&str]); 66] = [
     ("ActiveCampaign", &["activehosted.com", "trackcmp.net"]),
     ("Adobe Fonts", &["use.typekit.net"]),
     ("Alpine.js", &["alpinejs", "alpine.min.js"]),
-    (
-        "Angular",
-        &[
-            "polyfills-es5",
-            "ng-version",
-            "angular.min.js",
-            "angular.js",
-        ],
-    ),
+    ("Angular", &["polyfills-es5", "ng-version", "angular.min.js", "angular.js"]),
     ("AOS", &["aos.js", "aos.css"]),
     ("Astro", &["/_astro/"]),
-    (
-        "Bootstrap",
-        &[
-            "bootstrap.min",
-            "bootstrap.bundle",
-            "bootstrap.css",
-            "bootstrap.js",
-            "/bootstrap/",
-            "bootstrap@",
-        ],
-    ),
+    ("Bootstrap", &["bootstrap.min", "bootstrap.bundle", "bootstrap.css", "bootstrap.js", "/bootstrap/", "bootstrap@"]),
     ("Calendly", &["assets.calendly.com"]),
     ("Cloudflare", &["/cdn-cgi/", "cloudflareinsights.com"]),
     ("Crisp", &["client.crisp.chat"]),
-    (
-        "Drupal",
-        &["/sites/default/files", "drupal.js", "/core/misc/drupal"],
-    ),
+    ("Drupal", &["/sites/default/files", "drupal.js", "/core/misc/drupal"]),
     ("Elementor", &["/plugins/elementor"]),
     ("Facebook Pixel", &["fbevents.js", "fbq("]),
-    (
-        "Font Awesome",
-        &["font-awesome", "fontawesome", "fa.min.css"],
-    ),
+    ("Font Awesome", &["font-awesome", "fontawesome", "fa.min.css"]),
     ("Framer", &["framerusercontent.com", "events.framer.com"]),
     ("Freshchat", &["wchat.freshchat.com"]),
     ("Gatsby", &["/page-data/", "___gatsby"]),
     ("Ghost", &["/ghost/api", "ghost-sdk"]),
-    (
-        "Google Ads",
-        &["googleadservices.com", "googlesyndication.com"],
-    ),
-    (
-        "Google Analytics",
-        &["google-analytics.com", "gtag/js", "gtag(", "analytics.js"],
-    ),
-    (
-        "Google Fonts",
-        &["fonts.googleapis.com", "fonts.gstatic.com"],
-    ),
-    (
-        "Google Maps",
-        &["maps.googleapis.com", "google.com/maps", "maps.google"],
-    ),
-    (
-        "Google Tag Manager",
-        &["googletagmanager.com/gtm", "gtm.start"],
-    ),
+    ("Google Ads", &["googleadservices.com", "googlesyndication.com"]),
+    ("Google Analytics", &["google-analytics.com", "gtag/js", "gtag(", "analytics.js"]),
+    ("Google Fonts", &["fonts.googleapis.com", "fonts.gstatic.com"]),
+    ("Google Maps", &["maps.googleapis.com", "google.com/maps", "maps.google"]),
+    ("Google Tag Manager", &["googletagmanager.com/gtm", "gtm.start"]),
     ("GSAP", &["gsap.min", "/gsap", "tweenmax"]),
     ("Hotjar", &["static.hotjar.com", "hjSettings"]),
-    (
-        "HubSpot",
-        &[
-            "js.hs-scripts.com",
-            "hsforms.net",
-            "hs-analytics",
-            "hs-banner.com",
-            "_hsq",
-        ],
-    ),
+    ("HubSpot", &["js.hs-scripts.com", "hsforms.net", "hs-analytics", "hs-banner.com", "_hsq"]),
     ("Intercom", &["widget.intercom.io", "intercomSettings"]),
-    (
-        "Joomla",
-        &["/media/jui/", "/media/system/js", "/components/com_"],
-    ),
+    ("Joomla", &["/media/jui/", "/media/system/js", "/components/com_"]),
     ("jQuery", &["jquery"]),
     ("Klaviyo", &["klaviyo.com"]),
     ("Laravel Livewire", &["livewire.js", "/livewire/"]),
-    (
-        "LinkedIn Insight Tag",
-        &["snap.licdn.com", "_linkedin_partner_id"],
-    ),
+    ("LinkedIn Insight Tag", &["snap.licdn.com", "_linkedin_partner_id"]),
     ("Magento", &["/static/version", "mage/cookies", "magento"]),
     ("Mailchimp", &["list-manage.com", "chimpstatic.com"]),
     ("Marketo", &["munchkin.js", "mktoforms"]),
@@ -106,38 +52,23 @@ const MARKS: [(&str, &[&str]); 66] = [
     ("Owl Carousel", &["owl.carousel"]),
     ("PayPal", &["paypal.com/sdk", "paypalobjects.com"]),
     ("PrestaShop", &["prestashop"]),
-    (
-        "React",
-        &["react.production", "react-dom", "/static/js/main."],
-    ),
+    ("React", &["react.production", "react-dom", "/static/js/main."]),
     ("reCAPTCHA", &["recaptcha/api", "recaptcha/enterprise"]),
-    (
-        "Salesforce",
-        &["force.com", "pardot.com", "salesforceliveagent"],
-    ),
+    ("Salesforce", &["force.com", "pardot.com", "salesforceliveagent"]),
     ("Segment", &["cdn.segment.com"]),
     ("Sentry", &["browser.sentry-cdn.com", "sentry.init"]),
-    (
-        "Shopify",
-        &["cdn.shopify.com", "Shopify.theme", "myshopify.com"],
-    ),
+    ("Shopify", &["cdn.shopify.com", "Shopify.theme", "myshopify.com"]),
     ("Slick", &["slick.min", "slick-theme", "slick.css"]),
     ("Squarespace", &["squarespace.com", "sqspcdn"]),
     ("Stripe", &["js.stripe.com"]),
     ("Swiper", &["swiper-bundle", "swiper.min", "/swiper"]),
-    (
-        "Tailwind CSS",
-        &["tailwindcss", "tailwind.min", "cdn.tailwindcss.com"],
-    ),
+    ("Tailwind CSS", &["tailwindcss", "tailwind.min", "cdn.tailwindcss.com"]),
     ("Tawk.to", &["embed.tawk.to"]),
     ("Three.js", &["three.min.js", "three.module"]),
     ("Tidio", &["code.tidio.co"]),
     ("TikTok Pixel", &["analytics.tiktok.com"]),
     ("Vue.js", &["vue.min.js", "vue.global", "vue@", "vue.js"]),
-    (
-        "Webflow",
-        &["website-files.com", "webflow.js", "webflow.com"],
-    ),
+    ("Webflow", &["website-files.com", "webflow.js", "webflow.com"]),
     ("Wix", &["static.wixstatic.com", "parastorage.com"]),
     ("WooCommerce", &["/plugins/woocommerce", "wc-ajax"]),
     ("WordPress", &["wp-content/", "wp-includes/", "wp-json"]),
@@ -165,14 +96,9 @@ static FINDER: LazyLock<(Vec<usize>, AhoCorasick)> = LazyLock::new(|| {
         .enumerate()
         .flat_map(|(product, (_, marks))| marks.iter().map(move |mark| (product, *mark)))
         .collect();
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(marks.iter().map(|(_, mark)| mark));
+    let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(marks.iter().map(|(_, mark)| mark));
     match automaton {
-        Ok(automaton) => (
-            marks.iter().map(|(product, _)| *product).collect(),
-            automaton,
-        ),
+        Ok(automaton) => (marks.iter().map(|(product, _)| *product).collect(), automaton),
         Err(error) => unreachable!("a few hundred short expressions always compile: {error}"),
     }
 });
@@ -185,19 +111,11 @@ pub(super) fn technologies(digest: &Digest<'_>) -> Vec<String> {
     const RESOURCE_BYTES_MAX: usize = 512;
     let (products, automaton) = &*FINDER;
     let mut found = BTreeSet::new();
-    let resources = digest
-        .resources
-        .iter()
-        .map(|resource| head(resource, RESOURCE_BYTES_MAX));
-    let scripts = digest
-        .scripts
-        .iter()
-        .map(|script| head(script, SCRIPT_BYTES_MAX));
+    let resources = digest.resources.iter().map(|resource| head(resource, RESOURCE_BYTES_MAX));
+    let scripts = digest.scripts.iter().map(|script| head(script, SCRIPT_BYTES_MAX));
     for text in resources.chain(scripts) {
         found.extend(
-            automaton
-                .find_overlapping_iter(text)
-                .map(|mark| MARKS[products[mark.pattern().as_usize()]].0.to_owned()),
+            automaton.find_overlapping_iter(text).map(|mark| MARKS[products[mark.pattern().as_usize()]].0.to_owned()),
         );
     }
     let generators = digest.metas.iter().filter(|(name, _)| name == "generator");
@@ -212,26 +130,12 @@ fn head(text: &str, length: usize) -> &str {
 /// `WordPress 6.5.2` is WordPress.
 fn product_of(generator: &str) -> Option<String> {
     let lower = generator.to_lowercase();
-    if let Some((_, product)) = GENERATORS
-        .iter()
-        .find(|(start, _)| lower.starts_with(start))
-    {
+    if let Some((_, product)) = GENERATORS.iter().find(|(start, _)| lower.starts_with(start)) {
         return Some((*product).to_owned());
     }
-    let word = generator
-        .split([' ', ';', ',', '/', '('])
-        .next()
-        .filter(|word| word.len() > 1 && word.len() <= 40)?;
-    let known = MARKS
-        .iter()
-        .map(|(product, _)| *product)
-        .find(|product| product.eq_ignore_ascii_case(word));
-    Some(
-        known
-            .unwrap_or(word)
-            .trim_end_matches(['!', '.'])
-            .to_owned(),
-    )
+    let word = generator.split([' ', ';', ',', '/', '(']).next().filter(|word| word.len() > 1 && word.len() <= 40)?;
+    let known = MARKS.iter().map(|(product, _)| *product).find(|product| product.eq_ignore_ascii_case(word));
+    Some(known.unwrap_or(word).trim_end_matches(['!', '.']).to_owned())
 }
 
 #[cfg(test)]
@@ -243,15 +147,7 @@ mod tests {
     fn products_show_in_addresses_scripts_and_generators() {
         let page = r#"<meta name="generator" content="WordPress 6.5"><script src="/wp-content/plugins/woocommerce/a.js"></script>
             <script>window.dataLayer=[];function gtag(){} gtag('js')</script><link href="https://fonts.googleapis.com/css" rel=stylesheet>"#;
-        assert_eq!(
-            technologies(&digest(page)),
-            [
-                "Google Analytics",
-                "Google Fonts",
-                "WooCommerce",
-                "WordPress"
-            ]
-        );
+        assert_eq!(technologies(&digest(page)), ["Google Analytics", "Google Fonts", "WooCommerce", "WordPress"]);
     }
 
     #[test]

@@ -11,17 +11,14 @@ use super::pattern::compile;
 pub(super) fn uens(text: &str) -> Vec<String> {
     static UEN: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?ix) \b (?: (?P<entity> (?: (?: 18 | 19 | 20 ) \d{7} | [TSR] \d{2} [A-Z]{2} \d{4} ) [A-Z] )
-            | (?: UEN | ROC | ROB | ACRA | reg(?:istration|n)? | co(?:mpany)? \.? \s reg | GST ) [\s.:\#()A-Z]{0,24}? (?P<business> \d{8} [A-Z] ) ) \b",
+            r"(?ix) (?-u:\b) (?: (?P<entity> (?: (?: 18 | 19 | 20 ) [0-9]{7} | [TSR] [0-9]{2} [A-Z]{2} [0-9]{4} ) [A-Z] )
+            | (?: UEN | ROC | ROB | ACRA | reg(?:istration|n)? | co(?:mpany)? \.? \s reg | GST ) [\s.:\#()A-Z]{0,24}? (?P<business> [0-9]{8} [A-Z] ) ) (?-u:\b)",
         )
     });
     const UENS_MAX: usize = 10;
     let mut found: Vec<String> = Vec::new();
     for captures in UEN.captures_iter(text) {
-        let uen = captures
-            .name("entity")
-            .or(captures.name("business"))
-            .map(|uen| uen.as_str().to_ascii_uppercase());
+        let uen = captures.name("entity").or(captures.name("business")).map(|uen| uen.as_str().to_ascii_uppercase());
         found.extend(uen.filter(|uen| !found.contains(uen)));
         if found.len() >= UENS_MAX {
             break;

@@ -12,14 +12,8 @@ use crate::web::registrable_domain;
 /// answers, then those on most pages.
 pub(super) fn emails(pages: &[&PageFindings]) -> Vec<SiteEmail> {
     let mut found: Vec<SiteEmail> = Vec::new();
-    for (page, email) in pages
-        .iter()
-        .flat_map(|page| page.emails.iter().map(move |email| (page, email)))
-    {
-        match found
-            .iter_mut()
-            .find(|known| known.address == email.address)
-        {
+    for (page, email) in pages.iter().flat_map(|page| page.emails.iter().map(move |email| (page, email))) {
+        match found.iter_mut().find(|known| known.address == email.address) {
             Some(known) => {
                 known.how = known.how.min(email.how);
                 if known.name.is_none() {
@@ -50,20 +44,12 @@ pub(super) fn emails(pages: &[&PageFindings]) -> Vec<SiteEmail> {
 
 /// Smaller is better.
 fn rank(email: &SiteEmail, site: &str) -> (bool, u8, std::cmp::Reverse<usize>, String) {
-    let (local, domain) = email
-        .address
-        .split_once('@')
-        .unwrap_or((&email.address, ""));
+    let (local, domain) = email.address.split_once('@').unwrap_or((&email.address, ""));
     let is_foreign = !email_filter::is_within(domain, site);
     let kind = if email_filter::is_unanswered(local) {
         2
     } else {
         u8::from(email_filter::is_role(local) && email.name.is_none())
     };
-    (
-        is_foreign,
-        kind,
-        std::cmp::Reverse(email.pages.len()),
-        email.address.clone(),
-    )
+    (is_foreign, kind, std::cmp::Reverse(email.pages.len()), email.address.clone())
 }

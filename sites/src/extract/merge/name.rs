@@ -34,8 +34,7 @@ pub(super) fn company_name(pages: &[&PageFindings]) -> Option<String> {
                 continue;
             }
             let votes = names.entry(key.clone()).or_default();
-            *votes.wordings.entry(candidate.name.clone()).or_default() +=
-                wording_weight(candidate.source);
+            *votes.wordings.entry(candidate.name.clone()).or_default() += wording_weight(candidate.source);
             votes.is_on_home |= depth(&page.url) == 0;
             if !voted.contains(&(key.clone(), candidate.source)) {
                 *votes.pages.entry(candidate.source).or_default() += 1;
@@ -50,10 +49,7 @@ pub(super) fn company_name(pages: &[&PageFindings]) -> Option<String> {
         .map(|(key, votes)| (key, votes, score(key, votes)))
         .max_by(|a, b| a.2.total_cmp(&b.2).then_with(|| b.0.cmp(a.0)))?;
     let (_, votes, _) = best;
-    let wording = votes
-        .wordings
-        .iter()
-        .max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
+    let wording = votes.wordings.iter().max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
     Some(wording.0.clone())
 }
 
@@ -85,53 +81,30 @@ fn score(key: &str, votes: &Votes, pages: usize, domains: &[String]) -> f64 {
         weight(*source) * (f64::from(*count) / pages.max(1) as f64).sqrt()
     });
     let home = if votes.is_on_home { 0.5 } else { 0.0 };
-    shares.sum::<f64>()
-        + home
-        + domains
-            .iter()
-            .map(|domain| likeness(key, domain))
-            .fold(0.0, f64::max)
+    shares.sum::<f64>() + home + domains.iter().map(|domain| likeness(key, domain)).fold(0.0, f64::max)
 }
 
 /// The names in the addresses of the site and its mail, without suffix and punctuation.
 fn domains(pages: &[&PageFindings]) -> Vec<String> {
-    let sites = pages.iter().filter_map(|page| {
-        Url::parse(&page.url)
-            .ok()?
-            .host_str()
-            .map(registrable_domain)
-    });
+    let sites = pages.iter().filter_map(|page| Url::parse(&page.url).ok()?.host_str().map(registrable_domain));
     let mails = pages
         .iter()
         .flat_map(|page| &page.emails)
         .filter_map(|email| Some(registrable_domain(email.address.split_once('@')?.1)));
-    let mut labels: Vec<String> = sites
-        .chain(mails)
-        .map(|domain| label_key(&domain))
-        .filter(|label| label.len() >= 3)
-        .collect();
+    let mut labels: Vec<String> =
+        sites.chain(mails).map(|domain| label_key(&domain)).filter(|label| label.len() >= 3).collect();
     labels.sort();
     labels.dedup();
     labels
 }
 
 fn label_key(domain: &str) -> String {
-    domain
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect()
+    domain.split('.').next().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// How much a domain speaks for a name: the same, one the beginning of the other, or within.
 fn likeness(key: &str, domain: &str) -> f64 {
-    let (short, long) = if key.len() <= domain.len() {
-        (key, domain)
-    } else {
-        (domain, key)
-    };
+    let (short, long) = if key.len() <= domain.len() { (key, domain) } else { (domain, key) };
     if short == long {
         4.0
     } else if short.len() >= 4 && long.starts_with(short) {
