@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test expects and does not get is its failure")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ async fn rows(url: &str) -> i64 {
     sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connect(url).await).await.unwrap()
 }
 
-/// A directory that the database's user may pass through even when the tests run as root.
 fn directory() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("presdr-servers-").tempdir().unwrap()
 }
@@ -74,6 +74,29 @@ async fn the_broker_is_back_on_the_same_port_after_a_crash() {
     nats.restart().await.unwrap();
     assert_eq!(nats.port(), port);
     assert!(nats.process_id().is_some_and(lives));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_left_to_its_owner() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let nats = testing::nats_with(NatsConfig { port: Some(port), ..NatsConfig::default() }).await.unwrap();
+    assert_ne!(nats.port(), port);
+}
+
+#[tokio::test]
+async fn root_may_keep_the_database_where_only_root_can_go() {
+    let dir = directory();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let inner = dir.path().join("postgres");
+    let server = Postgres::start(&inner, Durability::Test).await.unwrap();
+    connect(&server.url()).await;
+    server.stop().await;
+    // The data of root's server is outside then: the temporary directory alone does not take it along.
+    if let Ok(data) = std::fs::read_link(inner.join("data")) {
+        assert!(data.starts_with("/var/lib/presdr") && data.is_dir(), "{}", data.display());
+        std::fs::remove_dir_all(data.parent().unwrap()).unwrap();
+    }
 }
 
 #[tokio::test]
