@@ -1,8 +1,10 @@
 //! Every command, one line each. The doc comments are what `presdr help` prints.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::{completions, config::Config, crawl, demo, events, robots, schema, shortlist, up};
+use crate::{
+    completions, config::Config, crawl, demo, events, icp, ingest, parked, robots, run, schema, shortlist, tenant, up,
+};
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
 #[derive(Debug, Parser)]
@@ -23,12 +25,22 @@ pub enum Command {
     Up(up::Up),
     /// Show the whole pipeline on made-up companies: two tenants, from registry rows to shortlists
     Demo(demo::Command),
+    /// Create tenants, and list them
+    Tenant(tenant::Command),
+    /// Take companies in: the registry's files, the industry classification, a tenant's own list
+    Ingest(ingest::Command),
+    /// Set a tenant's ideal customer profile, or show it
+    Icp(icp::Command),
+    /// Start, watch and steer a tenant's runs
+    Run(run::Command),
+    /// Look at work that could not be done, and put it back
+    Parked(parked::Command),
     /// Print a tenant's ranked shortlist
     Shortlist(shortlist::Command),
     /// Run workers, all or some, until asked to end
     Work(up::Work),
     /// Run a projector until asked to end: of several, one leads
-    Project,
+    Project(Project),
     /// Run a scheduler until asked to end: of several, one starts each night
     Schedule,
     /// Bring the database's roles and schema up to date
@@ -43,4 +55,19 @@ pub enum Command {
     Events(events::Command),
     /// Make the completions of a shell
     Completions(completions::Command),
+}
+
+/// `presdr project`, and `presdr project rebuild`
+#[derive(Debug, Args)]
+pub struct Project {
+    /// What to do instead of projecting.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
+}
+
+/// What to do with the read models instead of keeping them up.
+#[derive(Debug, Subcommand)]
+pub enum Instead {
+    /// Make all read models anew from the first event, beside the live ones, and swap them in at the end
+    Rebuild,
 }

@@ -12,25 +12,32 @@ mod database;
 mod demo;
 mod events;
 mod help;
+mod icp;
+mod ingest;
 mod key_file;
 mod output;
+mod parked;
+mod rebuild;
 mod robots;
 mod roles;
+mod run;
 mod schema;
-mod up;
+mod session;
 mod shortlist;
+mod tenant;
+mod up;
 mod web;
 
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Instead, Project};
 use clap::{CommandFactory, FromArgMatches};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let matches = help::grouped(Arguments::command()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match run(arguments).await {
+    match answer(arguments).await {
         Ok(code) => code,
         Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,16 +47,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { config, command } = arguments;
     config.start_log()?;
     let output = output::Output::new(config.json);
     match command {
         Command::Up(command) => up::up(&command, &config, &output).await,
         Command::Demo(command) => demo::run(&command, &config, &output).await,
+        Command::Tenant(command) => tenant::run(&command, &config, &output).await,
+        Command::Ingest(command) => ingest::run(&command, &config, &output).await,
+        Command::Icp(command) => icp::run(&command, &config, &output).await,
+        Command::Run(command) => run::run(command, &config, &output).await,
+        Command::Parked(command) => parked::run(&command, &config, &output).await,
         Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
         Command::Work(command) => up::work(command, &config).await,
-        Command::Project => up::project(&config).await,
+        Command::Project(Project { instead: None }) => up::project(&config).await,
+        Command::Project(Project { instead: Some(Instead::Rebuild) }) => rebuild::run(&config, &output).await,
         Command::Schedule => up::schedule(&config).await,
         Command::Migrate => schema::migrate(&config, &output).await,
         Command::Topology(command) => schema::topology(&command, &config, &output).await,

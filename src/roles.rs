@@ -117,7 +117,9 @@ impl Roles {
             Ok(finished) => finished,
             Err(_) => {
                 self.tasks.abort_all();
-                tracing::warn!("a role did not finish in {FINISH_WAIT:?}; what it had in hand is done again by another");
+                tracing::warn!(
+                    "a role did not finish in {FINISH_WAIT:?}; what it had in hand is done again by another"
+                );
                 Ok(())
             }
         }

@@ -28,7 +28,7 @@ enum What {
         #[arg(long, value_name = "N", default_value_t = 1)]
         replicas: usize,
         /// How large the event log may grow, in GiB
-        #[arg(long, value_name = "GIB", default_value_t = 50)]
+        #[arg(long, value_name = "GIB", default_value_t = 4)]
         events_gib_max: u32,
         /// How long a worker may be silent before its work is given to another, in seconds
         #[arg(long, value_name = "S", default_value_t = 30)]

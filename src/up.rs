@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use presdr_consumers::WorkConfig;
 
-use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions};
+use crate::{
+    broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions,
+};
 
 /// `presdr up`
 #[derive(Debug, Args)]

@@ -87,7 +87,13 @@ async fn demonstrate(command: &Command, config: &Config, output: &Output) -> any
 }
 
 /// The tenant's run: the one that is under way or over, or a new one on freshly ingested companies.
-async fn begin(desk: &Desk, world: &World, tenant: &world::Tenant, cap: u32, talk: &progress::Talk) -> anyhow::Result<RunId> {
+async fn begin(
+    desk: &Desk,
+    world: &World,
+    tenant: &world::Tenant,
+    cap: u32,
+    talk: &progress::Talk,
+) -> anyhow::Result<RunId> {
     if let Some(run) = last_run(desk, &tenant.id).await? {
         talk.say(&format!("{}: run {run} was started before", tenant.id));
         return Ok(run);

@@ -7,8 +7,13 @@ use presdr_events::{RunId, TenantId};
 use presdr_store::{Database, runs};
 
 /// The stages of a lead's way: the step's stored name, and what people call it.
-const STAGES: [(&str, &str); 5] =
-    [("admit", "admitted"), ("resolve", "domains"), ("crawl", "sites read"), ("extract", "extracted"), ("score", "scored")];
+const STAGES: [(&str, &str); 5] = [
+    ("admit", "admitted"),
+    ("resolve", "domains"),
+    ("crawl", "sites read"),
+    ("extract", "extracted"),
+    ("score", "scored"),
+];
 /// How often the bars move.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 

@@ -8,3 +8,10 @@ pub fn bar(total: usize, unit: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix}  {elapsed}  {msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(unit)
 }
+
+/// A bar on standard error that counts bytes.
+pub fn bytes() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {elapsed}  {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,140 @@
+//! `presdr run`: starting, watching and steering a tenant's runs.
+
+mod view;
+mod watch;
+
+use std::{process::ExitCode, str::FromStr};
+
+use clap::{Args, Subcommand};
+use presdr_events::{RunId, TenantId};
+use presdr_producers::runs;
+use serde_json::json;
+
+use crate::{config::Config, output::Output, session::Session};
+use view::View;
+
+/// `presdr run start --tenant acme --cap 50 --wait`
+#[derive(Debug, Args)]
+pub struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Start a run now
+    Start {
+        /// Whose
+        #[arg(long, value_parser = TenantId::from_str)]
+        tenant: TenantId,
+        /// At most so many leads [default: the tenant's daily cap]
+        #[arg(long, value_name = "N")]
+        cap: Option<u32>,
+        /// Wait until it is over, with its progress
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Show a run: its leads, stages, degraded reasons and alerts
+    Show(OneRun),
+    /// List a tenant's newest runs
+    List {
+        /// Whose
+        #[arg(long, value_parser = TenantId::from_str)]
+        tenant: TenantId,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        top: u32,
+    },
+    /// Admit no more leads; those in flight go on
+    Pause(Steered),
+    /// Admit leads again
+    Resume(Steered),
+    /// End a run with what it has
+    Cancel(Steered),
+}
+
+#[derive(Debug, Args)]
+struct OneRun {
+    /// Whose
+    #[arg(long, value_parser = TenantId::from_str)]
+    tenant: TenantId,
+    /// The run's id
+    #[arg(value_parser = RunId::from_str)]
+    run: RunId,
+}
+
+#[derive(Debug, Args)]
+struct Steered {
+    #[command(flatten)]
+    of: OneRun,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When it is refused, or a server cannot be reached.
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let session = Session::open(config).await?;
+    let done = match command.what {
+        What::Start { tenant, cap, wait } => start(&session, &tenant, cap, wait, output).await,
+        What::Show(OneRun { tenant, run }) => show(&session, &tenant, run, output).await,
+        What::List { tenant, top } => list(&session, &tenant, top, output).await,
+        What::Pause(steered) => steer(&session, steered, Course::Pause, output).await,
+        What::Resume(steered) => steer(&session, steered, Course::Resume, output).await,
+        What::Cancel(steered) => steer(&session, steered, Course::Cancel, output).await,
+    };
+    session.end().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn start(
+    session: &Session,
+    tenant: &TenantId,
+    cap: Option<u32>,
+    wait: bool,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let started = runs::start(&session.desk, tenant, cap).await?;
+    if wait {
+        watch::until_over(session, tenant, started.run).await?;
+        return show(session, tenant, started.run, output).await;
+    }
+    let run = started.run;
+    let answer = json!({ "tenant": tenant, "run_id": run, "sequence": started.sequence });
+    output.answer(&answer, |_| format!("run {run} is started; to follow it: presdr run show --tenant {tenant} {run}"))
+}
+
+async fn show(session: &Session, tenant: &TenantId, run: RunId, output: &Output) -> anyhow::Result<()> {
+    let run = runs::show(&session.desk, tenant, run).await?;
+    let view = View::read(session.desk.database(), tenant, run).await?;
+    output.answer(&view, View::told)
+}
+
+async fn list(session: &Session, tenant: &TenantId, top: u32, output: &Output) -> anyhow::Result<()> {
+    let runs = runs::list(&session.desk, tenant, i64::from(top)).await?;
+    let objects: Vec<_> = runs.iter().map(view::object).collect();
+    output.answer(&objects, |_| view::table(&runs, tenant))
+}
+
+/// Where a run is steered.
+#[derive(Clone, Copy)]
+enum Course {
+    Pause,
+    Resume,
+    Cancel,
+}
+
+async fn steer(session: &Session, steered: Steered, course: Course, output: &Output) -> anyhow::Result<()> {
+    let Steered { of: OneRun { tenant, run }, reason } = steered;
+    let desk = &session.desk;
+    let (status, sequence) = match course {
+        Course::Pause => ("paused", runs::pause(desk, &tenant, run, reason).await?),
+        Course::Resume => ("open", runs::resume(desk, &tenant, run, reason).await?),
+        Course::Cancel => ("cancelled", runs::cancel(desk, &tenant, run, reason).await?),
+    };
+    let answer = json!({ "tenant": tenant, "run_id": run, "status": status, "sequence": sequence });
+    output.answer(&answer, |_| format!("run {run} is {status}"))
+}

@@ -1,0 +1,33 @@
+//! The servers and the desk of a command that answers and goes.
+
+use presdr_producers::Desk;
+
+use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, roles};
+
+/// A desk with the servers behind it.
+pub struct Session {
+    /// Where the command is given.
+    pub desk: Desk,
+    /// The broker behind it.
+    pub broker: BrokerServer,
+    database: DatabaseServer,
+}
+
+impl Session {
+    /// Opens the servers, and a desk for whoever is asking.
+    ///
+    /// # Errors
+    /// When a server cannot be reached or started, or the master key is missing.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let (database, broker) = tokio::try_join!(DatabaseServer::open(config), BrokerServer::open(config))?;
+        let desk = roles::desk(&database, &broker, config.actor()).await?;
+        Ok(Self { desk, broker, database })
+    }
+
+    /// Ends the servers that were started for the command.
+    pub async fn end(self) {
+        self.desk.database().close().await;
+        self.broker.stop().await;
+        self.database.stop().await;
+    }
+}
