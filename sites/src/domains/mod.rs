@@ -1,1 +1,17 @@
 //! Which domain belongs to a registered company.
+//!
+//! - [`candidates`]: domains that a company of this name may have, likeliest first
+//! - [`judge`]: how sure a home page makes us, and why
+//! - [`resolve`]: asks the candidates politely and answers with a domain, or with none
+
+mod candidates;
+mod judge;
+mod name;
+mod page;
+mod resolve;
+
+pub use candidates::{Candidate, candidates};
+pub use judge::{ACCEPT_CONFIDENCE, CompanyIdentity, Evidence, Judgement, judge};
+pub use name::{CompanyName, LegalForm, Relation};
+pub use page::{HomePage, ParkedSign};
+pub use resolve::{Alone, Resolution, ResolvePolicy, Tried, Turns, WhyNot, resolve};
