@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    completions, config::Config, crawl, demo, events, icp, ingest, parked, robots, run, schema, shortlist, tenant, up,
+    completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, schema, shortlist,
+    tenant, up,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -25,6 +26,8 @@ pub enum Command {
     Up(up::Up),
     /// Show the whole pipeline on made-up companies: two tenants, from registry rows to shortlists
     Demo(demo::Command),
+    /// Tell what is reachable, and what is misconfigured or stale, each with its cure
+    Doctor(doctor::Command),
     /// Create tenants, and list them
     Tenant(tenant::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list

@@ -1,5 +1,7 @@
 //! The broker that a command works with: the one it was told of, the one that `presdr up` runs, or presdr's own.
 
+use std::path::PathBuf;
+
 use hmac::{Hmac, KeyInit, Mac};
 use presdr_nats::{
     Broker,
@@ -25,19 +27,28 @@ impl BrokerServer {
     /// # Errors
     /// When there is no broker and none can be started.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        if let Some(url) = config.nats_url.clone() {
-            return Ok(Self { url, key: None, own: None });
+        if let Some(found) = Self::find(config)? {
+            return Ok(found);
         }
-        let key = key_file::read_or_make(&config.data.join("broker.key"))?;
-        let dir = config.nats_dir();
-        if let Some(url) = Nats::url_of_running(&dir) {
-            return Ok(Self { url: url.into(), key: Some(key), own: None });
-        }
+        let key = key_file::read_or_make(&key_path(config))?;
         let access = topology::authorization(|user| password(&key, user));
-        let own = Nats::start(&dir, NatsConfig { sync_always: true, access, ..NatsConfig::default() }).await?;
+        let nats = NatsConfig { sync_always: true, access, ..NatsConfig::default() };
+        let own = Nats::start(&config.nats_dir(), nats).await?;
         let broker = Self { url: own.url().into(), key: Some(key), own: Some(own) };
         broker.apply_topology(&TopologyConfig::default()).await?;
         Ok(broker)
+    }
+
+    /// The broker that the command was told of, or the one that `presdr up` runs.
+    ///
+    /// # Errors
+    /// When the key of presdr's own broker cannot be read.
+    pub fn find(config: &Config) -> anyhow::Result<Option<Self>> {
+        if let Some(url) = config.nats_url.clone() {
+            return Ok(Some(Self { url, key: None, own: None }));
+        }
+        let Some(url) = Nats::url_of_running(&config.nats_dir()) else { return Ok(None) };
+        Ok(Some(Self { url: url.into(), key: Some(key_file::read_or_make(&key_path(config))?), own: None }))
     }
 
     /// Makes streams and durables as this version needs them.
@@ -66,6 +77,11 @@ impl BrokerServer {
             own.stop().await;
         }
     }
+}
+
+/// The file with the key from which presdr's own broker's passwords are made.
+fn key_path(config: &Config) -> PathBuf {
+    config.data.join("broker.key")
 }
 
 /// Each user's password is made from one key, so that one file is all there is to keep.

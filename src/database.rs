@@ -1,16 +1,20 @@
 //! The database that a command works with: the one it was told of, the one that `presdr up` runs, or presdr's own.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use presdr_servers::{Durability, Postgres};
 use presdr_store::{Database, Role, keys::Keyring};
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::{config::Config, key_file};
 
 /// Connections of a command that answers and goes.
 const COMMAND_CONNECTIONS_MAX: u32 = 4;
+/// How long a database may take to answer for the first time.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// A database server. One that was started here ends with this value.
 pub struct DatabaseServer {
@@ -24,19 +28,32 @@ impl DatabaseServer {
     /// and gets a master key if there is none yet.
     ///
     /// # Errors
-    /// When there is no server and none can be started.
+    /// When the server does not answer, or there is none and none can be started.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let dir = config.postgres_dir();
-        let master_key_file = config.master_key_file();
-        let found = config.database_url.clone().or_else(|| Postgres::url_of_running(&dir).map(SecretString::from));
-        if let Some(url) = found {
-            return Ok(Self { url, master_key_file, own: None });
+        if let Some(found) = Self::find(config) {
+            found.answers().await?;
+            return Ok(found);
         }
-        let own = Postgres::start(&dir, Durability::Full).await?;
-        let server = Self { url: own.url().into(), master_key_file, own: Some(own) };
+        let own = Postgres::start(&config.postgres_dir(), Durability::Full).await?;
+        let url = own.url().into();
+        let server = Self { url, master_key_file: config.master_key_file(), own: Some(own) };
         server.migrate().await?;
         key_file::read_or_make(&server.master_key_file)?;
         Ok(server)
+    }
+
+    /// The server that the command was told of, or the one that `presdr up` runs.
+    pub fn find(config: &Config) -> Option<Self> {
+        let running = || Postgres::url_of_running(&config.postgres_dir()).map(SecretString::from);
+        let url = config.database_url.clone().or_else(running)?;
+        Some(Self { url, master_key_file: config.master_key_file(), own: None })
+    }
+
+    /// Asks once, so that a server that is not there is told of at once; a pool would try for half a minute.
+    async fn answers(&self) -> anyhow::Result<()> {
+        let connection = timeout(ANSWER_WAIT, PgConnection::connect(self.url.expose_secret())).await;
+        connection.context("the database does not answer")?.context("reaching the database")?.close().await?;
+        Ok(())
     }
 
     /// Brings roles and schema up to date.

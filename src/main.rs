@@ -10,6 +10,7 @@ mod config;
 mod crawl;
 mod database;
 mod demo;
+mod doctor;
 mod events;
 mod help;
 mod icp;
@@ -41,7 +42,7 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("presdr: {error:#}");
+            eprintln!("presdr: {}", told(&error));
             ExitCode::FAILURE
         }
     }
@@ -54,6 +55,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(command) => up::up(&command, &config, &output).await,
         Command::Demo(command) => demo::run(&command, &config, &output).await,
+        Command::Doctor(command) => doctor::run(&command, &config, &output).await,
         Command::Tenant(command) => tenant::run(&command, &config, &output).await,
         Command::Ingest(command) => ingest::run(&command, &config, &output).await,
         Command::Icp(command) => icp::run(&command, &config, &output).await,
@@ -70,5 +72,30 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Robots(command) => robots::run(&command, &output),
         Command::Events(command) => events::run(&command, &output),
         Command::Completions(command) => completions::run(&command),
+    }
+}
+
+/// The error and its causes in one line, without a cause that its effect has told already.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::told;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        assert_eq!(
+            told(&anyhow!("no route").context("reaching the database: no route")),
+            "reaching the database: no route"
+        );
+        assert_eq!(told(&anyhow!("no route").context("reaching the database")), "reaching the database: no route");
     }
 }

@@ -34,13 +34,6 @@ pub struct Target {
     https_port: Option<u16>,
 }
 
-impl Target {
-    /// Plain HTTP at one port.
-    pub fn http(address: IpAddr, http_port: u16) -> Self {
-        Self { address, http_port, https_port: None }
-    }
-}
-
 impl FromStr for Target {
     type Err = String;
 
@@ -95,7 +88,7 @@ mod tests {
     fn a_target_is_an_address_with_its_ports() {
         let local = IpAddr::from([127, 0, 0, 1]);
         let target = |text: &str| text.parse::<Target>();
-        assert_eq!(target("127.0.0.1:8080"), Ok(Target::http(local, 8080)));
+        assert_eq!(target("127.0.0.1:8080"), Ok(Target { address: local, http_port: 8080, https_port: None }));
         assert_eq!(target("127.0.0.1:80,443"), Ok(Target { address: local, http_port: 80, https_port: Some(443) }));
         assert_eq!(target("127.0.0.1"), target("127.0.0.1:80,443"));
         assert!(target("localhost:80").is_err());

@@ -23,11 +23,6 @@ impl Output {
         Self { json }
     }
 
-    /// Whether the answer is to be JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Answers with a value: as a JSON document, or in the words that `text` finds for it.
     ///
     /// # Errors

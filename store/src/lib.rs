@@ -28,4 +28,4 @@ pub mod texts;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::StoreError;
-pub use migrate::{migrate, migrations_hash};
+pub use migrate::{migrate, migrations_hash, missing_migrations};

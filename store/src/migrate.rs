@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use sqlx::{ConnectOptions, Executor, migrate::Migrator, postgres::PgConnectOptions};
 
-use crate::StoreError;
+use crate::{Database, StoreError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
@@ -28,7 +28,8 @@ begin
             execute format('grant %I to %I', wanted, session_user);
         end if;
     end loop;
-    execute format('grant create, usage on schema public to presdr_owner');
+    grant create, usage on schema public to presdr_owner;
+    grant usage on schema public to presdr_worker, presdr_projector, presdr_producer, presdr_reader;
     execute format('grant create on database %I to presdr_owner', current_database());
 end $$";
 
@@ -64,4 +65,19 @@ pub fn migrations_hash() -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// Numbers of the migrations that `database` lacks; all of them before the first `migrate`. Needs [`Role::Owner`](crate::Role::Owner).
+///
+/// # Errors
+/// What the database says.
+pub async fn missing_migrations(database: &Database) -> Result<Vec<i64>, StoreError> {
+    let mut tx = database.shared().await?;
+    let known: bool =
+        sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(&mut *tx).await?;
+    let applied: Vec<i64> = match known {
+        true => sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(&mut *tx).await?,
+        false => Vec::new(),
+    };
+    Ok(MIGRATOR.iter().map(|migration| migration.version).filter(|version| !applied.contains(version)).collect())
 }
