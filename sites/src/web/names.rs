@@ -21,7 +21,7 @@ const LOOKUP_ATTEMPTS: usize = 2;
 #[derive(Clone)]
 pub(super) enum Names {
     /// The domain name system, as the system or the operator configures it.
-    Dns(TokioResolver),
+    Dns(Arc<TokioResolver>),
     /// One answer for every name, in development.
     Everything(IpAddr),
 }
@@ -49,7 +49,7 @@ impl Names {
         };
         builder.options_mut().timeout = LOOKUP_TIMEOUT;
         builder.options_mut().attempts = LOOKUP_ATTEMPTS;
-        Ok(Self::Dns(builder.build()?))
+        Ok(Self::Dns(Arc::new(builder.build()?)))
     }
 
     /// The addresses of `host` that may be reached.

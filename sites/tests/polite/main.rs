@@ -1,5 +1,7 @@
 //! The crawl against real servers on loopback, reached through the resolver override or through a real name server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
+
 mod guard;
 mod limits;
 mod list;
