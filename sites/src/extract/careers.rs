@@ -17,7 +17,7 @@ static PATH: LazyLock<Regex> = LazyLock::new(|| {
     compile(
         r"(?ix) (?: ^ | [/_.\-] | %20 | (?-u:\b) )
         (?: careers? | jobs? | job-?(?:openings?|vacanc(?:y|ies)|opportunit(?:y|ies)) | vacanc(?:y|ies) | openings? | hiring | join-?us | join-?our-?team
-          | work-?(?:with|for)-?us | current-?openings? | recruitment | employment | internships? | opportunities
+          | work-?(?:with|for)-?us | current-?openings? | recruitment | employment | internships? | (?:career|job)-?opportunities
           | karir | karier | lowongan(?:-?kerja)? | loker | rekrutmen | kerjaya | jawatan-?kosong
           | tuyen-?dung | co-?hoi-?nghe-?nghiep | viec-?lam | stellenangebote | karriere | jobangebote | recrutement | emplois?
           | carreras? | empleos? | trabaja-?con-?nosotros | trabalhe-?conosco | carriere | lavora-?con-?noi | zhaopin | recruit | saiyo )
@@ -31,7 +31,7 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?ix) ^ \W* (?: our \s | view \s | see \s | explore \s | all \s | current \s | the \s | latest \s | \& \s )*
         (?: careers? (?: \s (?: with \s us | at \s .{1,40} | opportunities | page | overview ) )? | jobs? (?: \s (?: openings? | vacanc(?:y|ies) | opportunities | at \s .{1,40} ) )?
           | vacanc(?:y|ies) | (?: current \s | job \s | open \s )? openings | open \s (?: positions | roles | jobs ) | (?: we(?:['’]re|\s are) \s )? (?: now \s )? hiring
-          | join \s (?: us | our \s team | the \s team ) | work \s (?: with | for ) \s us | recruitment | employment (?: \s opportunities )? | internships?
+          | join \s (?: us | our \s team | the \s team ) | work \s for \s us | recruitment | employment (?: \s opportunities )? | internships?
           | karir | karier | lowongan (?: \s kerja | \s pekerjaan )? | rekrutmen | kerjaya | jawatan \s kosong | peluang \s (?: kerjaya | karir )
           | tuyển \s dụng | cơ \s hội \s nghề \s nghiệp | việc \s làm | stellenangebote | karriere | jobangebote | recrutement | nous \s rejoindre | emplois?
           | carreras? | empleos? | trabaja \s con \s nosotros | trabalhe \s conosco | lavora \s con \s noi

@@ -19,8 +19,7 @@ const TITLES: [&str; 12] = [
 ];
 
 /// Scripts and addresses that only such pages load.
-const MARKS: [&str; 8] = [
-    "/cdn-cgi/challenge-platform/",
+const MARKS: [&str; 7] = [
     "_cf_chl_opt",
     "_incapsula_resource",
     "captcha-delivery.com",
@@ -30,10 +29,12 @@ const MARKS: [&str; 8] = [
     "awswafcookiedomainlist",
 ];
 
-/// Whether the page is a challenge instead of content. A page that says a lot is content, whatever it loads.
+/// Whether the page is a challenge instead of content. A page that says something or leads
+/// somewhere is content, whatever it loads: firewalls put their scripts into good pages too.
 pub(super) fn is_challenge(digest: &Digest<'_>, words: u32) -> bool {
-    const CONTENT_WORDS: u32 = 120;
-    if words >= CONTENT_WORDS {
+    const CONTENT_WORDS: u32 = 80;
+    const CONTENT_LINKS: usize = 8;
+    if words >= CONTENT_WORDS || digest.anchors.len() >= CONTENT_LINKS {
         return false;
     }
     let title = digest.title.to_lowercase();

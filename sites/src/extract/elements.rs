@@ -110,6 +110,9 @@ pub(super) fn hints(tag: &Tag<'_>, element: Element, reversing_classes: &[&str])
                 hints.area = hints.area.or_else(|| area_of(value));
             }
             hints.is_phone_icon |= !is_block && names_a_phone(value);
+            // Icon fonts whose letters are the icon's name.
+            hints.is_hidden |=
+                !is_block && (contains(value, b"material-icons") || contains(value, b"material-symbols"));
             hints.is_logo |= contains(value, b"logo");
         } else if name.eq_ignore_ascii_case("role") {
             hints.area = hints.area.or(role_area(value));

@@ -143,7 +143,7 @@ const PLACEHOLDER_NOUNS: [&str; 9] =
     ["domain", "company", "site", "website", "email", "mail", "business", "name", "organi"];
 
 /// Local parts that nobody has, wherever they point.
-const PLACEHOLDER_LOCALS: [&str; 28] = [
+const PLACEHOLDER_LOCALS: [&str; 29] = [
     "you",
     "your",
     "yourname",
@@ -166,6 +166,7 @@ const PLACEHOLDER_LOCALS: [&str; 28] = [
     "firstname",
     "firstnamelastname",
     "firstlast",
+    "something",
     "lorem",
     "loremipsum",
     "emailaddress",

@@ -1,5 +1,7 @@
 //! The language of a page's text.
 
+use whatlang::Lang;
+
 /// ISO 639-1 code of the language that `text` is written in. Where the text is too short or too mixed to tell, what the
 /// page declares of itself; templates are often left declaring English, so clear text has the last word.
 pub(super) fn language(text: &str, declared: Option<&str>) -> Option<String> {
@@ -10,6 +12,8 @@ pub(super) fn language(text: &str, declared: Option<&str>) -> Option<String> {
     let start = text.floor_char_boundary(text.len().saturating_sub(SAMPLE_BYTES_MAX) / 3);
     let sample = &text[start..text.floor_char_boundary((start + SAMPLE_BYTES_MAX).min(text.len()))];
     let detected = whatlang::detect(sample).filter(|_| sample.len() >= SAMPLE_BYTES_MIN);
+    // A template's filler text is Latin, and nobody's web site is.
+    let detected = detected.filter(|info| info.lang() != Lang::Lat);
     match (detected.as_ref().filter(|info| info.is_reliable()), declared) {
         (Some(info), declared) => {
             let code = two_letters(info.lang());
@@ -28,7 +32,7 @@ fn primary_subtag(declared: &str) -> Option<String> {
 }
 
 /// ISO 639-1 of a detected language; its three letters where there are no two.
-fn two_letters(language: whatlang::Lang) -> &'static str {
+fn two_letters(language: Lang) -> &'static str {
     #[rustfmt::skip]
     const CODES: [(&str, &str); 69] = [
         ("afr", "af"), ("aka", "ak"), ("amh", "am"), ("ara", "ar"), ("aze", "az"), ("bel", "be"), ("ben", "bn"), ("bul", "bg"),
@@ -62,5 +66,7 @@ mod tests {
         assert_eq!(language("Kopi", Some("en-SG")).as_deref(), Some("en"));
         assert_eq!(language("Kopi", Some("{{ lang }}")), None);
         assert_eq!(language("", None), None);
+        let filler = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua.";
+        assert_eq!(language(filler, Some("id")).as_deref(), Some("id"));
     }
 }

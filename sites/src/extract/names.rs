@@ -1,8 +1,9 @@
 //! What a page calls the company, and what a legal form is.
 
+mod legal;
+
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use super::{
@@ -11,6 +12,8 @@ use super::{
     json_ld::JsonLd,
     pattern::compile,
 };
+pub(super) use legal::name_key;
+use legal::{LEGAL_ENDING, with_legal_form};
 
 /// Everything on a page that may be the company's name, each wording once per source.
 pub(super) fn candidates(digest: &Digest<'_>, json_ld: &JsonLd, copyrights: &[String]) -> Vec<NameCandidate> {
@@ -76,7 +79,7 @@ fn is_generic(name: &str) -> bool {
               | company \s profile | profile | blog | news | gallery | portfolio | careers? | jobs? | faqs? | privacy (?: \s policy )? | terms (?: .* (?: conditions | service | use ) )?
               | cookie \s policy | login | sign \s (?: in | up ) | register | untitled (?: .* )? | document | new \s page .* | page \s not \s found | error | 404 .* | not \s found | under \s (?: construction | maintenance ) | coming \s soon
               | logo | website | site \s name | menu | search | shop | store | checkout | cart | support | help | solutions? | industries | testimonials? | pricing | features | events? | media | downloads? | links?
-              | all \s rights? \s reserved .* | copyright (?: .* )? | my \s (?: web)?site | react \s app | vite .* | template | image | brand | header | footer | banner
+              | all \s rights? \s reserved .* | copyright (?: .* )? | my \s (?: web)?site | react \s app | (?: designed | developed | powered | created | made | built ) \s (?: by | with ) .* | .* ICP .* 号 .* | job \s openings? | personal \s data .* | vite .* | template | image | brand | header | footer | banner
               | who \s we \s are | what \s we \s do | why \s (?: choose \s )? us | read \s more | learn \s more | quick \s links? | follow \s us | useful \s links? | the \s company | copyright \s owner
               | beranda | tentang (?: \s kami )? | kontak (?: \s kami )? | hubungi \s kami | layanan (?: \s kami )? | produk (?: \s kami )? | galeri | berita | utama | laman \s utama
               | trang \s chủ | giới \s thiệu | liên \s hệ | dịch \s vụ | sản \s phẩm | tin \s tức | tuyển \s dụng | về \s chúng \s tôi
@@ -161,130 +164,5 @@ fn owner(line: &str) -> Option<&str> {
     Some(whole.unwrap_or(owner))
 }
 
-/// Legal forms that end a company's name.
-const LEGAL_FORMS: &str = r"(?:pte\.?,?\s*ltd|pvt\.?,?\s*ltd|\(pvt\.?\)\s*ltd|private\s+limited|pvt\.?\s+limited|sdn\.?\s*bhd|berhad|bhd|l\.?l\.?c|l\.?l\.?p|inc|incorporated|corp|corporation|co\.?,?\s*ltd|company\s+limited|ltd|limited|plc|gmbh(?:\s*&\s*co\.?\s*kg)?|ag|s\.?a\.?r\.?l|s\.?r\.?l|b\.?v|n\.?v|pty\.?\s*ltd|fz[ce]o?|fz-llc|fze|tbk|jsc|s\.?a\.?s|oy|ab|a/s|kk)";
-
-/// Such a form at the end of a word, with its full stop.
-static LEGAL_ENDING: LazyLock<Regex> =
-    LazyLock::new(|| match Regex::new(&format!(r"(?i)[\s,]\(?{LEGAL_FORMS}\)?\.?(?:\s|[,.;:|)]|$)")) {
-        Ok(regex) => regex,
-        Err(error) => unreachable!("the pattern is a constant and the tests use it: {error}"),
-    });
-
-/// Runs of capitalised words that end (or in Indonesia and Vietnam begin) with a legal form.
-fn with_legal_form(text: &str) -> impl Iterator<Item = &str> {
-    static ENDING: LazyLock<Regex> = LazyLock::new(|| {
-        compile(
-            r"(?:[\p{Lu}\d][\p{L}\d'’.-]*[ ](?:(?:&|and|of)[ ])?){1,6}(?:\([\p{L} ]{2,20}\)[ ])?(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,?[ ]*(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\)[ ]*(?:Ltd|LTD|Limited)|(?:Private|PRIVATE)[ ](?:Limited|LIMITED)|(?:Sdn|SDN)\.?[ ]*(?:Bhd|BHD)|(?:Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp))(?-u:\b)\.?",
-        )
-    });
-    static BEGINNING: LazyLock<Regex> = LazyLock::new(|| {
-        compile(
-            r"(?-u:\b)(?:PT|CV|UD)\.?[ ](?:[\p{Lu}\d][\p{L}\d'’-]*[ ]?){1,5}|C(?:ông|ÔNG) (?:ty|Ty|TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN)[ ](?:[\p{Lu}\d&][\p{L}\d'’-]*[ ]?){1,8}",
-        )
-    });
-    const NAMES_MAX: usize = 20;
-    /// A longer line is a text, whose sentences name companies in passing.
-    const LINE_BYTES_MAX: usize = 2_000;
-    let lines = lines_with_form(text).filter(|line| line.len() <= LINE_BYTES_MAX);
-    lines
-        .flat_map(|line| ENDING.find_iter(line).chain(BEGINNING.find_iter(line)))
-        .take(NAMES_MAX)
-        .map(|found| found.as_str())
-}
-
-/// The lines of `text` in which a legal form occurs: one quick pass, so that the slow patterns see little.
-fn lines_with_form(text: &str) -> impl Iterator<Item = &str> {
-    const FORMS: [&str; 15] = [
-        "Ltd", "LTD", "Limited", "LIMITED", "Bhd", "BHD", "LLC", "LLP", "Inc", "GmbH", "FZCO", "FZE", "Corp", "PT",
-        "CV",
-    ];
-    static FINDER: LazyLock<AhoCorasick> =
-        LazyLock::new(|| match AhoCorasick::new(FORMS.iter().chain(&["UD", "ông ty", "ÔNG TY"])) {
-            Ok(finder) => finder,
-            Err(error) => unreachable!("a few short words always compile: {error}"),
-        });
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let found = at + FINDER.find(text.get(at..)?)?.start();
-        let start = text[..found].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = text[found..].find('\n').map_or(text.len(), |newline| found + newline);
-        at = end;
-        Some(&text[start..end])
-    })
-}
-
-/// What makes two wordings the same name: letters and digits only, lower case, without legal forms.
-pub(crate) fn name_key(name: &str) -> String {
-    static FORMS: LazyLock<Regex> = LazyLock::new(|| {
-        match Regex::new(&format!(
-            r"(?i)^(?:pt|cv|ud|m/s|messrs)\.?\s+|^công\s+ty\s+(?:tnhh|cp|cổ\s+phần)(?:\s+(?:mtv|tm|dv|sx|xd|thương\s+mại|dịch\s+vụ|đầu\s+tư))*\s+|^the\s+|[\s,]+\(?{LEGAL_FORMS}\)?\.?\s*$"
-        )) {
-            Ok(regex) => regex,
-            Err(error) => unreachable!("the pattern is a constant and the tests use it: {error}"),
-        }
-    });
-    let mut core = name.trim().to_lowercase().replace('&', " and ");
-    // A name may carry two forms: "Co., Ltd", "PT X Tbk".
-    for _ in 0..3 {
-        let stripped = FORMS.replace_all(core.trim(), " ").trim().to_owned();
-        if stripped.is_empty() || stripped == core {
-            break;
-        }
-        core = stripped;
-    }
-    core.chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::extract::{digest::digest, json_ld};
-
-    fn found(html: &str, source: NameSource) -> Vec<String> {
-        let digest = digest(html);
-        let copyrights = copyrights(&digest);
-        let all = candidates(&digest, &json_ld::read(&digest.json_ld), &copyrights);
-        all.into_iter().filter(|candidate| candidate.source == source).map(|candidate| candidate.name).collect()
-    }
-
-    #[test]
-    fn a_copyright_line_names_its_owner() {
-        for line in [
-            "© 2024 Kopi House. All rights reserved.",
-            "Copyright &copy; 2011 - 2024 Kopi House | Designed by Someone",
-            "&copy; Copyright Kopi House. All Rights Reserved",
-            "Copyright 2024 by Kopi House, all rights reserved",
-            "2024 © Kopi House",
-        ] {
-            assert_eq!(found(&format!("<p>{line}</p>"), NameSource::Copyright), ["Kopi House"], "{line}");
-        }
-        assert_eq!(
-            found("<p>© 2024 Kopi House Pte. Ltd. All rights reserved</p>", NameSource::Copyright),
-            ["Kopi House Pte. Ltd."]
-        );
-    }
-
-    #[test]
-    fn titles_logos_and_headings_offer_names() {
-        assert_eq!(found("<title>About Us | Kopi House</title>", NameSource::Title), ["Kopi House"]);
-        assert_eq!(found("<img src=logo.png alt='Kopi House Logo'>", NameSource::Logo), ["Kopi House"]);
-        assert_eq!(found("<h2>Welcome to Kopi House!</h2>", NameSource::Heading), ["Kopi House"]);
-        assert_eq!(found("<p>We at Kopi House Pte. Ltd. roast.</p>", NameSource::LegalForm), ["Kopi House Pte. Ltd."]);
-    }
-
-    #[test]
-    fn legal_forms_do_not_make_another_name() {
-        for name in [
-            "Kopi House",
-            "KOPI HOUSE PTE. LTD.",
-            "Kopi House Pte Ltd",
-            "PT. Kopi House",
-            "Kopi-House Sdn. Bhd.",
-            "Kopi House Co., Ltd.",
-        ] {
-            assert_eq!(name_key(name), "kopihouse", "{name}");
-        }
-        assert_eq!(name_key("Limited"), "limited");
-    }
-}
+mod tests;

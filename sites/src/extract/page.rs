@@ -105,3 +105,6 @@ fn socials(links: &[Link], json_ld: &JsonLd) -> Vec<Social> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,6 @@ use super::{
 
 /// The people a page introduces, each once, in page order. Addresses that stand in a person's own lines get the name.
 pub(super) fn people(digest: &Digest<'_>, json_ld: &JsonLd, emails: &mut [FoundEmail]) -> Vec<FoundPerson> {
-    const PEOPLE_MAX: usize = 60;
     let mut people: Vec<FoundPerson> = Vec::new();
     for introduction in introductions(digest) {
         let mut person = introduction.person;
@@ -26,7 +25,7 @@ pub(super) fn people(digest: &Digest<'_>, json_ld: &JsonLd, emails: &mut [FoundE
             email.name = Some(person.name.clone());
             email.role_title.clone_from(&person.role_title);
         }
-        if people.len() < PEOPLE_MAX && !people.iter().any(|known| known.name == person.name) {
+        if !people.iter().any(|known| known.name == person.name) {
             people.push(person);
         }
     }
@@ -48,6 +47,7 @@ struct Introduction {
 fn introductions(digest: &Digest<'_>) -> Vec<Introduction> {
     /// How far a person's own lines reach behind the name.
     const LINES_BYTES_MAX: usize = 400;
+    const PEOPLE_MAX: usize = 60;
     let mut found: Vec<Introduction> = Vec::new();
     let blocks: Vec<_> =
         digest.blocks.iter().filter(|block| !matches!(block.area, Area::Navigation | Area::Aside)).collect();
@@ -59,6 +59,9 @@ fn introductions(digest: &Digest<'_>) -> Vec<Introduction> {
         };
         if let Some(previous) = found.last_mut() {
             previous.text.end = previous.text.end.min(block.text.start);
+        }
+        if found.len() >= PEOPLE_MAX {
+            break;
         }
         let end = digest.text.floor_char_boundary(block.text.start + LINES_BYTES_MAX);
         found.push(Introduction { person, text: block.text.start..end });
@@ -94,7 +97,7 @@ fn is_name(line: &str) -> bool {
     });
     static OTHER: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?i)(?-u:\b)(?:our|the|and|for|with|team|about|contact|services?|company|group|limited|ltd|bhd|llc|inc|sales|support|manager|director|officer|engineer(?:ing)?|head|chief|department|office|business|marketing|project|product|quality|customer|management|development|solutions?|technolog(?:y|ies)|read|more|view|home|us|we|your|singapore|malaysia|india|indonesia|road|street|jalan|email|phone|address|founder|president|chairman|partner|consultant|executive|board|leadership|vision|mission|career|apply|job|full|time|senior|junior|human|resources?|finance|account(?:s|ant|ing)?|general|managing|operations?|industr(?:y|ies|ial)|training|program(?:me)?|international|global|national|university|school|college|hospital)(?-u:\b)",
+            r"(?i)(?-u:\b)(?:our|the|and|for|with|team|about|contact|services?|company|group|limited|ltd|bhd|llc|inc|sales|support|manager|director|officer|engineer(?:ing)?|head|chief|department|office|business|marketing|project|product|quality|customer|management|development|report|performance|installation|recruitment|photo|search|kami|anda|oncology|los|angeles|york|city|trade|cargo|partners?|review|client|customer|foreign|growth|journey|solutions?|technolog(?:y|ies)|read|more|view|home|us|we|your|singapore|malaysia|india|indonesia|road|street|jalan|email|phone|address|founder|president|chairman|partner|consultant|executive|board|leadership|vision|mission|career|apply|job|full|time|senior|junior|human|resources?|finance|account(?:s|ant|ing)?|general|managing|operations?|industr(?:y|ies|ial)|training|program(?:me)?|international|global|national|university|school|college|hospital)(?-u:\b)",
         )
     });
     may_be_name(line) && NAME.is_match(line.trim()) && !OTHER.is_match(line)
@@ -118,8 +121,13 @@ fn is_role(line: &str) -> bool {
     });
     const BYTES_MAX: usize = 70;
     const WORDS_MAX: usize = 9;
+    /// Words of sentences, slogans and placeholders.
+    const OTHER: [&str; 14] =
+        ["your", "our", "you", "we", "is", "are", "how", "that", "this", "photo", "anda", "kami", "dan", "siap"];
     let line = line.trim();
+    let mut words = line.split(|c: char| !c.is_alphanumeric());
     line.len() <= BYTES_MAX
+        && !words.any(|word| OTHER.iter().any(|other| word.eq_ignore_ascii_case(other)))
         && line.split_whitespace().count() <= WORDS_MAX
         && !line.contains(['@', '?', '!'])
         && !line.ends_with('.')

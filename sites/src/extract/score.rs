@@ -1,12 +1,14 @@
 //! How well extraction does on sites that a person has labelled.
 
+mod stored;
+
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use url::Url;
 
 use super::{
@@ -16,6 +18,7 @@ use super::{
     phone::{ends_alike, to_e164},
 };
 use crate::web;
+use stored::{Label, entries, read_labels, read_pages};
 
 /// Why labelled sites could not be scored.
 #[derive(Debug, thiserror::Error)]
@@ -127,20 +130,6 @@ impl std::fmt::Debug for Mistake {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Mistake").field("site", &self.site).field("field", &self.field).finish_non_exhaustive()
     }
-}
-
-/// What a person has read on a site.
-#[derive(Deserialize)]
-struct Label {
-    slug: String,
-    company_name: String,
-    emails: Vec<String>,
-    #[serde(default)]
-    emails_ambiguous: Vec<String>,
-    phones: Vec<String>,
-    #[serde(default)]
-    phones_ambiguous: Vec<String>,
-    has_careers_page: bool,
 }
 
 /// Extracts every site below `sites` (a folder each) and compares those that `labels` (JSON lines) describes.
@@ -261,49 +250,5 @@ fn is_same_name(found: &str, labelled: &str) -> bool {
     !found.is_empty() && parts.chain([labelled]).any(|part| name_key(part) == found)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ScoreError> {
-    fs::read(path).map_err(|source| ScoreError::Read { path: path.to_owned(), source })
-}
-
-fn read_labels(path: &Path) -> Result<Vec<Label>, ScoreError> {
-    let bytes = read(path)?;
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
-    lines
-        .map(|(index, line)| {
-            serde_json::from_slice(line).map_err(|source| ScoreError::Label {
-                path: path.to_owned(),
-                line: index + 1,
-                source,
-            })
-        })
-        .collect()
-}
-
-/// What a folder holds, sorted.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, ScoreError> {
-    let wrap = |source| ScoreError::Read { path: folder.to_owned(), source };
-    let entries = fs::read_dir(folder).map_err(wrap)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrap)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// The pages of a stored site under the address that it is served at: `https://<folder>.example/<path>`.
-fn read_pages(site: &Path, slug: &str) -> Result<Vec<(Url, Vec<u8>)>, ScoreError> {
-    let mut pages = Vec::new();
-    let mut folders = vec![site.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in entries(&folder)? {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "html" || extension == "htm") {
-                let relative = path.strip_prefix(site).unwrap_or(&path).to_string_lossy().into_owned();
-                if let Ok(url) = Url::parse(&format!("https://{slug}.example/")).and_then(|home| home.join(&relative)) {
-                    pages.push((url, read(&path)?));
-                }
-            }
-        }
-    }
-    Ok(pages)
-}
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ pub(super) struct Number<'a> {
 pub(super) enum Word {
     Phone,
     Fax,
+    /// An account, a registration, a postal code.
+    Other,
 }
 
 /// Numbers that are written in international form, that a word or a picture calls a phone number, that follow such a
@@ -30,13 +32,14 @@ pub(super) fn numbers<'a>(text: &'a str, icons: &[usize]) -> Vec<Number<'a>> {
         if found.len() >= 2 * PHONES_MAX {
             break;
         }
-        if is_date(number) || previous.as_ref().is_some_and(|(range, _)| is_variant(text, range, &place)) {
+        if is_date_or_amount(number) || previous.as_ref().is_some_and(|(range, _)| is_variant(text, range, &place)) {
             continue;
         }
         let follows = previous.as_ref().filter(|(range, _)| follows(text, range, &place));
         let word = word_before(text, place.start).or_else(|| has_icon(icons, place.start).then_some(Word::Phone));
         let named = word.or(follows.and_then(|(_, named)| *named)).or(number.starts_with('+').then_some(Word::Phone));
-        if named.is_some() || is_alone(text, &place) {
+        let is_other = named == Some(Word::Other) && !number.starts_with('+');
+        if !is_other && (named.is_some() || is_alone(text, &place)) {
             found.push(Number { number, named });
             previous = Some((place, named));
         }
@@ -75,14 +78,16 @@ fn is_variant(text: &str, previous: &Range<usize>, place: &Range<usize>) -> bool
         && digits(place) + 2 < digits(previous)
 }
 
-/// Day, month and year, in either order.
-fn is_date(number: &str) -> bool {
-    static DATE: LazyLock<Regex> = LazyLock::new(|| {
+/// Day, month and year in either order, or an amount with points between thousands.
+fn is_date_or_amount(number: &str) -> bool {
+    static OTHER: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"^(?:[0-3]?\d[-. ][01]?\d[-. ](?:19|20)\d\d|(?:19|20)\d\d[-. ](?:[01]?\d[-. ][0-3]?\d|(?:19|20)\d\d))$",
+            r"(?x) ^ (?: [0-3]?[0-9] [-.\ ] [01]?[0-9] [-.\ ] (?:19|20)[0-9]{2}
+            | (?:19|20)[0-9]{2} [-.\ ] (?: [01]?[0-9] [-.\ ] [0-3]?[0-9] | (?:19|20)[0-9]{2} ) (?: \ .* )?
+            | [1-9][0-9]{0,2} (?: \. [0-9]{3} )+ (?: \ ?[-–]\ ? [1-9][0-9]{0,2} (?: \. [0-9]{3} )+ )? | [0-9]+ 0{5} ) $",
         )
     });
-    number.len() <= 10 && DATE.is_match(number)
+    OTHER.is_match(number)
 }
 
 /// Whether a national number with its trunk zero or area code has its line to itself, but for a remark in parentheses.
@@ -107,15 +112,57 @@ fn last_word(before: &str) -> Option<Word> {
             | (?-u:\b) (?: tel | telp | telpon | telepon | telephone | telefon | telefone | tel[eé]fono | t[eé]l[eé]phone
                   | phone | ph | mobile | mob | cell | hp | h/p | handphone | call | whats\ ?app | wa | hotline | contact
                   | kontak | hubungi | office | landline | helpline | toll[\ -]free | dial | zalo | viber | telegram
-                  | wechat | sms | m | t | p ) (?-u:\b)
+                  | wechat | sms ) (?-u:\b)
+            | (?-u:\b) [mtp] \ ? [:.]
             | đi[eệ]n\ ?tho[aạ]i | đt [^\p{L}] | [sd]đt [^\p{L}] | sdt [^\p{L}] | dđ [^\p{L}]
+            | (?-u:\b) (?: mst | tax | gst | vat | npwp | uen | reg | registration | rekening | rek | account | acc | a/c | stk
+                  | cin | pan | iban | license | licence | invoice | order | zip | postal ) (?-u:\b) | mã\ số | tài\ khoản | 备案 | 备
             | 电话 | 電話 | 手机 | 手機 | 热线 | 联系方式 | โทร | تلفن | هاتف | تماس",
         )
     });
     let last_digit = before.rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
     let word = WORDS.find_iter(&before[last_digit..]).last()?.as_str();
-    let is_fax = word.starts_with(['f', 'F', '传', '傳']) || word.to_ascii_lowercase().starts_with("telefax");
-    Some(if is_fax { Word::Fax } else { Word::Phone })
+    Some(meaning(&word.to_lowercase()))
+}
+
+/// What a word that introduces a number, in lower case, says it is.
+fn meaning(word: &str) -> Word {
+    const FAX: [&str; 6] = ["fax", "faks", "telefax", "facsimile", "传真", "傳真"];
+    const OTHER: [&str; 25] = [
+        "mst",
+        "tax",
+        "gst",
+        "vat",
+        "npwp",
+        "uen",
+        "reg",
+        "rek",
+        "account",
+        "acc",
+        "a/c",
+        "stk",
+        "cin",
+        "pan",
+        "iban",
+        "licen",
+        "invoice",
+        "order",
+        "zip",
+        "postal",
+        "mã số",
+        "tài khoản",
+        "备案",
+        "备",
+        "registration",
+    ];
+    let is_one_of = |words: &[&str]| words.iter().any(|known| word.starts_with(known));
+    if is_one_of(&FAX) || (word.starts_with('f') && word.ends_with([':', '.'])) {
+        Word::Fax
+    } else if is_one_of(&OTHER) {
+        Word::Other
+    } else {
+        Word::Phone
+    }
 }
 
 /// Stretches of text that may be a number: digits with the separators that people write.
