@@ -1,0 +1,7 @@
+//! The whole pipeline over real NATS, real Postgres and a web on loopback: from companies to shortlists.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
+
+mod redelivery;
+mod spine;
+mod support;
