@@ -38,7 +38,8 @@ pub async fn choose(tx: &mut TenantTx, rule_id: i64, cap: u32) -> Result<Chosen,
             .bind(rule_id)
             .fetch_one(&mut **tx)
             .await?;
-    let rows = sqlx::query(CHOICE).bind(tenant.as_str()).bind(rule_id).bind(i64::from(cap)).fetch_all(&mut **tx).await?;
+    let rows =
+        sqlx::query(CHOICE).bind(tenant.as_str()).bind(rule_id).bind(i64::from(cap)).fetch_all(&mut **tx).await?;
     let mut chosen = Chosen { targets: Vec::new(), candidates: candidates.unsigned_abs(), never_seen: 0 };
     for row in rows {
         let company = CompanyId::new(row.try_get("company_id")?);

@@ -150,6 +150,9 @@ mod tests {
         assert_eq!(classification.section_of("62099"), Some("K"));
         assert_eq!(classification.section_of("9"), None);
         assert!(classification.knows("F") && !classification.knows("62099"));
-        assert_eq!(classification.covering(["F".into(), "41009".into(), "62".into()]), ["41", "43", "62"].map(String::from).into());
+        assert_eq!(
+            classification.covering(["F".into(), "41009".into(), "62".into()]),
+            ["41", "43", "62"].map(String::from).into()
+        );
     }
 }

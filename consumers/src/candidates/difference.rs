@@ -12,7 +12,12 @@ pub(super) struct Difference {
 }
 
 /// Makes `wanted`, in ascending order, the candidates of the rule.
-pub(super) async fn apply(tx: &mut PgConnection, tenant: &str, rule_id: i64, wanted: &[i64]) -> Result<Difference, sqlx::Error> {
+pub(super) async fn apply(
+    tx: &mut PgConnection,
+    tenant: &str,
+    rule_id: i64,
+    wanted: &[i64],
+) -> Result<Difference, sqlx::Error> {
     let mut existing: Vec<i64> =
         sqlx::query_scalar("select coalesce(array_agg(company_id), '{}') from icp_candidate_companies where tenant_id = $1 and rule_id = $2")
             .bind(tenant)
@@ -22,20 +27,24 @@ pub(super) async fn apply(tx: &mut PgConnection, tenant: &str, rule_id: i64, wan
     existing.sort_unstable();
     let difference = between(&existing, wanted);
     if !difference.removed.is_empty() {
-        sqlx::query("delete from icp_candidate_companies where tenant_id = $1 and rule_id = $2 and company_id = any($3)")
-            .bind(tenant)
-            .bind(rule_id)
-            .bind(&difference.removed)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "delete from icp_candidate_companies where tenant_id = $1 and rule_id = $2 and company_id = any($3)",
+        )
+        .bind(tenant)
+        .bind(rule_id)
+        .bind(&difference.removed)
+        .execute(&mut *tx)
+        .await?;
     }
     if !difference.added.is_empty() {
-        sqlx::query("insert into icp_candidate_companies (tenant_id, rule_id, company_id) select $1, $2, unnest($3::bigint[])")
-            .bind(tenant)
-            .bind(rule_id)
-            .bind(&difference.added)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "insert into icp_candidate_companies (tenant_id, rule_id, company_id) select $1, $2, unnest($3::bigint[])",
+        )
+        .bind(tenant)
+        .bind(rule_id)
+        .bind(&difference.added)
+        .execute(&mut *tx)
+        .await?;
     }
     Ok(difference)
 }
@@ -68,7 +77,8 @@ mod tests {
 
     #[test]
     fn the_difference_is_what_only_one_side_has() {
-        let difference = |added: &[i64], removed: &[i64]| Difference { added: added.to_vec(), removed: removed.to_vec() };
+        let difference =
+            |added: &[i64], removed: &[i64]| Difference { added: added.to_vec(), removed: removed.to_vec() };
         assert_eq!(between(&[1, 2, 4, 9], &[2, 3, 9, 10]), difference(&[3, 10], &[1, 4]));
         assert_eq!(between(&[], &[5]), difference(&[5], &[]));
         assert_eq!(between(&[5, 6], &[]), difference(&[], &[5, 6]));

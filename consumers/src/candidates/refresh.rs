@@ -92,7 +92,8 @@ struct Wanted {
 impl<'a> Profile<'a> {
     async fn read(tx: &mut TenantTx, document: &'a IcpDocument) -> Result<Self, sqlx::Error> {
         let listed = listed::load(tx).await?;
-        let classification = if document.asks_for_industry() { Classification::load(tx).await? } else { Classification::default() };
+        let classification =
+            if document.asks_for_industry() { Classification::load(tx).await? } else { Classification::default() };
         let (mut codes, mut unknown_industries) = (document.ssic_codes.clone(), Vec::new());
         for industry in &document.industries {
             let found = classification.codes_of(industry);
@@ -132,7 +133,8 @@ impl<'a> Profile<'a> {
 
     /// The tenant's listed companies that are in business, judged.
     fn verdicts(&self) -> Vec<(i64, Verdict)> {
-        let judge = Judge { document: self.document, with_codes: &self.with_codes, classification: &self.classification };
+        let judge =
+            Judge { document: self.document, with_codes: &self.with_codes, classification: &self.classification };
         let live = self.listed.iter().filter(|company| company.is_live());
         live.map(|company| (company.company_id, judge.judge(company))).collect()
     }
@@ -155,7 +157,9 @@ impl<'a> Profile<'a> {
         let document = self.document;
         let steps: [(&str, bool, i64, fn(&Verdict) -> bool); 5] = [
             ("industry", document.asks_for_industry(), found.industry, |verdict| verdict.industry),
-            ("incorporation_year", document.incorporation_year.is_some(), found.incorporation_year, |verdict| verdict.incorporation_year),
+            ("incorporation_year", document.incorporation_year.is_some(), found.incorporation_year, |verdict| {
+                verdict.incorporation_year
+            }),
             ("employees", document.employee_range.is_some(), found.employees, |verdict| verdict.employees),
             ("revenue", document.revenue_bucket.is_some(), found.revenue, |verdict| verdict.revenue),
             ("geography", !document.geography.is_empty(), found.geography, |verdict| verdict.geography),
