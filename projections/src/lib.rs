@@ -13,7 +13,7 @@
 
 mod apply;
 mod batch;
-//BENCH
+pub mod bench;
 mod checkpoint;
 pub mod erasure;
 mod error;

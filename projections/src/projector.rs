@@ -17,7 +17,7 @@ use crate::checkpoint::{Position, Schema};
 use crate::reader::{Batches, Limits, check, look};
 
 /// Held by the connection that writes the live read models, so that the lock cannot outlive the ability to write.
-const LEADER_LOCK: i64 = 0x7072_6f6a_6563_7401;
+pub(crate) const LEADER_LOCK: i64 = 0x7072_6f6a_6563_7401;
 /// How often a waiting projector tries to take over.
 const TAKE_OVER: Duration = Duration::from_millis(250);
 /// Before going on after a failure that may pass.

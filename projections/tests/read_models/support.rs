@@ -28,6 +28,7 @@ pub struct World {
     _nats: testing::Own<Nats>,
     pub broker: Broker,
     pub keyring: Arc<Keyring>,
+    pub worker: Database,
     pub projector: Database,
     pub config: ProjectorConfig,
 }
@@ -58,7 +59,8 @@ impl World {
         let limits = topology::TopologyConfig { events_bytes_max: 1 << 30, ..Default::default() };
         topology::apply(&broker, &limits).await.unwrap();
         let (keyring, projector) = (Arc::new(store.keyring()), store.connect(Role::Projector).await.unwrap());
-        Self { store, _nats: nats, broker, keyring, projector, config: ProjectorConfig::default() }
+        let worker = store.connect(Role::Worker).await.unwrap();
+        Self { store, worker, _nats: nats, broker, keyring, projector, config: ProjectorConfig::default() }
     }
 
     pub fn project(&self) -> Running {
@@ -146,11 +148,9 @@ impl World {
     }
 
     pub async fn subject(&self, tenant: &TenantId, kind: IdentifierKind, identifier: &str) -> DataSubject {
-        let worker = self.store.connect(Role::Worker).await.unwrap();
-        let mut tx = worker.enter(tenant).await.unwrap();
+        let mut tx = self.worker.enter(tenant).await.unwrap();
         let subject = self.keyring.subject(&mut tx, tenant, kind, identifier).await.unwrap().unwrap();
         tx.commit().await.unwrap();
-        worker.close().await;
         subject
     }
 }
