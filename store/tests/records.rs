@@ -307,7 +307,8 @@ async fn a_lease_is_held_once_and_ends_with_its_connection() {
         .unwrap();
     let mut tx = owner.shared().await.unwrap();
     sqlx::query("reset role").execute(&mut *tx).await.unwrap();
-    sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()")
+    sqlx::query("select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()
+            and database = (select oid from pg_database where datname = current_database())")
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -318,7 +319,8 @@ async fn a_lease_is_held_once_and_ends_with_its_connection() {
 #[tokio::test]
 async fn a_service_refuses_a_url_that_enters_a_tenant() {
     let store = TestStore::new().await.unwrap();
-    let url = format!("{}?options=-c%20request.tenant_id%3Dacme", store.url());
+    let separator = if store.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{separator}options=-c%20request.tenant_id%3Dacme", store.url());
     let refused = Database::connect(&url, Role::Worker, 1).await;
     assert!(matches!(refused, Err(StoreError::TenantInUrl)));
 }
