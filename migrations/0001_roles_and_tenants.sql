@@ -8,8 +8,6 @@
 --   presdr_reader     people's dashboards: reads projections of the tenant in their DSN
 -- None of the four service roles owns a table or bypasses row level security.
 
-grant usage on schema public to presdr_worker, presdr_projector, presdr_producer, presdr_reader;
-
 -- The tenant of the current transaction. Unset or empty is an error, not an empty page.
 create function request_tenant() returns text
     language plpgsql stable parallel safe as $$

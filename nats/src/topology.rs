@@ -33,7 +33,7 @@ const ACK_PENDING_MAX: i64 = 20_000;
 pub struct TopologyConfig {
     /// Copies of each stream: 1, or 3 in a fleet.
     pub replicas: usize,
-    /// How large EVENTS may grow, in bytes; at 70% an operator is warned.
+    /// How large EVENTS may grow, in bytes: the server sets so much of its disk aside. At 70% an operator is warned.
     pub events_bytes_max: i64,
     /// How long a delivery may go without a sign of life.
     pub ack_wait: Duration,
@@ -43,7 +43,7 @@ impl Default for TopologyConfig {
     fn default() -> Self {
         Self {
             replicas: 1,
-            events_bytes_max: 50 * 1024 * 1024 * 1024,
+            events_bytes_max: 4 << 30,
             ack_wait: Duration::from_secs(30),
         }
     }
