@@ -119,8 +119,19 @@ fn revenue_bucket(employees: u32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use presdr_rules::icp::IcpDocument;
+
     use super::*;
     use crate::trades::TRADES;
+
+    #[test]
+    fn the_profiles_are_accepted_as_they_are() {
+        let known = |code: &str| TRADES.iter().any(|trade| trade.code == code);
+        for tenant in DemoTenant::ALL {
+            let icp = IcpDocument::parse_with(&tenant.icp().to_string(), &known).unwrap();
+            assert_eq!(icp.ssic_codes.len(), 11);
+        }
+    }
 
     #[test]
     fn the_tenants_want_different_companies_that_exist() {

@@ -140,7 +140,7 @@ async fn robots_come_in_every_state() {
     assert_eq!(robots(Robots::Failing).await.0, 503);
     assert!(robots(Robots::DisallowAll).await.1.contains("Disallow: /\n"));
     assert!(robots(Robots::DisallowSome).await.1.contains("Disallow: /internal/"));
-    assert!(robots(Robots::CrawlDelay(2)).await.1.contains("Crawl-delay: 2"));
+    assert!(robots(Robots::CrawlDelay(1)).await.1.contains("Crawl-delay: 1"));
     sandbox.stop().await;
 }
 

@@ -84,7 +84,7 @@ impl LabelledWeb {
         let name = request.host.strip_prefix("www.").unwrap_or(request.host);
         let host = self.hosts.get(name)?;
         Some(match (host, request.path) {
-            (Host::RedirectTo(to), _) => Answer::redirect(301, &format!("http://{to}/")),
+            (Host::RedirectTo(to), path) => Answer::redirect(301, &format!("http://{to}{path}")),
             (Host::Closed(_), "/robots.txt") => Answer::text("User-agent: *\nDisallow: /\n"),
             (Host::Status(_) | Host::Page(_), "/robots.txt") => Answer::not_found(),
             (Host::Page(page) | Host::Closed(page), "/") => Answer::html(200, page.clone()),

@@ -10,7 +10,7 @@ use crate::web::layout::{html, path};
 use crate::web::profile::{Charset, Condition, PageKind, Profile, Robots, Technology};
 
 /// How much later than others a slow site answers.
-const SLOW_BY: Duration = Duration::from_millis(1_500);
+const SLOW_BY: Duration = Duration::from_millis(900);
 /// A folder that robots.txt of some sites disallows.
 const DISALLOWED_FOLDER: &str = "/internal/";
 

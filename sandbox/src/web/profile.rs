@@ -250,13 +250,12 @@ fn condition(random: &mut Random) -> Condition {
 }
 
 fn robots(random: &mut Random) -> Robots {
-    let seconds = random.between(1, 2);
     random.weighted(&[
         (Robots::Absent, 30),
         (Robots::AllowAll, 43),
         (Robots::DisallowSome, 18),
         (Robots::DisallowAll, 2),
-        (Robots::CrawlDelay(seconds), 5),
+        (Robots::CrawlDelay(1), 5),
         (Robots::Failing, 2),
     ])
 }
