@@ -55,8 +55,12 @@ impl Found {
     }
 }
 
+/// A name without the punctuation around it, and without the words that say it is a site's.
 fn tidy(name: &str) -> &str {
-    name.trim_matches(|c: char| c.is_whitespace() || "|-–—:;,•·\"“”'©®™*#>»/".contains(c))
+    const SITE_WORDS: [&str; 6] = ["官方网站", "官網", "官网", "Official Website", "Official Site", "Website"];
+    let trim = |name| str::trim_matches(name, |c: char| c.is_whitespace() || "|-–—:;,•·\"“”'©®™*#>»/".contains(c));
+    let name = trim(name);
+    trim(SITE_WORDS.iter().find_map(|words| name.strip_suffix(words)).unwrap_or(name))
 }
 
 /// Short, made of letters, and no name of a kind of page.

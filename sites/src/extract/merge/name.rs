@@ -26,10 +26,12 @@ struct Votes {
 /// The name with most votes; of equals, the first in the alphabet.
 pub(super) fn company_name(pages: &[&PageFindings]) -> Option<String> {
     let mut names: BTreeMap<String, Votes> = BTreeMap::new();
+    // Most pages offer the same wordings.
+    let mut keys: HashMap<&str, String> = HashMap::new();
     for page in pages {
         let mut voted = Vec::new();
         for candidate in &page.name_candidates {
-            let key = name_key(&candidate.name);
+            let key = keys.entry(&candidate.name).or_insert_with(|| name_key(&candidate.name)).clone();
             if key.is_empty() {
                 continue;
             }

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use super::super::pattern::compile;
@@ -21,43 +20,71 @@ pub(super) static LEGAL_ENDING: LazyLock<Regex> =
 pub(super) fn with_legal_form(text: &str) -> impl Iterator<Item = &str> {
     static ENDING: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r"(?:[\p{Lu}\d][\p{L}\d'’.-]*[ ](?:(?:&|and|of)[ ])?){1,6}(?:\([\p{L} ]{2,20}\)[ ])?(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,?[ ]*(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\)[ ]*(?:Ltd|LTD|Limited)|(?:Private|PRIVATE)[ ](?:Limited|LIMITED)|(?:Sdn|SDN)\.?[ ]*(?:Bhd|BHD)|(?:Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp))(?-u:\b)\.?",
+            r"(?:(?:Pte|PTE|Pvt|PVT|Pty|PTY|Co)\.?,? ?(?:Ltd|LTD|Limited|LIMITED)|\((?:Pvt|PVT)\.?\) ?(?:Ltd|LTD|Limited)|(?:Private|PRIVATE) (?:Limited|LIMITED)|(?:Sdn|SDN)\.? ?(?:Bhd|BHD)|Ltd|LTD|Limited|LIMITED|LLC|LLP|Inc|GmbH|FZCO|FZE|Corp)(?-u:\b)\.?",
         )
     });
     static BEGINNING: LazyLock<Regex> = LazyLock::new(|| {
-        compile(
-            r"(?-u:\b)(?:PT|CV|UD)\.?[ ](?:[\p{Lu}\d][\p{L}\d'’-]*[ ]?){1,5}|C(?:ông|ÔNG) (?:ty|Ty|TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN)[ ](?:[\p{Lu}\d&][\p{L}\d'’-]*[ ]?){1,8}",
-        )
+        compile(r"(?-u:\b)(?:PT|CV|UD)\.? |(?:Công ty|Công Ty|CÔNG TY) (?:TNHH|CP|Cổ phần|Cổ Phần|CỔ PHẦN) ")
     });
     const NAMES_MAX: usize = 20;
-    /// A longer line is a text, whose sentences name companies in passing.
-    const LINE_BYTES_MAX: usize = 2_000;
-    let lines = lines_with_form(text).filter(|line| line.len() <= LINE_BYTES_MAX);
-    lines
-        .flat_map(|line| ENDING.find_iter(line).chain(BEGINNING.find_iter(line)))
-        .take(NAMES_MAX)
-        .map(|found| found.as_str())
+    let endings = ENDING.find_iter(text).filter_map(|form| {
+        let start = words_before(&text[..form.start()]);
+        (start < form.start()).then(|| &text[start..form.end()])
+    });
+    let beginnings = BEGINNING.find_iter(text).filter_map(|form| {
+        let end = form.end() + words_behind(&text[form.end()..]);
+        (end > form.end()).then(|| text[form.start()..end].trim_end())
+    });
+    endings.chain(beginnings).take(NAMES_MAX)
 }
 
-/// The lines of `text` in which a legal form occurs: one quick pass, so that the slow patterns see little.
-fn lines_with_form(text: &str) -> impl Iterator<Item = &str> {
-    const FORMS: [&str; 15] = [
-        "Ltd", "LTD", "Limited", "LIMITED", "Bhd", "BHD", "LLC", "LLP", "Inc", "GmbH", "FZCO", "FZE", "Corp", "PT",
-        "CV",
-    ];
-    static FINDER: LazyLock<AhoCorasick> =
-        LazyLock::new(|| match AhoCorasick::new(FORMS.iter().chain(&["UD", "ông ty", "ÔNG TY"])) {
-            Ok(finder) => finder,
-            Err(error) => unreachable!("a few short words always compile: {error}"),
-        });
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let found = at + FINDER.find(text.get(at..)?)?.start();
-        let start = text[..found].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = text[found..].find('\n').map_or(text.len(), |newline| found + newline);
-        at = end;
-        Some(&text[start..end])
-    })
+/// A name has no more words than this, beside its legal form.
+const WORDS_MAX: usize = 7;
+/// Nor is a word of it longer.
+const WORD_BYTES_MAX: usize = 40;
+
+/// Where the capitalised words at the end of `text` begin. Small words between them belong to the name.
+fn words_before(text: &str) -> usize {
+    let mut start = text.len();
+    let mut rest = text;
+    for _ in 0..WORDS_MAX {
+        let trimmed = rest.strip_suffix(' ').unwrap_or(rest);
+        let from = trimmed.ceil_char_boundary(trimmed.len().saturating_sub(WORD_BYTES_MAX));
+        let begin = trimmed[from..].rfind([' ', '\n']).map_or(from, |space| from + space + 1);
+        let word = &trimmed[begin..];
+        let is_small = matches!(word, "&" | "and" | "of") && start < text.len();
+        let ends_sentence = word.ends_with([';', ':', '!', '?', '|']) || (word.len() > 4 && word.ends_with('.'));
+        if word.is_empty() || ends_sentence || !(is_small || starts_name(word)) {
+            break;
+        }
+        // A small word counts once a capitalised one stands before it.
+        start = if is_small { start } else { begin };
+        rest = &trimmed[..begin];
+    }
+    start
+}
+
+/// The length of the capitalised words that `text` begins with.
+fn words_behind(text: &str) -> usize {
+    let mut end = 0;
+    for _ in 0..WORDS_MAX {
+        let rest = &text[end..text.floor_char_boundary(end + WORD_BYTES_MAX)];
+        let length = rest.find([' ', '\n', ',', ';', '.', ':', '|', '(', ')']).unwrap_or(rest.len());
+        if length == 0 || !(starts_name(rest) || rest.starts_with('&')) {
+            break;
+        }
+        end += length;
+        if !text[end..].starts_with(' ') {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+fn starts_name(word: &str) -> bool {
+    let word = word.strip_prefix(['(', '"', '“', '‘', '\'']).unwrap_or(word);
+    word.starts_with(|first: char| first.is_uppercase() || first.is_ascii_digit())
 }
 
 /// What makes two wordings the same name: letters and digits only, lower case, without legal forms.

@@ -28,6 +28,7 @@ fn a_copyright_line_names_its_owner() {
 #[test]
 fn titles_logos_and_headings_offer_names() {
     assert_eq!(found("<title>About Us | Kopi House</title>", NameSource::Title), ["Kopi House"]);
+    assert_eq!(found("<title>Kopi House官方网站</title>", NameSource::Title), ["Kopi House"]);
     assert_eq!(found("<img src=logo.png alt='Kopi House Logo'>", NameSource::Logo), ["Kopi House"]);
     assert_eq!(found("<h2>Welcome to Kopi House!</h2>", NameSource::Heading), ["Kopi House"]);
     assert_eq!(found("<p>We at Kopi House Pte. Ltd. roast.</p>", NameSource::LegalForm), ["Kopi House Pte. Ltd."]);
@@ -46,4 +47,13 @@ fn legal_forms_do_not_make_another_name() {
         assert_eq!(name_key(name), "kopihouse", "{name}");
     }
     assert_eq!(name_key("Limited"), "limited");
+}
+
+#[test]
+fn a_legal_form_belongs_to_the_capitalised_words_beside_it() {
+    let text = "<p>He left Roasters. Kopi and Sons of Bedok Pte Ltd was next. PT Kopi Nusantara, Jakarta.</p>\n<p>CÔNG TY CỔ PHẦN Kopi Sài Gòn</p><p>our private Limited, PT and CV</p>";
+    assert_eq!(
+        found(text, NameSource::LegalForm),
+        ["Kopi and Sons of Bedok Pte Ltd", "PT Kopi Nusantara", "CÔNG TY CỔ PHẦN Kopi Sài Gòn"]
+    );
 }

@@ -1,8 +1,20 @@
 //! Numbering plans: which digits are a valid number of which country.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, sync::LazyLock};
+
+use phonenumber::metadata::{DATABASE, Database};
 
 use super::super::findings::{PhoneSource, Region};
+
+/// The numbering plans of all countries. Each is a dozen expressions, compiled when first needed; room for those of a few
+/// dozen countries keeps them from being compiled again and again, which would be the most costly part of reading a page.
+static PLANS: LazyLock<&'static Database> = LazyLock::new(|| {
+    const EXPRESSIONS_MAX: usize = 600;
+    if let Ok(mut compiled) = DATABASE.cache().lock() {
+        compiled.set_capacity(EXPRESSIONS_MAX);
+    }
+    &DATABASE
+});
 
 /// A number in E.164, and its country where the plan tells.
 type Parsed = (String, Option<Region>);
@@ -52,7 +64,7 @@ fn without_trunk_zero(digits: &str) -> Option<Parsed> {
 
 /// A country's calling code, without plus.
 fn calling_code(region: Region) -> Option<String> {
-    let plan = phonenumber::metadata::DATABASE.by_id(region.as_str())?;
+    let plan = PLANS.by_id(region.as_str())?;
     Some(plan.country_code().to_string())
 }
 
@@ -83,8 +95,8 @@ fn parse_anew(region: Option<Region>, digits: &str) -> Option<Parsed> {
         Some(region) => Some(region.as_str().parse::<phonenumber::country::Id>().ok()?),
         None => None,
     };
-    let parsed = phonenumber::parse(country, digits).ok();
-    let number = parsed.filter(phonenumber::PhoneNumber::is_valid)?;
+    let parsed = phonenumber::parse_with(&PLANS, country, digits).ok();
+    let number = parsed.filter(|number| number.is_valid_with(&PLANS))?;
     let region = number.country().id().and_then(|id| Region::new(id.as_ref()));
     Some((number.format().mode(phonenumber::Mode::E164).to_string(), region))
 }
