@@ -1,9 +1,10 @@
 //! The roles as commands: `presdr up`, `work`, `project`, `schedule`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 use presdr_consumers::WorkConfig;
+use presdr_sites::CrawlPolicy;
 
 use crate::{
     broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions,
@@ -25,6 +26,9 @@ pub struct Work {
     /// Sites visited at the same time
     #[arg(long, value_name = "N", default_value_t = WorkConfig::default().crawl_slots)]
     crawl_slots: usize,
+    /// Between two requests to one site, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    min_interval: u64,
     #[command(flatten)]
     web: WebOptions,
 }
@@ -52,7 +56,8 @@ pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
     let web = command.web.open(config.mode)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
-    let work = WorkConfig { crawl_slots: command.crawl_slots, ..WorkConfig::default() };
+    let crawl = CrawlPolicy { min_interval: Duration::from_millis(command.min_interval), ..CrawlPolicy::default() };
+    let work = WorkConfig { crawl, crawl_slots: command.crawl_slots, ..WorkConfig::default() };
     roles.work(&database, &broker, web, work, command.only).await?;
     run(roles, database, broker).await
 }

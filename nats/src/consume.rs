@@ -143,6 +143,8 @@ pub async fn consume<C: Consumer>(
 const PULL_MAX: usize = 64;
 /// How long one pull waits for work.
 const PULL_WAIT: Duration = Duration::from_secs(2);
+/// Within this a pull brings a message or ends.
+const PULL_SILENCE_MAX: Duration = Duration::from_secs(4);
 
 /// At least one free slot, and all that are free besides, up to a pull's worth. `None` when the worker stops.
 async fn free_slots(
@@ -178,14 +180,16 @@ async fn pull(
         .map_err(|error| error.to_string())?;
     loop {
         let next = tokio::select! {
-            next = batch.next() => next,
+            next = tokio::time::timeout(PULL_SILENCE_MAX, batch.next()) => next,
             // What the broker already sent for this pull comes again after ack_wait; nothing of it was begun.
             () = stopping.cancelled() => return Ok(()),
         };
         match next {
-            Some(Ok(message)) => start(message),
-            Some(Err(error)) => return Err(error.to_string()),
-            None => return Ok(()),
+            Ok(Some(Ok(message))) => start(message),
+            Ok(Some(Err(error))) => return Err(error.to_string()),
+            Ok(None) => return Ok(()),
+            // A broker that went away does not end its pulls.
+            Err(_) => return Err(format!("the broker said nothing for {PULL_SILENCE_MAX:?}")),
         }
     }
 }

@@ -1,6 +1,10 @@
-//! The order of a shortlist: score, then confidence (both highest first), then UEN.
+//! The order of a shortlist: bucket (High first), score, then confidence (both highest first), then UEN.
+//!
+//! The bucket comes first since it heeds how well founded a score is: see `docs/decisions/ranking.md`.
 
 use std::cmp::Ordering;
+
+use crate::score::Bucket;
 
 /// What a scored lead is ranked by.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,6 +13,8 @@ pub struct Ranked {
     pub company_id: i64,
     /// Unique entity number; companies without one come after those with one.
     pub uen: Option<String>,
+    /// Where the tenant's thresholds and the confidence put it.
+    pub bucket: Bucket,
     /// 0 to 1.
     pub score: f64,
     /// 0 to 1.
@@ -17,12 +23,13 @@ pub struct Ranked {
 
 /// The order between two leads of one run; total, so that every run ranks the same way every time.
 ///
-/// Equals `order by score desc, confidence desc, uen collate "C" asc nulls last, company_id asc`.
+/// Equals `order by array_position(array['High', 'Medium', 'Low'], bucket), score desc, confidence desc, uen collate "C" asc nulls last, company_id asc`.
 pub fn order(one: &Ranked, other: &Ranked) -> Ordering {
     let without_uen_last = |ranked: &Ranked| ranked.uen.is_none();
     other
-        .score
-        .total_cmp(&one.score)
+        .bucket
+        .cmp(&one.bucket)
+        .then(other.score.total_cmp(&one.score))
         .then(other.confidence.total_cmp(&one.confidence))
         .then(without_uen_last(one).cmp(&without_uen_last(other)))
         .then_with(|| one.uen.cmp(&other.uen))
@@ -44,6 +51,7 @@ mod tests {
         Ranked {
             company_id,
             uen: uen.map(str::to_owned),
+            bucket: Bucket::Medium,
             score,
             confidence,
         }
@@ -67,6 +75,13 @@ mod tests {
             lead(5, 0.9, 0.8, None),
         ];
         assert_eq!(ranked(leads, 10), [4, 3, 5, 6, 2, 1]);
+    }
+
+    #[test]
+    fn a_well_founded_high_stands_above_a_medium_that_scores_more_on_less() {
+        let high = Ranked { bucket: Bucket::High, ..lead(1, 0.8, 0.9, None) };
+        let low = Ranked { bucket: Bucket::Low, ..lead(3, 0.99, 0.1, None) };
+        assert_eq!(ranked(vec![lead(2, 1.0, 0.3, None), low, high], 10), [1, 2, 3]);
     }
 
     #[test]

@@ -36,6 +36,13 @@ impl Bucket {
             Self::High => "High",
         }
     }
+
+    /// The bucket of that name.
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High]
+            .into_iter()
+            .find(|bucket| bucket.as_str() == name)
+    }
 }
 
 /// Why a lead is Medium although its score alone would make it High.

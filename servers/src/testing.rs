@@ -60,8 +60,16 @@ impl<Server> DerefMut for Own<Server> {
 /// # Errors
 /// As [`Postgres::start`].
 pub async fn postgres() -> Result<Own<Postgres>, ServerError> {
+    postgres_with(Durability::Test).await
+}
+
+/// A PostgreSQL server of one's own that keeps what was committed as `durability` says: a test that kills it wants all of it.
+///
+/// # Errors
+/// As [`Postgres::start`].
+pub async fn postgres_with(durability: Durability) -> Result<Own<Postgres>, ServerError> {
     let dir = directory()?;
-    Ok(Own { server: Postgres::start(dir.path(), Durability::Test).await?, _dir: dir })
+    Ok(Own { server: Postgres::start(dir.path(), durability).await?, _dir: dir })
 }
 
 /// A NATS server of one's own, open to everybody on this machine.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     net::IpAddr,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -23,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Nothing here takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 pub struct World {
     pub store: TestStore,
@@ -83,22 +84,12 @@ impl World {
 
     /// The registry's rows and the classification.
     pub async fn ingest_registry(&self, companies: usize) {
-        let (ssic, acra) = (self.files.path().join("ssic.csv"), self.files.path().join("acra.csv"));
-        write_ssic(&ssic).unwrap();
-        write_acra(&acra, 1, companies).unwrap();
-        ingest::ssic(self.desk.database(), &ssic).await.unwrap();
-        ingest::acra(self.desk.database(), &[acra], &|_| {}).await.unwrap();
+        ingest_registry(&self.desk, self.files.path(), companies).await;
     }
 
     /// A tenant of the demonstration with its list and profile.
     pub async fn tenant(&self, which: DemoTenant, companies: usize) -> TenantId {
-        let tenant = TenantId::new(which.slug()).unwrap();
-        tenants::create(&self.desk, &tenant, which.name()).await.unwrap();
-        let list = self.files.path().join(format!("{tenant}.csv"));
-        write_tenant_list(&list, 1, companies, which).unwrap();
-        ingest::companies(self.desk.database(), &tenant, &list).await.unwrap();
-        icp::set(&self.desk, &tenant, &which.icp().to_string()).await.unwrap();
-        tenant
+        tenant(&self.desk, self.files.path(), which, companies).await
     }
 
     /// A tenant with an own list of names and domains, and a profile that admits them all.
@@ -202,15 +193,7 @@ impl World {
 
     /// The run's shortlist as people read it: rank, company, score, bucket.
     pub async fn shortlist(&self, tenant: &TenantId, run: RunId) -> Vec<(i64, i64, Option<f64>, Option<String>)> {
-        let mut tx = self.desk.database().enter(tenant).await.unwrap();
-        sqlx::query_as(
-            "select rank, company_id, score, bucket from shortlists where tenant_id = $1 and run_id = $2 order by rank",
-        )
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .fetch_all(&mut *tx)
-        .await
-        .unwrap()
+        shortlist(&self.desk, tenant, run).await
     }
 
     /// How the run's leads ended.
@@ -227,6 +210,39 @@ impl World {
         .into_iter()
         .collect()
     }
+}
+
+/// The registry's rows and the classification.
+pub async fn ingest_registry(desk: &Desk, files: &Path, companies: usize) {
+    let (ssic, acra) = (files.join("ssic.csv"), files.join("acra.csv"));
+    write_ssic(&ssic).unwrap();
+    write_acra(&acra, 1, companies).unwrap();
+    ingest::ssic(desk.database(), &ssic).await.unwrap();
+    ingest::acra(desk.database(), &[acra], &|_| {}).await.unwrap();
+}
+
+/// A tenant of the demonstration with its list and profile.
+pub async fn tenant(desk: &Desk, files: &Path, which: DemoTenant, companies: usize) -> TenantId {
+    let tenant = TenantId::new(which.slug()).unwrap();
+    tenants::create(desk, &tenant, which.name()).await.unwrap();
+    let list = files.join(format!("{tenant}.csv"));
+    write_tenant_list(&list, 1, companies, which).unwrap();
+    ingest::companies(desk.database(), &tenant, &list).await.unwrap();
+    icp::set(desk, &tenant, &which.icp().to_string()).await.unwrap();
+    tenant
+}
+
+/// The run's shortlist as people read it: rank, company, score, bucket.
+pub async fn shortlist(desk: &Desk, tenant: &TenantId, run: RunId) -> Vec<(i64, i64, Option<f64>, Option<String>)> {
+    let mut tx = desk.database().enter(tenant).await.unwrap();
+    sqlx::query_as(
+        "select rank, company_id, score, bucket from shortlists where tenant_id = $1 and run_id = $2 order by rank",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .fetch_all(&mut *tx)
+    .await
+    .unwrap()
 }
 
 pub async fn connect(url: &str, user: User) -> Broker {

@@ -81,7 +81,13 @@ pub(crate) async fn commit(
 
 fn shortlisted(run: &Run, leads: &[TerminalLead]) -> run::Shortlisted {
     let ranked = leads.iter().filter_map(|lead| {
-        Some(Ranked { company_id: lead.company.get(), uen: lead.uen.clone(), score: lead.score?, confidence: lead.confidence? })
+        Some(Ranked {
+            company_id: lead.company.get(),
+            uen: lead.uen.clone(),
+            bucket: bucket(lead)?,
+            score: lead.score?,
+            confidence: lead.confidence?,
+        })
     });
     let top = usize::try_from(run.cap).unwrap_or(0);
     let company_ids = ranking::shortlist(ranked.collect(), top).into_iter().filter_map(|ranked| CompanyId::new(ranked.company_id).ok()).collect();
@@ -124,13 +130,12 @@ fn alerts(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Vec<(&'sta
     [skewed(run, leads, limits), crawl_errors(run, leads, limits)].into_iter().flatten().collect()
 }
 
+fn bucket(lead: &TerminalLead) -> Option<Bucket> {
+    Bucket::read(lead.bucket.as_deref()?)
+}
+
 fn skewed(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Option<(&'static str, run::Alert)> {
-    let buckets = leads.iter().filter_map(|lead| match lead.bucket.as_deref()? {
-        "High" => Some(Bucket::High),
-        "Medium" => Some(Bucket::Medium),
-        _ => Some(Bucket::Low),
-    });
-    let skewed = distribution::check(buckets, limits.distribution)?;
+    let skewed = distribution::check(leads.iter().filter_map(bucket), limits.distribution)?;
     let share = f64::from(skewed.leads) / f64::from(skewed.total) * 100.0;
     let message = format!(
         "{} of {} scored leads are {}: the thresholds or the ICP tell leads apart too little",
