@@ -31,8 +31,11 @@ pub(crate) async fn apply(
     let mut moved = position.clone();
     moved.sequence = moved.sequence.max(batch.last_sequence);
     let mut tx = connection.begin().await?;
-    // What a crash of the database loses of this, it loses together with the checkpoint.
-    sqlx::query("set local synchronous_commit = off").execute(&mut *tx).await?;
+    // What a crash of the database loses of this, it loses together with the checkpoint. Compiling a statement takes longer than
+    // running it over one batch.
+    sqlx::query("select set_config('synchronous_commit', 'off', true), set_config('jit', 'off', true)")
+        .execute(&mut *tx)
+        .await?;
     position.lock(&mut tx).await?;
     for (tenant, (events, unreadable)) in batch.by_tenant() {
         let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema: position.schema };

@@ -6,6 +6,7 @@ use presdr_events::{Attempt, Envelope, Event, Pii, SubjectId, TenantId};
 use presdr_store::keys::DataSubject;
 
 use crate::ApplyError;
+use crate::models::json;
 
 /// Sequences are below this (2^47): at a million events a second the log lasts four years, at a thousand four millennia.
 const SEQUENCE_BITS: u32 = 47;
@@ -26,9 +27,21 @@ pub struct Recorded {
     pub sequence: i64,
     /// What happened.
     pub envelope: Envelope,
+    /// The step's redacted arguments as JSON text.
+    pub(crate) arguments: String,
+    /// Everything that the event says is missing, as stored names, sorted.
+    pub(crate) degraded_reasons: Vec<String>,
 }
 
 impl Recorded {
+    /// The event at a place of the log.
+    #[must_use]
+    pub fn new(sequence: i64, envelope: Envelope) -> Self {
+        let arguments = json(&envelope.event.step().arguments);
+        let degraded_reasons = degraded_reasons(&envelope.event);
+        Self { sequence, envelope, arguments, degraded_reasons }
+    }
+
     /// Orders it among what was said about the same thing in the same run.
     #[must_use]
     pub fn version(&self) -> i64 {
@@ -46,6 +59,19 @@ impl Recorded {
     pub fn lead(&self) -> Option<(i64, i64)> {
         Some((self.run()?, self.envelope.company?.get()))
     }
+}
+
+fn degraded_reasons(event: &Event) -> Vec<String> {
+    let mut reasons: Vec<String> = event.step().degraded_reasons.iter().map(ToString::to_string).collect();
+    match event {
+        Event::LeadScored(scored) => reasons.extend(scored.degraded_reasons.iter().map(ToString::to_string)),
+        Event::AlertRaised(alert) => reasons.extend(alert.degraded.iter().map(ToString::to_string)),
+        Event::RunCompleted(completed) => reasons.extend(completed.degraded.keys().cloned()),
+        _ => {}
+    }
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
 }
 
 /// A place in the log whose event cannot be read or applied.

@@ -203,7 +203,7 @@ pub(crate) fn check(log: &Log, identity: &LogIdentity, last: i64) -> Result<(), 
 
 fn entry(sequence: i64, message: &Message) -> Entry {
     match Envelope::decode(&message.subject, &message.payload) {
-        Ok(envelope) => Entry::Event(Box::new(Recorded { sequence, envelope })),
+        Ok(envelope) => Entry::Event(Box::new(Recorded::new(sequence, envelope))),
         Err(error) => Entry::Unreadable(Parked {
             // Without a tenant in its subject an event is nobody's, so the platform's.
             tenant: Subject::parse(&message.subject).map_or_else(|_| TenantId::platform(), |subject| subject.tenant),

@@ -12,10 +12,18 @@ pub(crate) struct Table {
     pub key: &'static [&'static str],
     /// Columns that are said together. Empty: a row never changes once it is there.
     pub groups: &'static [Group],
-    /// Columns that are looked up as the row is written: name and expression over `given`.
-    pub looked_up: &'static [(&'static str, &'static str)],
+    /// Columns that are looked up as the row is written.
+    pub looked_up: Option<Lookup>,
     /// Columns that are made of the old and the new.
     pub merged: Option<Merge>,
+}
+
+/// Columns that come from another table.
+pub(crate) struct Lookup {
+    /// A join to `given`, the rows as they travel; `$1` is the tenant.
+    pub join: &'static str,
+    /// Each column and its expression.
+    pub columns: &'static [(&'static str, &'static str)],
 }
 
 /// Columns that are made of the old row, `kept`, and the new one, `excluded`.
@@ -47,18 +55,19 @@ impl Table {
     pub(crate) fn upsert(&self, columns: &[Column]) -> String {
         let names = columns.iter().map(|column| column.name);
         let given = names.clone().collect::<Vec<_>>().join(", ");
-        let all = names.chain(self.looked_up.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ");
+        let (join, looked_up) = self.looked_up.as_ref().map_or(("", &[][..]), |lookup| (lookup.join, lookup.columns));
+        let all = names.chain(looked_up.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ");
         let arrays = columns.iter().enumerate().map(|(at, column)| format!("${}::{}[]", at + 2, column.element));
         let arrays = arrays.collect::<Vec<_>>().join(", ");
         let values = columns.iter().map(|column| match column.cast {
             None => format!("given.{}", column.name),
             Some(cast) => format!("given.{}::{cast}", column.name),
         });
-        let values = values.chain(self.looked_up.iter().map(|(_, expression)| (*expression).to_owned()));
+        let values = values.chain(looked_up.iter().map(|(_, expression)| (*expression).to_owned()));
         let values = values.collect::<Vec<_>>().join(", ");
         let (table, conflict) = (self.name, self.conflict());
         format!(
-            "insert into {table} as kept (tenant_id, {all}) select $1, {values} from unnest({arrays}) as given ({given}) {conflict}"
+            "insert into {table} as kept (tenant_id, {all}) select $1, {values} from unnest({arrays}) as given ({given}) {join} {conflict}"
         )
     }
 
@@ -188,7 +197,7 @@ mod tests {
         name: "things",
         key: &["thing_id"],
         groups: &[Group { order: &["run_id", "version"], columns: &["name"] }],
-        looked_up: &[("note", "(select 'x')")],
+        looked_up: Some(Lookup { join: "join notes using (thing_id)", columns: &[("note", "notes.text")] }),
         merged: None,
     };
 
@@ -199,8 +208,9 @@ mod tests {
         assert_eq!(
             THINGS.upsert(&columns),
             "insert into things as kept (tenant_id, thing_id, name, run_id, version, note) \
-             select $1, given.thing_id, given.name, given.run_id, given.version, (select 'x') \
+             select $1, given.thing_id, given.name, given.run_id, given.version, notes.text \
              from unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) as given (thing_id, name, run_id, version) \
+             join notes using (thing_id) \
              on conflict (tenant_id, thing_id) do update set \
              run_id = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.run_id else kept.run_id end, \
              version = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.version else kept.version end, \

@@ -12,7 +12,7 @@ use crate::{ApplyError, Projection, Recorded, TenantBatch};
 /// The read model.
 pub(crate) struct Alerts;
 
-const TABLE: Table = Table { name: "alerts", key: &["event_id"], groups: &[], looked_up: &[], merged: None };
+const TABLE: Table = Table { name: "alerts", key: &["event_id"], groups: &[], looked_up: None, merged: None };
 
 rows! {
     /// An alert.

@@ -7,11 +7,11 @@ use presdr_events::TenantId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{arguments, degraded_reasons, number};
+use super::number;
 use crate::Recorded;
 use crate::table::{Table, rows, text_array};
 
-const TABLE: Table = Table { name: "audit_log", key: &["event_id"], groups: &[], looked_up: &[], merged: None };
+const TABLE: Table = Table { name: "audit_log", key: &["event_id"], groups: &[], looked_up: None, merged: None };
 
 rows! {
     /// An event.
@@ -80,11 +80,11 @@ fn row(event: &Recorded) -> Row {
         run_id: event.run(),
         company_id: envelope.company.map(i64::from),
         tool: step.tool.clone(),
-        arguments: arguments(event),
+        arguments: event.arguments.clone(),
         status: step.status.as_str(),
         duration_ms: number(step.duration_ms),
         attempt: i64::from(step.attempt),
-        degraded_reasons: text_array(degraded_reasons(event)),
+        degraded_reasons: text_array(&event.degraded_reasons),
         trace_id: envelope.traceparent.as_deref().and_then(trace_id),
         correlation_id: envelope.correlation.0,
         causation_id: envelope.causation.map(|id| id.0),

@@ -29,7 +29,7 @@ const TABLE: Table = Table {
             "last_seen_at",
         ],
     }],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 

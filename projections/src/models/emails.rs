@@ -9,7 +9,7 @@ use presdr_events::Event;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::table::{Group, Newest, Table, rows};
+use crate::table::{Group, Lookup, Newest, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
 /// The read model.
@@ -32,9 +32,22 @@ const EMAILS: Table = Table {
             "own_domain",
             "source",
             "last_seen_at",
+            "verification_status",
+            "smtp_confidence",
+            "verification_source",
+            "last_verified_at",
         ],
     }],
-    looked_up: &[],
+    looked_up: Some(Lookup {
+        join: "left join lead_email_verifications as checked on checked.tenant_id = $1 and checked.company_id = given.company_id \
+               and checked.subject_id = given.subject_id",
+        columns: &[
+            ("verification_status", "coalesce(checked.status, 'unknown')"),
+            ("smtp_confidence", "checked.confidence"),
+            ("verification_source", "checked.source"),
+            ("last_verified_at", "checked.verified_at"),
+        ],
+    }),
     merged: None,
 };
 
@@ -42,7 +55,7 @@ const CHECKS: Table = Table {
     name: "lead_email_verifications",
     key: &["company_id", "subject_id"],
     groups: &[Group { order: ORDER, columns: &["status", "confidence", "source", "verified_at"] }],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 
@@ -98,13 +111,12 @@ impl Projection for Emails {
                     checks.offer((check.company_id, check.subject_id), (check.run_id, check.version), check);
                 }
             }
-            let (emails, checks): (Vec<_>, Vec<_>) = (emails.into_rows().collect(), checks.into_rows().collect());
-            let touched = emails.iter().map(|email| (email.company_id, email.subject_id));
-            let touched: Vec<_> =
-                touched.chain(checks.iter().map(|check| (check.company_id, check.subject_id))).collect();
-            Email::write(connection, batch.tenant, emails).await?;
+            let checks: Vec<_> = checks.into_rows().collect();
+            let checked = checks.iter().map(|check| (check.company_id, check.subject_id)).collect();
+            // Checks first: an address that is written takes its check from there, and few that were there before need it afterwards.
             Check::write(connection, batch.tenant, checks).await?;
-            take_newest_checks(connection, batch, touched).await?;
+            Email::write(connection, batch.tenant, emails.into_rows()).await?;
+            take_newest_checks(connection, batch, checked).await?;
             Ok(())
         })
     }
@@ -158,17 +170,17 @@ fn checked<'a>(batch: &'a TenantBatch<'_>, event: &'a Recorded) -> impl Iterator
 async fn take_newest_checks(
     connection: &mut PgConnection,
     batch: &TenantBatch<'_>,
-    touched: Vec<(i64, Uuid)>,
+    checked: Vec<(i64, Uuid)>,
 ) -> Result<(), sqlx::Error> {
-    if touched.is_empty() {
+    if checked.is_empty() {
         return Ok(());
     }
-    let (companies, subjects): (Vec<i64>, Vec<Uuid>) = touched.into_iter().unzip();
+    let (companies, subjects): (Vec<i64>, Vec<Uuid>) = checked.into_iter().unzip();
     sqlx::query(
         "update lead_emails as kept
          set verification_status = checked.status, smtp_confidence = checked.confidence, verification_source = checked.source,
              last_verified_at = checked.verified_at
-         from (select distinct company_id, subject_id from unnest($2::bigint[], $3::uuid[]) as touched (company_id, subject_id)) as touched
+         from unnest($2::bigint[], $3::uuid[]) as touched (company_id, subject_id)
          join lead_email_verifications as checked
              on checked.tenant_id = $1 and checked.company_id = touched.company_id and checked.subject_id = touched.subject_id
          where kept.tenant_id = $1 and kept.company_id = touched.company_id and kept.subject_id = touched.subject_id

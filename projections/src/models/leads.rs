@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use presdr_events::{Event, lead};
 use sqlx::PgConnection;
 
-use super::{degraded_reasons, json};
-use crate::table::{Group, Merge, Table, rows, text_array};
+use super::json;
+use crate::table::{Group, Lookup, Merge, Table, rows, text_array};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
 /// The read model.
@@ -44,11 +44,12 @@ const TABLE: Table = Table {
         Group { order: &["outcome_version"], columns: &["outcome", "outcome_reason", "ended_at"] },
     ],
     // The text is a record with a life of its own: a text that is gone is not brought back.
-    looked_up: &[(
-        "about_text",
-        "(select text.about_text from public.lead_texts text where text.tenant_id = $1 and text.company_id = given.company_id \
-         and text.run_id = given.run_id and text.attempt = (given.extracted_version >> 47) and text.corpus_hash = given.corpus_hash)",
-    )],
+    looked_up: Some(Lookup {
+        join: "left join public.lead_texts as text on text.tenant_id = $1 and text.company_id = given.company_id \
+               and text.run_id = given.run_id and text.attempt = (given.extracted_version >> 47)::integer \
+               and text.corpus_hash = given.corpus_hash",
+        columns: &[("about_text", "text.about_text")],
+    }),
     merged: Some(Merge {
         when: "excluded.degraded_attempt > kept.degraded_attempt \
                or excluded.degraded_attempt = kept.degraded_attempt and not excluded.degraded_reasons <@ kept.degraded_reasons",
@@ -165,7 +166,7 @@ impl Lead {
             self.reasons.clear();
         }
         if attempt == self.row.degraded_attempt {
-            self.reasons.extend(degraded_reasons(event));
+            self.reasons.extend(event.degraded_reasons.iter().cloned());
         }
     }
 

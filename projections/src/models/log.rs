@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{arguments, degraded_reasons, number};
+use super::number;
 use crate::table::{Table, rows, text_array};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -13,7 +13,7 @@ use crate::{ApplyError, Projection, Recorded, TenantBatch};
 pub(crate) struct RunLog;
 
 const TABLE: Table =
-    Table { name: "run_event_logs", key: &["run_id", "sequence"], groups: &[], looked_up: &[], merged: None };
+    Table { name: "run_event_logs", key: &["run_id", "sequence"], groups: &[], looked_up: None, merged: None };
 
 rows! {
     /// A step.
@@ -63,9 +63,9 @@ fn row(event: &Recorded) -> Option<Row> {
         attempt: i64::from(step.attempt),
         status: step.status.as_str(),
         duration_ms: number(step.duration_ms),
-        degraded_reasons: text_array(degraded_reasons(event)),
+        degraded_reasons: text_array(&event.degraded_reasons),
         tool: step.tool.clone(),
-        arguments: arguments(event),
+        arguments: event.arguments.clone(),
         occurred_at: event.envelope.time,
     })
 }

@@ -21,7 +21,7 @@ const TABLE: Table = Table {
         Group { order: &["selected_version"], columns: &["selected_ids", "candidates", "never_seen"] },
         Group { order: &["shortlist_version"], columns: &["shortlisted_ids", "buckets", "shortlisted_at"] },
     ],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 

@@ -14,9 +14,7 @@ mod shortlists;
 mod stages;
 mod summaries;
 
-use presdr_events::Event;
-
-use crate::{Projection, Recorded};
+use crate::Projection;
 
 /// Every read model, in the order in which they are written and then counted: counts come after the rows that they count.
 pub(crate) const ALL: &[&dyn Projection] = &[
@@ -34,28 +32,8 @@ pub(crate) const ALL: &[&dyn Projection] = &[
     &summaries::Summaries,
 ];
 
-/// Everything that an event says is missing, as stored names, sorted.
-fn degraded_reasons(event: &Recorded) -> Vec<String> {
-    let step = event.envelope.event.step();
-    let mut reasons: Vec<String> = step.degraded_reasons.iter().map(ToString::to_string).collect();
-    match &event.envelope.event {
-        Event::LeadScored(scored) => reasons.extend(scored.degraded_reasons.iter().map(ToString::to_string)),
-        Event::AlertRaised(alert) => reasons.extend(alert.degraded.iter().map(ToString::to_string)),
-        Event::RunCompleted(completed) => reasons.extend(completed.degraded.keys().cloned()),
-        _ => {}
-    }
-    reasons.sort_unstable();
-    reasons.dedup();
-    reasons
-}
-
-/// A step's redacted arguments as JSON text.
-fn arguments(event: &Recorded) -> String {
-    json(&event.envelope.event.step().arguments)
-}
-
 /// JSON text of a value that always has one: maps with text keys, lists, numbers.
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| unreachable!("maps with text keys have a JSON form: {error}"))
 }
 

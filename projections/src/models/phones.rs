@@ -16,7 +16,7 @@ const TABLE: Table = Table {
     name: "lead_phones",
     key: &["company_id", "phone"],
     groups: &[Group { order: &["run_id", "version"], columns: &["subject_id", "last_seen_at"] }],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 

@@ -36,7 +36,7 @@ const TABLE: Table = Table {
         Group { order: &["status_version"], columns: &["status"] },
         Group { order: &["ended_version"], columns: &["ended_at"] },
     ],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 

@@ -19,7 +19,7 @@ const SCORES: Table = Table {
         order: &["version"],
         columns: &["score", "bucket", "confidence", "rationale", "contributions", "cache_key", "created_at"],
     }],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 
@@ -27,7 +27,7 @@ const FEATURES: Table = Table {
     name: "lead_features",
     key: &["run_id", "company_id"],
     groups: &[Group { order: &["version"], columns: &["features"] }],
-    looked_up: &[],
+    looked_up: None,
     merged: None,
 };
 
