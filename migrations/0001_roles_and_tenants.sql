@@ -34,7 +34,7 @@ begin
     execute format('create policy tenant on %s using (tenant_id = (select request_tenant())) with check (tenant_id = (select request_tenant()))', target);
     execute format('comment on table %s is %L', target, declared || ': ' || purpose);
     if declared = 'projection' then
-        execute format('grant select, insert, update, delete, truncate on %s to presdr_projector', target);
+        execute format('grant select, insert, update, delete on %s to presdr_projector', target); -- no truncate: it heeds no policy
         execute format('grant select on %s to presdr_worker, presdr_producer, presdr_reader', target);
     end if;
 end $$;

@@ -28,8 +28,13 @@ impl Broker {
         options = match login {
             Some((user, password)) => options
                 .user_and_password(user.name().to_owned(), password.to_owned())
-                .name(user.name()),
-            None => options.name("presdr"),
+                .name(user.name())
+                .custom_inbox_prefix(user.inbox()),
+            // Who comes as one of our users by the URL is answered where that user may listen.
+            None => match user_in(url) {
+                Some(user) => options.name(user.name()).custom_inbox_prefix(user.inbox()),
+                None => options.name("presdr"),
+            },
         };
         let client = options
             .connect(url)
@@ -63,6 +68,13 @@ impl Broker {
     }
 }
 
+fn user_in(url: &str) -> Option<User> {
+    let (before, _) = url.split_once('@')?;
+    let login = before.rsplit_once('/').map_or(before, |(_, login)| login);
+    let name = login.split_once(':').map_or(login, |(name, _)| name);
+    User::ALL.into_iter().find(|user| user.name() == name)
+}
+
 fn without_credentials(url: &str) -> String {
     match url.split_once('@') {
         Some((before, host)) => {
@@ -77,7 +89,16 @@ fn without_credentials(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_credentials;
+    use super::{user_in, without_credentials};
+    use crate::topology::User;
+
+    #[test]
+    fn a_url_may_name_one_of_our_users() {
+        assert_eq!(user_in("nats://worker:secret@127.0.0.1:4222"), Some(User::Worker));
+        assert_eq!(user_in("projector@127.0.0.1"), Some(User::Projector));
+        assert_eq!(user_in("nats://somebody:secret@127.0.0.1:4222"), None);
+        assert_eq!(user_in("nats://127.0.0.1:4222"), None);
+    }
 
     #[test]
     fn an_error_never_shows_a_password() {

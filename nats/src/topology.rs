@@ -341,6 +341,12 @@ impl User {
         }
     }
 
+    /// Where its answers go: nobody else may listen there.
+    #[must_use]
+    pub fn inbox(self) -> String {
+        format!("_INBOX.{}", self.name())
+    }
+
     /// The subjects it may publish to. Purging by subject (a tenant's erasure) is for a credential of its own.
     fn publishes(self) -> Vec<String> {
         let info = [
@@ -357,11 +363,16 @@ impl User {
             Self::Worker => vec![
                 "evt.>".to_owned(),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
-                format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*"),
-                format!("$JS.ACK.{EVENTS}.>"),
-            ],
+            ]
+            .into_iter()
+            .chain(DURABLES.iter().flat_map(|durable| {
+                [
+                    format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.{}", durable.name),
+                    format!("$JS.ACK.{EVENTS}.{}.>", durable.name),
+                ]
+            }))
+            .collect(),
             Self::Projector => vec![
-                format!("$JS.API.CONSUMER.CREATE.{EVENTS}"),
                 format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
                 format!("$JS.API.CONSUMER.DELETE.{EVENTS}.*"),
@@ -380,6 +391,22 @@ impl User {
         };
         info.into_iter().chain(own).collect()
     }
+
+    /// What it may not publish to even so: the projector makes and ends consumers of its own, and leaves the workers' alone.
+    fn never_publishes(self) -> Vec<String> {
+        match self {
+            Self::Projector => DURABLES
+                .iter()
+                .flat_map(|durable| {
+                    ["CREATE", "DELETE", "MSG.NEXT"]
+                        .map(|verb| format!("$JS.API.CONSUMER.{verb}.{EVENTS}.{}", durable.name))
+                        .into_iter()
+                        .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
+                })
+                .collect(),
+            Self::Topology | Self::Worker | Self::Producer => Vec::new(),
+        }
+    }
 }
 
 /// The `authorization` block of a server's configuration: every user with its password and its subjects.
@@ -387,15 +414,17 @@ impl User {
 /// `password` gives each user's; the block holds secrets and belongs into a file that only the server reads.
 #[must_use]
 pub fn authorization(password: impl Fn(User) -> String) -> String {
+    let quoted = |subjects: Vec<String>| subjects.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
     let users: Vec<String> = User::ALL
         .iter()
         .map(|user| {
-            let subjects: Vec<String> = user.publishes().iter().map(|subject| format!("{subject:?}")).collect();
             format!(
-                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}] }}, subscribe: {{ allow: [\"_INBOX.>\"] }} }} }}",
+                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}], deny: [{}] }}, subscribe: {{ allow: [\"{}.>\"] }} }} }}",
                 user.name(),
                 password(*user),
-                subjects.join(", ")
+                quoted(user.publishes()),
+                quoted(user.never_publishes()),
+                user.inbox(),
             )
         })
         .collect();
