@@ -167,10 +167,10 @@ create table rationale_cache (
 );
 select protect_tenant_table('rationale_cache', 'record', 'rationales by the hash of the features they were made from');
 
--- When a domain was last asked for a page, so that spacing holds when a visit passes from one worker to another.
+-- From when on a domain may be asked again, so that spacing holds when a visit passes from one worker to another.
 create table domain_visits (
-    domain          text primary key,
-    last_request_at timestamptz not null
+    domain  text primary key,
+    free_at timestamptz not null
 );
 select declare_platform_table('domain_visits', 'politeness across the fleet: the same site is spaced whoever visits it');
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
-use presdr_sites::{BlockReason, KnownPage, SkipReason, Verdict, Visit, VisitRequest, registrable_domain};
+use presdr_sites::{BlockReason, KnownPage, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain};
 use presdr_store::{StoreError, leases, leases::Lease, texts};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,8 @@ impl Crawler {
     async fn visit(&self, lead: &Lead, domain: &str, lease: &Lease, stopping: &CancellationToken) -> Result<Visit, WorkError> {
         let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
         request.known = self.known_pages(lead, domain).await?;
+        // Whether a company hires is worth a page even when the rest has said enough.
+        request.extra = vec![PageKind::Careers];
         request.not_before = spacing(&self.services, domain).await?;
         let cancel = CancellationToken::new();
         let visit = presdr_sites::visit(&self.services.web, &self.services.config.crawl, request, &cancel);
@@ -65,7 +67,8 @@ impl Crawler {
             () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops; the visit is left to another".to_owned())),
             () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the domain was lost".to_owned())),
         };
-        leases::note_visit(&self.services.database, domain).await?;
+        let quiet = visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
+        leases::note_visit(&self.services.database, domain, quiet).await?;
         Ok(visit)
     }
 
@@ -106,10 +109,8 @@ pub(crate) async fn domain_lease(services: &Services, domain: &str, stopping: &C
 
 /// When the domain may be asked next, given who asked before; notes that it is asked.
 pub(crate) async fn spacing(services: &Services, domain: &str) -> Result<Option<Instant>, WorkError> {
-    let before = leases::note_visit(&services.database, domain).await?;
-    let interval = services.config.crawl.min_interval;
-    let since = |at: chrono::DateTime<chrono::Utc>| (services.clock.now() - at).to_std().unwrap_or_default();
-    Ok(before.map(|at| Instant::now() + interval.saturating_sub(since(at))))
+    let wait = leases::note_visit(&services.database, domain, services.config.crawl.min_interval).await?;
+    Ok(Some(Instant::now() + wait).filter(|_| !wait.is_zero()))
 }
 
 fn event_of(visit: &Visit, attempt: u32) -> Event {

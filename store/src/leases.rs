@@ -198,24 +198,22 @@ fn key(name: &str) -> i64 {
     i64::from_be_bytes(first)
 }
 
-/// When a domain was last asked, or `None`. Notes that it is asked now.
+/// How long the domain wants to be left alone yet. Notes that it is asked now and wants to be left alone for `quiet` from here on.
 ///
 /// # Errors
 /// What the database says.
-pub async fn note_visit(
-    database: &Database,
-    domain: &str,
-) -> Result<Option<chrono::DateTime<chrono::Utc>>, StoreError> {
+pub async fn note_visit(database: &Database, domain: &str, quiet: Duration) -> Result<Duration, StoreError> {
     let mut tx = database.shared().await?;
-    let before = sqlx::query_scalar(
-        "with before as (select last_request_at from domain_visits where domain = $1),
-              noted as (insert into domain_visits (domain, last_request_at) values ($1, clock_timestamp())
-                        on conflict (domain) do update set last_request_at = excluded.last_request_at)
-         select last_request_at from before",
+    let wait_ms: Option<i64> = sqlx::query_scalar(
+        "with before as (select free_at from domain_visits where domain = $1),
+              noted as (insert into domain_visits (domain, free_at) values ($1, clock_timestamp() + make_interval(secs => $2))
+                        on conflict (domain) do update set free_at = excluded.free_at)
+         select greatest(0, extract(epoch from free_at - clock_timestamp()) * 1000)::bigint from before",
     )
     .bind(domain)
+    .bind(quiet.as_secs_f64())
     .fetch_optional(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(before)
+    Ok(Duration::from_millis(wait_ms.unwrap_or(0).unsigned_abs()))
 }
