@@ -155,23 +155,20 @@ impl<'a> Profile<'a> {
 
     fn after_filters(&self, found: &Found, verdicts: &[(i64, Verdict)], candidates: usize) -> BTreeMap<String, u64> {
         let document = self.document;
-        let steps: [(&str, bool, i64, fn(&Verdict) -> bool); 5] = [
-            ("industry", document.asks_for_industry(), found.industry, |verdict| verdict.industry),
-            ("incorporation_year", document.incorporation_year.is_some(), found.incorporation_year, |verdict| {
-                verdict.incorporation_year
-            }),
-            ("employees", document.employee_range.is_some(), found.employees, |verdict| verdict.employees),
-            ("revenue", document.revenue_bucket.is_some(), found.revenue, |verdict| verdict.revenue),
-            ("geography", !document.geography.is_empty(), found.geography, |verdict| verdict.geography),
-        ];
-        let mut left: Vec<&Verdict> = verdicts.iter().map(|(_, verdict)| verdict).collect();
+        let mut left: Vec<Verdict> = verdicts.iter().map(|(_, verdict)| *verdict).collect();
         let mut counts = BTreeMap::new();
-        for (name, asked, in_registry, passes) in steps {
-            left.retain(|verdict| passes(verdict));
+        let mut filter = |name: &str, asked: bool, in_registry: i64, passes: fn(&Verdict) -> bool| {
+            left.retain(passes);
             if asked {
                 counts.insert(name.to_owned(), in_registry.unsigned_abs() + left.len() as u64);
             }
-        }
+        };
+        filter("industry", document.asks_for_industry(), found.industry, |verdict| verdict.industry);
+        let years = document.incorporation_year.is_some();
+        filter("incorporation_year", years, found.incorporation_year, |verdict| verdict.incorporation_year);
+        filter("employees", document.employee_range.is_some(), found.employees, |verdict| verdict.employees);
+        filter("revenue", document.revenue_bucket.is_some(), found.revenue, |verdict| verdict.revenue);
+        filter("geography", !document.geography.is_empty(), found.geography, |verdict| verdict.geography);
         if !document.exclude.is_empty() {
             counts.insert("exclude".to_owned(), candidates as u64);
         }

@@ -20,7 +20,8 @@ use super::{
 use columns::Columns;
 use row::Listed;
 
-/// Takes in a tenant's list: columns in any order under their common names, see [`Columns`].
+/// Takes in a tenant's list: a name or a UEN, and perhaps website, industry, SSIC code, employees, revenue, year and place, in columns
+/// of any order under their common names ("Company Name", "URL", "Headcount", ...). Other columns are passed over.
 ///
 /// A company is known by its UEN, without one by its name and domain. Of two lines about the same company the later one counts. What a
 /// former list said of a company is replaced by what this one says; companies that only a former list had stay.

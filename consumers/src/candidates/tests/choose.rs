@@ -8,7 +8,6 @@ use crate::candidates::choose;
 #[tokio::test]
 async fn the_query_chooses_what_the_rule_chooses() {
     let fixture = Fixture::new().await;
-    fixture.list("(900, '202600009Z', 'Own', null, 'software', null, null)").await;
     fixture.refresh("{}").await;
     let seen = [(3, 30), (5, 10), (6, 10), (1, 20)];
     let mut tx = fixture.worker.enter(&fixture.acme).await.unwrap();

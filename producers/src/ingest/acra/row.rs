@@ -1,12 +1,12 @@
 //! One line of a registry file as a staged company, in the text format of COPY.
 
-use std::{fmt::Display, io::Write};
+use std::{borrow::Cow, fmt::Display, io::Write};
 
 use super::layout::Layout;
 use crate::ingest::{
     fields::{Fields, QuoteError},
     lines::LINE_BYTES_MAX,
-    repair,
+    repair::{self, Padded},
 };
 
 /// The statement whose input [`write_company`] and [`write_problem`] make.
@@ -60,40 +60,90 @@ pub(super) fn write_company(
     if fields.len() != layout.width {
         return Err(Problem::Width { found: fields.len(), wanted: layout.width });
     }
-    let column = |index| fields.get(line, index);
-    let (uen, name, registered, industry_code) =
-        (column(layout.uen), column(layout.name), column(layout.registered), column(layout.industry_code));
-    let uen = repair::present(&uen).ok_or(Problem::UenMissing)?;
-    if !repair::is_uen(uen) {
-        return Err(Problem::UenForm);
-    }
-    let name = repair::present(&name).ok_or(Problem::NameMissing)?;
-    if name.len() > NAME_BYTES_MAX {
-        return Err(Problem::NameTooLong);
-    }
-    let registered = repair::present(&registered);
-    let year = registered.map(|date| repair::year_of_date(date).ok_or(Problem::Date)).transpose()?;
-    let industry_code = repair::present(&industry_code);
-    let industry_code = industry_code.map(|code| repair::ssic_code(code).ok_or(Problem::IndustryCode)).transpose()?;
-    let (entity_type, status, postal_code) =
-        (column(layout.entity_type), column(layout.entity_status), column(layout.postal_code));
-    let status = repair::present(&status);
-
-    write_place(out, place);
-    write_number(out, year);
-    out.extend(if repair::is_live(status) { b"\tt\t" } else { b"\tf\t" });
-    let start = out.len();
-    out.extend(uen.as_bytes());
-    out[start..].make_ascii_uppercase();
-    write_text(out, Some(name));
-    write_text(out, repair::present(&entity_type));
-    write_text(out, status);
-    write_digits(out, industry_code);
-    // A postal code may be anything an address abroad has.
-    let postal_code = repair::present(&postal_code).map(|code| repair::postal_code(code).to_string());
-    write_text(out, postal_code.as_deref());
-    out.extend(b"\t\\N\t\\N\n");
+    let published = Published::of(fields, line, layout);
+    Company::read(&published)?.write(out, place);
     Ok(())
+}
+
+/// The needed fields as published.
+struct Published<'line> {
+    uen: Cow<'line, str>,
+    name: Cow<'line, str>,
+    entity_type: Cow<'line, str>,
+    entity_status: Cow<'line, str>,
+    registered: Cow<'line, str>,
+    industry_code: Cow<'line, str>,
+    postal_code: Cow<'line, str>,
+}
+
+impl<'line> Published<'line> {
+    fn of(fields: &Fields, line: &'line str, layout: &Layout) -> Self {
+        let column = |index| fields.get(line, index);
+        Self {
+            uen: column(layout.uen),
+            name: column(layout.name),
+            entity_type: column(layout.entity_type),
+            entity_status: column(layout.entity_status),
+            registered: column(layout.registered),
+            industry_code: column(layout.industry_code),
+            postal_code: column(layout.postal_code),
+        }
+    }
+}
+
+/// What a line says, repaired.
+struct Company<'a> {
+    uen: &'a str,
+    name: &'a str,
+    entity_type: Option<&'a str>,
+    entity_status: Option<&'a str>,
+    year: Option<i32>,
+    industry_code: Option<Padded<'a>>,
+    postal_code: Option<Padded<'a>>,
+}
+
+impl<'a> Company<'a> {
+    fn read(published: &'a Published<'_>) -> Result<Self, Problem> {
+        let uen = repair::present(&published.uen).ok_or(Problem::UenMissing)?;
+        if !repair::is_uen(uen) {
+            return Err(Problem::UenForm);
+        }
+        let name = repair::present(&published.name).ok_or(Problem::NameMissing)?;
+        if name.len() > NAME_BYTES_MAX {
+            return Err(Problem::NameTooLong);
+        }
+        let year = |date| repair::year_of_date(date).ok_or(Problem::Date);
+        let code = |code| repair::ssic_code(code).ok_or(Problem::IndustryCode);
+        Ok(Self {
+            uen,
+            name,
+            entity_type: repair::present(&published.entity_type),
+            entity_status: repair::present(&published.entity_status),
+            year: repair::present(&published.registered).map(year).transpose()?,
+            industry_code: repair::present(&published.industry_code).map(code).transpose()?,
+            postal_code: repair::present(&published.postal_code).map(repair::postal_code),
+        })
+    }
+
+    /// Writes it in the order of [`COPY`].
+    fn write(&self, out: &mut Vec<u8>, place: (u16, u32)) {
+        write_place(out, place);
+        match self.year {
+            Some(year) => write_display(out, year),
+            None => out.extend(b"\\N"),
+        }
+        out.extend(if repair::is_live(self.entity_status) { b"\tt\t" } else { b"\tf\t" });
+        let start = out.len();
+        out.extend(self.uen.as_bytes());
+        out[start..].make_ascii_uppercase();
+        write_text(out, Some(self.name));
+        write_text(out, self.entity_type);
+        write_text(out, self.entity_status);
+        write_digits(out, self.industry_code);
+        // An address abroad may have anything for a postal code.
+        write_text(out, self.postal_code.map(|code| code.to_string()).as_deref());
+        out.extend(b"\t\\N\t\\N\n");
+    }
 }
 
 /// Writes a line that cannot be used, for the quarantine.
@@ -118,14 +168,7 @@ fn write_place(out: &mut Vec<u8>, (file, line): (u16, u32)) {
     out.push(b'\t');
 }
 
-fn write_number(out: &mut Vec<u8>, number: Option<i32>) {
-    match number {
-        Some(number) => write_display(out, number),
-        None => out.extend(b"\\N"),
-    }
-}
-
-fn write_digits(out: &mut Vec<u8>, digits: Option<repair::Padded<'_>>) {
+fn write_digits(out: &mut Vec<u8>, digits: Option<Padded<'_>>) {
     out.push(b'\t');
     match digits {
         Some(digits) => write_display(out, digits),
