@@ -29,6 +29,7 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$SYS.REQ.SERVER.PING", &[]),
         ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector]),
         ("$JS.API.DIRECT.GET.EVENTS", &[Projector]),
+        ("$JS.API.CONSUMER.CREATE.EVENTS", &[Projector, Topology]),
         ("$JS.API.CONSUMER.CREATE.EVENTS.of_its_own", &[Projector, Topology]),
         ("$JS.API.CONSUMER.MSG.NEXT.EVENTS.of_its_own", &[Projector, Topology]),
         ("$JS.API.CONSUMER.CREATE.PROGRESS.of_its_own", &[Topology]),
@@ -71,7 +72,8 @@ async fn each_user_of_the_broker_hears_its_own_answers_alone() {
         let mut probe = Probe::connect(&nats.url(), user).await;
         let others = User::ALL.map(|other| format!("_INBOX.{}.>", other.name()));
         let others = others.iter().filter(|inbox| !inbox.contains(user.name())).map(String::as_str);
-        let foreign: BTreeSet<&str> = others.chain([">", "evt.>", "evt.acme.>", "progress.>", "_INBOX.>", "$JS.>", "$SYS.>"]).collect();
+        let foreign: BTreeSet<&str> =
+            others.chain([">", "evt.>", "evt.acme.>", "progress.>", "_INBOX.>", "$JS.>", "$SYS.>"]).collect();
         let own = format!("_INBOX.{}.x", user.name());
         let refused = probe.refused_to_hear(foreign.iter().copied().chain([own.as_str()])).await;
         assert_eq!(refused.iter().map(String::as_str).collect::<BTreeSet<_>>(), foreign, "{user:?}");
@@ -110,7 +112,9 @@ impl Probe {
                 }
             }
         };
-        let options = ConnectOptions::new().user_and_password(user.name().to_owned(), user.name().to_owned()).event_callback(noted);
+        let options = ConnectOptions::new()
+            .user_and_password(user.name().to_owned(), user.name().to_owned())
+            .event_callback(noted);
         Self { client: options.connect(url).await.unwrap(), errors }
     }
 
