@@ -130,7 +130,10 @@ impl Reader {
         let stream = stream.map_err(|_| log_error("no answer about the stream in time"))?.map_err(log_error)?;
         check(&describe(stream.cached_info())?, &self.identity, self.last)?;
         let start_sequence = u64::try_from(self.last).map_err(log_error)? + 1;
+        // Named here: whoever lets the broker choose names needs the right to make durables, too.
+        let name = format!("read-models-{}", uuid::Uuid::new_v4().simple());
         let config = pull::OrderedConfig {
+            name: Some(name),
             description: Some("presdr read models".to_owned()),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
             ..Default::default()

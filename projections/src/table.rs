@@ -2,15 +2,21 @@
 //!
 //! Rows travel as one array per column (`unnest`). A row that is there already is replaced group by group, each group only by what
 //! is newer, so that nothing depends on the order or the borders of batches.
+//!
+//! Being ready for a row that is there costs the database a third more than inserting plainly, so for many rows it is first asked whether
+//! any is there. Nobody else inserts: the batch holds the checkpoint's lock.
 
 use std::collections::BTreeMap;
+
+/// From so many rows on, it is asked first whether any is there.
+pub(crate) const MANY: usize = 200;
 
 /// A table: how its rows are told apart, and which columns change together.
 pub(crate) struct Table {
     pub name: &'static str,
     /// The key's columns after `tenant_id`.
     pub key: &'static [&'static str],
-    /// Columns that are said together. Empty: a row never changes once it is there.
+    /// Columns that are said together. Empty: a row belongs to one event, so it is never there already.
     pub groups: &'static [Group],
     /// Columns that are looked up as the row is written.
     pub looked_up: Option<Lookup>,
@@ -51,30 +57,40 @@ pub(crate) struct Column {
 }
 
 impl Table {
-    /// The statement that writes `columns`: `$1` is the tenant, then one array per column.
-    pub(crate) fn upsert(&self, columns: &[Column]) -> String {
+    /// The statement that writes rows none of which is there: `$1` is the tenant, then one array per column.
+    pub(crate) fn insert(&self, columns: &[Column]) -> String {
         let names = columns.iter().map(|column| column.name);
         let given = names.clone().collect::<Vec<_>>().join(", ");
         let (join, looked_up) = self.looked_up.as_ref().map_or(("", &[][..]), |lookup| (lookup.join, lookup.columns));
         let all = names.chain(looked_up.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ");
-        let arrays = columns.iter().enumerate().map(|(at, column)| format!("${}::{}[]", at + 2, column.element));
-        let arrays = arrays.collect::<Vec<_>>().join(", ");
         let values = columns.iter().map(|column| match column.cast {
             None => format!("given.{}", column.name),
             Some(cast) => format!("given.{}::{cast}", column.name),
         });
         let values = values.chain(looked_up.iter().map(|(_, expression)| (*expression).to_owned()));
         let values = values.collect::<Vec<_>>().join(", ");
-        let (table, conflict) = (self.name, self.conflict());
+        let (table, arrays) = (self.name, arrays(columns.iter()));
         format!(
-            "insert into {table} as kept (tenant_id, {all}) select $1, {values} from unnest({arrays}) as given ({given}) {join} {conflict}"
+            "insert into {table} as kept (tenant_id, {all}) select $1, {values} from unnest({arrays}) as given ({given}) {join}"
+        )
+    }
+
+    /// The same for rows of which some may be there.
+    pub(crate) fn upsert(&self, columns: &[Column]) -> String {
+        format!("{} {}", self.insert(columns), self.conflict())
+    }
+
+    /// Whether any of the rows is there: `$1` is the tenant, then one array per column of the key, in the order of `columns`.
+    pub(crate) fn any(&self, columns: &[Column]) -> String {
+        let key: Vec<&Column> = columns.iter().filter(|column| self.key.contains(&column.name)).collect();
+        let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        let (table, arrays) = (self.name, arrays(key.into_iter()));
+        format!(
+            "select exists (select from unnest({arrays}) as given ({names}) join {table} as kept using ({names}) where kept.tenant_id = $1)"
         )
     }
 
     fn conflict(&self) -> String {
-        if self.groups.is_empty() {
-            return "on conflict do nothing".to_owned();
-        }
         let sets = self.groups.iter().flat_map(|group| {
             let newer = group.newer();
             let columns = group.order.iter().chain(group.columns);
@@ -91,6 +107,11 @@ impl Table {
         let any_newer = newer.collect::<Vec<_>>().join(" or ");
         format!("on conflict (tenant_id, {}) do update set {sets} where {any_newer}", self.key.join(", "))
     }
+}
+
+fn arrays<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
+    let arrays = columns.enumerate().map(|(at, column)| format!("${}::{}[]", at + 2, column.element));
+    arrays.collect::<Vec<_>>().join(", ")
 }
 
 impl Group {
@@ -114,25 +135,36 @@ macro_rules! rows {
                 cast: rows!(@cast $($cast)?),
             }),*];
 
-            /// Writes rows with different keys, and tells how many changed something.
+            /// Writes rows with different keys.
             async fn write(
                 connection: &mut sqlx::PgConnection,
                 tenant: &presdr_events::TenantId,
                 rows: impl IntoIterator<Item = Self>,
-            ) -> Result<u64, sqlx::Error> {
-                static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.upsert($name::COLUMNS));
-                let mut some = false;
+            ) -> Result<(), sqlx::Error> {
+                static INSERT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.insert($name::COLUMNS));
+                static UPSERT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.upsert($name::COLUMNS));
+                static ANY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.any($name::COLUMNS));
+                let mut count = 0;
                 $(let mut $field: Vec<$rust> = Vec::new();)*
                 for row in rows {
-                    some = true;
+                    count += 1;
                     $($field.push(row.$field);)*
                 }
-                if !some {
-                    return Ok(0);
+                if count == 0 {
+                    return Ok(());
                 }
-                let statement: &'static str = STATEMENT.as_str();
-                let done = sqlx::query(statement).bind(tenant.as_str())$(.bind($field))*.execute(connection).await?;
-                Ok(done.rows_affected())
+                let some_there = if $table.groups.is_empty() || count < $crate::table::MANY {
+                    !$table.groups.is_empty()
+                } else {
+                    let mut any = sqlx::query_scalar(ANY.as_str()).bind(tenant.as_str());
+                    $(if $table.key.contains(&stringify!($field)) {
+                        any = any.bind(&$field);
+                    })*
+                    any.fetch_one(&mut *connection).await?
+                };
+                let statement: &'static str = if some_there { UPSERT.as_str() } else { INSERT.as_str() };
+                sqlx::query(statement).bind(tenant.as_str())$(.bind($field))*.execute(connection).await?;
+                Ok(())
             }
         }
     };
@@ -216,6 +248,16 @@ mod tests {
              version = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.version else kept.version end, \
              name = case when (excluded.run_id, excluded.version) > (kept.run_id, kept.version) then excluded.name else kept.name end \
              where (excluded.run_id, excluded.version) > (kept.run_id, kept.version)"
+        );
+    }
+
+    #[test]
+    fn only_the_key_is_sent_to_ask_whether_rows_are_there() {
+        let columns = [("name", "text"), ("thing_id", "bigint")];
+        let columns = columns.map(|(name, element)| Column { name, element, cast: None });
+        assert_eq!(
+            THINGS.any(&columns),
+            "select exists (select from unnest($2::bigint[]) as given (thing_id) join things as kept using (thing_id) where kept.tenant_id = $1)"
         );
     }
 

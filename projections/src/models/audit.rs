@@ -1,6 +1,6 @@
 //! `audit_log`: every event, once. What it already holds has been applied before, so it also tells repeats from news.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use presdr_events::TenantId;
@@ -43,28 +43,17 @@ pub(crate) async fn record<'a>(
     events: &[&'a Recorded],
 ) -> Result<Vec<&'a Recorded>, sqlx::Error> {
     let mut seen = HashSet::with_capacity(events.len());
-    let mut news: Vec<&Recorded> = events.iter().copied().filter(|event| seen.insert(event.envelope.id)).collect();
-    let written = Row::write(connection, tenant, news.iter().map(|event| row(event))).await?;
-    if written != news.len() as u64 {
-        let stored = stored_sequences(connection, tenant, &news).await?;
-        news.retain(|event| stored.get(&event.envelope.id.0) == Some(&event.sequence));
-    }
-    Ok(news)
-}
-
-async fn stored_sequences(
-    connection: &mut PgConnection,
-    tenant: &TenantId,
-    events: &[&Recorded],
-) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
     let ids: Vec<Uuid> = events.iter().map(|event| event.envelope.id.0).collect();
-    let rows: Vec<(Uuid, i64)> =
-        sqlx::query_as("select event_id, sequence from audit_log where tenant_id = $1 and event_id = any($2)")
+    let known: Vec<Uuid> =
+        sqlx::query_scalar("select event_id from audit_log where tenant_id = $1 and event_id = any($2)")
             .bind(tenant.as_str())
             .bind(ids)
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
-    Ok(rows.into_iter().collect())
+    seen.extend(known);
+    let news: Vec<&Recorded> = events.iter().copied().filter(|event| seen.insert(event.envelope.id.0)).collect();
+    Row::write(connection, tenant, news.iter().map(|event| row(event))).await?;
+    Ok(news)
 }
 
 fn row(event: &Recorded) -> Row {

@@ -241,19 +241,17 @@ async fn a_log_that_was_replaced_stops_the_projector_and_a_rebuild_is_the_cure()
     let tenant = world.store.tenant("acme").await.unwrap();
     world.publish(&whole_run(&world, &tenant, 1, 3).await).await;
     world.project_all().await;
-    world.broker.jetstream().delete_stream("EVENTS").await.unwrap();
-    presdr_nats::topology::apply(
-        &world.broker,
-        &presdr_nats::topology::TopologyConfig { events_bytes_max: 1 << 30, ..Default::default() },
-    )
-    .await
-    .unwrap();
-    world.publish(&[teller(&tenant, 2).started()]).await;
+    // As if the stream there is now were made after the one that was read.
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.shared().await.unwrap();
+    let earlier = "update projection_checkpoints set stream_created_at = stream_created_at - interval '1 day'";
+    sqlx::query(earlier).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
     let error =
         tokio::time::timeout(crate::support::PATIENCE, world.project().task).await.unwrap().unwrap().unwrap_err();
     assert!(matches!(error, ProjectError::OtherLog { .. }), "{error}");
     world.rebuild().await;
-    assert_eq!(world.rows(&tenant).await["enrichment_runs"].len(), 1);
+    assert_eq!(world.rows(&tenant).await["lead_scores"].len(), 2);
     world.project_all().await;
 }
 

@@ -9,10 +9,11 @@ use presdr_events::{
     Actor, Attempt, Clear, CompanyId, DegradedReason, Event, EventId, Header, IdentifierKind, Route, RunId, Step,
     StepStatus, TenantId, lead, run,
 };
+use presdr_nats::topology::User;
 use presdr_nats::{Broker, topology};
 use presdr_projections::rebuild::{Rebuild, Rebuilt, rebuild};
 use presdr_projections::{ProjectError, ProjectorConfig, run_projector, wait_for};
-use presdr_servers::{Nats, testing};
+use presdr_servers::{Nats, NatsConfig, testing};
 use presdr_store::keys::{DataSubject, Keyring};
 use presdr_store::testing::TestStore;
 use presdr_store::{Database, Role};
@@ -27,6 +28,7 @@ pub struct World {
     pub store: TestStore,
     _nats: testing::Own<Nats>,
     pub broker: Broker,
+    pub publisher: Broker,
     pub keyring: Arc<Keyring>,
     pub worker: Database,
     pub projector: Database,
@@ -54,13 +56,21 @@ impl Running {
 
 impl World {
     pub async fn new() -> Self {
-        let (store, nats) = (TestStore::new().await.unwrap(), testing::nats().await.unwrap());
-        let broker = Broker::connect(&nats.url(), None).await.unwrap();
+        let store = TestStore::new().await.unwrap();
+        // Everybody has the rights that the topology gives them, and no more.
+        let access = topology::authorization(|user| user.name().to_owned());
+        let nats = testing::nats_with(NatsConfig { access, ..NatsConfig::default() }).await.unwrap();
+        let url = nats.url();
+        let connect = |user: User| {
+            let url = url.clone();
+            async move { Broker::connect(&url, Some((user, user.name()))).await.unwrap() }
+        };
         let limits = topology::TopologyConfig { events_bytes_max: 1 << 30, ..Default::default() };
-        topology::apply(&broker, &limits).await.unwrap();
+        topology::apply(&connect(User::Topology).await, &limits).await.unwrap();
+        let (broker, publisher) = (connect(User::Projector).await, connect(User::Producer).await);
         let (keyring, projector) = (Arc::new(store.keyring()), store.connect(Role::Projector).await.unwrap());
         let worker = store.connect(Role::Worker).await.unwrap();
-        Self { store, worker, _nats: nats, broker, keyring, projector, config: ProjectorConfig::default() }
+        Self { store, worker, _nats: nats, broker, publisher, keyring, projector, config: ProjectorConfig::default() }
     }
 
     pub fn project(&self) -> Running {
@@ -116,7 +126,7 @@ impl World {
     pub async fn publish(&self, messages: &[Told]) -> u64 {
         let mut acknowledgements = Vec::with_capacity(messages.len());
         for told in messages {
-            let sent = self.broker.jetstream().publish(told.subject.clone(), told.body.clone().into()).await;
+            let sent = self.publisher.jetstream().publish(told.subject.clone(), told.body.clone().into()).await;
             acknowledgements.push(sent.unwrap());
         }
         let mut last = 0;
