@@ -31,8 +31,8 @@ pub(super) struct Digest<'a> {
     pub(super) logos: Vec<String>,
     /// Addresses decoded from Cloudflare's protection; they stand in `text` too.
     pub(super) protected_emails: Vec<String>,
-    /// Parts of `text` that the page writes backwards and turns round by style.
-    pub(super) reversed: Vec<Range<usize>>,
+    /// Parts of `text` that only a browser makes readable: turned round by style, decoded by script.
+    pub(super) disguised: Vec<Range<usize>>,
 }
 
 /// A line of text: what stands between two breaks in the page's layout.

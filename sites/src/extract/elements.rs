@@ -1,5 +1,6 @@
 //! What the names, classes and styles of HTML elements say about their text.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use memchr::memmem;
 
 use super::{digest::Area, html::Tag};
@@ -171,6 +172,16 @@ fn area_of(value: &str) -> Option<Area> {
             None
         }
     })
+}
+
+/// The address in `<joomla-hidden-mail first="aW5mbw==" last="a29waS5leGFtcGxl">`: Joomla 4 and later hide every address so,
+/// its two parts in base64.
+pub(super) fn joomla_address(tag: &Tag<'_>) -> Option<String> {
+    if !tag.name.eq_ignore_ascii_case("joomla-hidden-mail") {
+        return None;
+    }
+    let part = |name| String::from_utf8(STANDARD.decode(tag.attribute(name)?.trim()).ok()?).ok();
+    Some(format!("{}@{}", part("first")?, part("last")?))
 }
 
 /// Classes in a style sheet whose rule turns text round (`.mail { unicode-bidi: bidi-override; direction: rtl }`).

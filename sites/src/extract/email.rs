@@ -29,8 +29,8 @@ pub(super) fn emails(digest: &Digest<'_>, json_ld: &JsonLd, site: &str) -> Vec<F
     for address in &digest.protected_emails {
         found.add(address, EmailSource::Cloudflare);
     }
-    for turned in &digest.reversed {
-        in_text(&digest.text[turned.clone()], &mut |address| found.add(address, EmailSource::Obfuscated));
+    for disguised in &digest.disguised {
+        in_text(&digest.text[disguised.clone()], &mut |address| found.add(address, EmailSource::Obfuscated));
     }
     in_text(&digest.text, &mut |address| found.add(address, EmailSource::Text));
     for (_, content) in &digest.metas {

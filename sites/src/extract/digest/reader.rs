@@ -135,6 +135,11 @@ impl<'a> Reader<'a> {
             self.push(element, &Hints { is_hidden: true, ..hints });
             return;
         }
+        if let Some(address) = elements::joomla_address(&tag) {
+            let from = self.digest.text.len();
+            self.digest.text.push_str(&address);
+            self.digest.disguised.push(from..self.digest.text.len());
+        }
         let is_inline = matches!(element, Element::Inline | Element::Icon);
         // Inline elements matter only where something is hidden or turned round.
         if !is_inline || hints.is_hidden || hints.is_reversed || self.hidden {
@@ -198,7 +203,7 @@ impl<'a> Reader<'a> {
         let turned: String = self.digest.text[from..].chars().rev().collect();
         self.digest.text.truncate(from);
         self.digest.text.push_str(&turned);
-        self.digest.reversed.push(from..self.digest.text.len());
+        self.digest.disguised.push(from..self.digest.text.len());
     }
 
     fn start_anchor(&mut self, tag: Tag<'a>) {

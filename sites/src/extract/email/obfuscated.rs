@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::{
-    super::{email_filter, pattern::compile},
+    super::{email_filter, html::decode, pattern::compile},
     is_domain, is_local,
 };
 
@@ -64,15 +64,28 @@ fn spaced(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Addresses that a script puts together: `'info' + '@' + 'kopi.example'`.
+/// Addresses that a script puts together: `'info' + '@' + 'kopi.example'`, in one expression or, as Joomla 3 does, in two
+/// statements with half of the letters as character references.
 pub(super) fn in_script(script: &str) -> Vec<(String, String)> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
         compile(
-            r#"["'](?:mailto:)?([A-Za-z0-9._+-]{1,64})["']\s*\+\s*["'](?:@|&#64;|%40)["']\s*\+\s*["']([A-Za-z0-9.-]{1,253})["']"#,
+            r#"["'](?:mailto:)?([A-Za-z0-9._+-]{1,64})["']\s*\+\s*["'](?:@|%40)["']\s*\+\s*["']([A-Za-z0-9.-]{1,253})["']"#,
         )
     });
-    if !script.contains('@') && !script.contains("&#64;") && !script.contains("%40") {
+    static STATEMENTS: LazyLock<Regex> = LazyLock::new(|| {
+        compile(
+            r#"=\s*["']([A-Za-z0-9._+-]{1,64})@["']\s*;\s*\w{1,80}\s*=\s*\w{1,80}\s*\+\s*["']([A-Za-z0-9.-]{1,253})["']"#,
+        )
+    });
+    static JOINT: LazyLock<Regex> = LazyLock::new(|| compile(r#"["']\s?\+\s?["']"#));
+    if !["@", "&#64;", "%40"].iter().any(|at| script.contains(at)) {
         return Vec::new();
     }
-    PATTERN.captures_iter(script).map(|captures| (captures[1].to_owned(), captures[2].to_owned())).collect()
+    let script = decode(script);
+    let both = |captures: Captures<'_>| (captures[1].to_owned(), captures[2].to_owned());
+    let mut found: Vec<_> = PATTERN.captures_iter(&script).map(both).collect();
+    if script.contains("addy") {
+        found.extend(STATEMENTS.captures_iter(&JOINT.replace_all(&script, "")).map(both));
+    }
+    found
 }

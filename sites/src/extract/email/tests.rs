@@ -27,6 +27,8 @@ fn common_obfuscations_are_read() {
         "sales at kopi dot example",
         "sales @ kopi.example",
         "<script>document.write('sales' + '@' + 'kopi.example')</script>",
+        r#"<joomla-hidden-mail first="c2FsZXM=" last="a29waS5leGFtcGxl" text="eA==">This email address is being protected.</joomla-hidden-mail>"#,
+        "<script>var addy1 = 's&#97;l&#101;s' + '&#64;'; addy1 = addy1 + 'k&#111;p&#105;' + '&#46;' + 'example'; var addy_text1 = '';</script>",
         r#"<span style="unicode-bidi:bidi-override; direction: rtl">elpmaxe.ipok@selas</span>"#,
         r#"<style>.m { unicode-bidi: bidi-override; direction: rtl }</style><p><b class="m">elpmaxe.ipok@selas</b></p>"#,
     ] {
