@@ -15,27 +15,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for mistake in &score.mistakes {
         println!("{:28} {:8} {}", mistake.site, mistake.field, mistake.value);
     }
-    println!(
-        "e-mails: precision {:.3}, recall {:.3}",
-        score.emails.precision(),
-        score.emails.recall()
-    );
-    println!(
-        "phones: precision {:.3}, recall {:.3}",
-        score.phones.precision(),
-        score.phones.recall()
-    );
+    println!("e-mails: precision {:.3}, recall {:.3}", score.emails.precision(), score.emails.recall());
+    println!("phones: precision {:.3}, recall {:.3}", score.phones.precision(), score.phones.recall());
     println!(
         "careers {:.3}, company name {:.3}, of {} sites",
         score.careers_accuracy(),
         score.name_accuracy(),
         score.sites
     );
-    println!(
-        "{} pages ({} MB), {:.0} per CPU second",
-        score.pages,
-        score.bytes >> 20,
-        score.pages_per_cpu_second()
-    );
+    println!("{} pages ({} MB), {:.0} per CPU second", score.pages, score.bytes >> 20, score.pages_per_cpu_second());
     Ok(())
 }
