@@ -189,16 +189,17 @@ fn rank<'a>(site: &Site, candidate: &'a Candidate) -> impl Ord + use<'a> {
     )
 }
 
+/// In our words alone: this goes into events, and those of a link may name a person.
 fn because(candidate: &Candidate) -> String {
     let term = candidate.class.term;
     let source = match &candidate.source {
-        Source::Sitemap => "in the sitemap".to_owned(),
-        Source::Link { words } if words.is_empty() => "linked".to_owned(),
-        Source::Link { words } => format!("linked as {words:?}"),
+        Source::Sitemap => "in the sitemap",
+        Source::Link { .. } => "linked",
     };
     match candidate.class.sign {
         Sign::Path => format!("{source}; its path says {term:?}"),
         Sign::Folder => format!("{source}; its folder says {term:?}"),
-        Sign::Words | Sign::Nothing => source,
+        Sign::Words => format!("{source}; the link's words say {term:?}"),
+        Sign::Nothing => source.to_owned(),
     }
 }
