@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, schema, shortlist,
-    tenant, up,
+    bench, completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, schema,
+    shortlist, tenant, up,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -54,6 +54,8 @@ pub enum Command {
     Crawl(crawl::Command),
     /// Tell whether the robots.txt on standard input lets an agent fetch a URL, and why
     Robots(robots::Command),
+    /// Measure presdr on this machine, beside what it is measured against
+    Bench(bench::Command),
     /// Write out the events as JSON Schema and AsyncAPI
     Events(events::Command),
     /// Make the completions of a shell

@@ -1,6 +1,9 @@
 //! Where things are and who is asking: read once, passed down.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use nix::unistd::{User, getuid};
@@ -85,6 +88,21 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// What a bench runs with: servers of its own in `data`.
+    pub fn of_folder(data: &Path) -> Self {
+        Self {
+            json: false,
+            database_url: None,
+            nats_url: None,
+            data: data.to_owned(),
+            master_key_file: None,
+            actor: None,
+            mode: Mode::Development,
+            log: None,
+            log_format: LogFormat::Text,
+        }
+    }
+
     /// Where presdr's own PostgreSQL is.
     pub fn postgres_dir(&self) -> PathBuf {
         self.data.join("postgres")
@@ -112,7 +130,8 @@ impl Config {
     pub fn start_log(&self) -> anyhow::Result<()> {
         let filter = self.log.as_deref().unwrap_or("warn");
         let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("--log {filter:?}: {error}"))?;
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        let colours = io::stderr().is_terminal();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
         match self.log_format {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().init(),

@@ -4,6 +4,7 @@
 //! prints the answer.
 
 mod arguments;
+mod bench;
 mod broker;
 mod completions;
 mod config;
@@ -36,6 +37,8 @@ use clap::{CommandFactory, FromArgMatches};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // One provider of TLS, named here, whatever the libraries would choose. It is the first, so nothing can be in its way.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let matches = help::grouped(Arguments::command()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match answer(arguments).await {
@@ -70,6 +73,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Topology(command) => schema::topology(&command, &config, &output).await,
         Command::Crawl(command) => crawl::run(&command, config.mode, &output).await,
         Command::Robots(command) => robots::run(&command, &output),
+        Command::Bench(command) => bench::run(command, &config, &output).await,
         Command::Events(command) => events::run(&command, &output),
         Command::Completions(command) => completions::run(&command),
     }

@@ -1,0 +1,237 @@
+//! `bench events`: publishing beside a raw client with the same bytes, projecting beside a COPY of the rows.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_nats::jetstream::{self, message::PublishMessage};
+use chrono::{DateTime, Utc};
+use futures::{TryStreamExt, stream};
+use presdr_events::{
+    Actor, Clear, CompanyId, Event, EventId, Header, IdentifierKind, Key, Route, RunId, Step, TenantId, lead,
+};
+use presdr_nats::{
+    Broker, Message, Publisher,
+    topology::{self, EVENTS, TopologyConfig},
+};
+use presdr_producers::bench::report::{Aim, Report};
+use presdr_projections::{ProjectorConfig, bench::project_beside_copy};
+use presdr_servers::Postgres;
+use presdr_store::{
+    Database, Role, StoreError,
+    keys::{DataSubject, Keyring, random},
+    tenants,
+};
+use serde_json::json;
+
+use super::own::Folder;
+
+/// Messages of a publisher that are not acknowledged yet.
+const IN_FLIGHT: usize = 256;
+/// Bytes of an event.
+const EVENT_BYTES: usize = 1024;
+/// Each person stands in so many events.
+const EVENTS_OF_PERSON: u32 = 10;
+/// Each way is measured so often, in turns, on events of its own.
+const ROUNDS: u32 = 3;
+/// Events of the product's measure.
+const EVENTS_DEFAULT: u32 = 20_000;
+
+/// Publishes `count` events a round in each sync mode, and projects those of the durable one.
+///
+/// # Errors
+/// When a server cannot be started, or does not take the events.
+pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
+    let folder = Folder::new(folder)?;
+    let postgres = folder.postgres().await?;
+    let author = Arc::new(Author::new(&postgres, count).await?);
+    let settings = BTreeMap::from([
+        ("events a round".to_owned(), json!(count)),
+        ("rounds".to_owned(), json!(ROUNDS)),
+        ("bytes of an event".to_owned(), json!(author.event(1, 1)?.body.len())),
+        ("messages in flight".to_owned(), json!(IN_FLIGHT)),
+    ]);
+    let mut report = Report::new("events", settings, count >= EVENTS_DEFAULT);
+    for (mode, always) in [("two minutes", false), ("always", true)] {
+        let nats = folder.nats(&format!("nats-{always}"), always).await?;
+        let broker = Broker::connect(&nats.url(), None).await?;
+        topology::apply(&broker, &TopologyConfig::default()).await?;
+        publish(&author, &broker, count, mode, &mut report).await?;
+        if always {
+            project(&postgres, &author.keyring, &broker, &mut report).await?;
+        }
+        broker.close().await;
+        nats.stop().await;
+    }
+    postgres.stop().await;
+    Ok(report)
+}
+
+async fn publish(
+    author: &Arc<Author>,
+    broker: &Broker,
+    count: u32,
+    mode: &str,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let raw = raw_stream(broker).await?;
+    let publisher = Publisher::new(broker.clone());
+    let (mut ours, mut beside) = (Duration::ZERO, Duration::ZERO);
+    for round in 1..=ROUNDS {
+        let messages: Vec<Message> = (1..=count).map(|at| author.event(at, round)).collect::<Result<_, _>>()?;
+        let started = Instant::now();
+        stream::iter(messages.into_iter().map(anyhow::Ok))
+            .try_for_each_concurrent(IN_FLIGHT, |message| send_raw(&raw, message))
+            .await?;
+        beside += started.elapsed();
+        let started = Instant::now();
+        stream::iter((1..=count).map(anyhow::Ok))
+            .try_for_each_concurrent(IN_FLIGHT, |at| {
+                let (author, publisher) = (Arc::clone(author), publisher.clone());
+                async move {
+                    publisher.publish(&author.event(at, round)?).await?;
+                    Ok(())
+                }
+            })
+            .await?;
+        ours += started.elapsed();
+    }
+    let rate = |took: Duration| f64::from(count * ROUNDS) / took.as_secs_f64();
+    report.compared(
+        format!("sealed, encoded and published, sync_interval {mode}"),
+        rate(ours),
+        "1/s",
+        "a raw client with the same bytes, ids and window",
+        rate(beside),
+        ("the ratio value / beside is", rate(ours) / rate(beside)),
+        Some(Aim::AtLeast(0.8)),
+    );
+    Ok(())
+}
+
+/// A stream like EVENTS, for the raw client alone.
+async fn raw_stream(broker: &Broker) -> anyhow::Result<jetstream::Context> {
+    let mut config = topology::events(broker).await?.get_info().await?.config;
+    config.name = "RAW".to_owned();
+    config.subjects = vec!["raw".to_owned()];
+    broker.jetstream().create_stream(config).await?;
+    Ok(broker.jetstream().clone())
+}
+
+async fn send_raw(context: &jetstream::Context, message: Message) -> anyhow::Result<()> {
+    let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body);
+    context.send_publish("raw", publish).await?.await?;
+    Ok(())
+}
+
+async fn project(postgres: &Postgres, keyring: &Keyring, broker: &Broker, report: &mut Report) -> anyhow::Result<()> {
+    let owner = Database::connect(&postgres.url(), Role::Owner, 2).await?;
+    let projector = Database::connect(&postgres.url(), Role::Projector, 2).await?;
+    let config = ProjectorConfig { stream: EVENTS.to_owned(), ..ProjectorConfig::default() };
+    let measured = project_beside_copy(&owner, &projector, broker.jetstream(), keyring, &config).await?;
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let rate = |took: Duration| measured.rows as f64 / took.as_secs_f64();
+    report.compared(
+        "projected rows",
+        rate(measured.project),
+        "1/s",
+        "COPY of the same rows",
+        rate(measured.copy),
+        ("the ratio value / beside is", measured.ratio()),
+        Some(Aim::AtLeast(0.5)),
+    );
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    report.value("projected events", measured.events as f64 / measured.project.as_secs_f64(), "1/s", None);
+    Ok(())
+}
+
+/// Writes events with personal data.
+struct Author {
+    tenant: TenantId,
+    run: RunId,
+    time: DateTime<Utc>,
+    keyring: Keyring,
+    people: HashMap<u32, DataSubject>,
+    /// Brings an event to its size.
+    padding: String,
+}
+
+impl Author {
+    /// A tenant, its keys, and the people of `count` events.
+    async fn new(postgres: &Postgres, count: u32) -> anyhow::Result<Self> {
+        let producer = Database::connect(&postgres.url(), Role::Producer, 2).await?;
+        let (tenant, keyring) = (TenantId::new("bench")?, Keyring::new(Key::new(random())));
+        let mut tx = producer.enter(&tenant).await?;
+        tenants::create(&mut tx, &keyring, "Bench").await?;
+        let mut people = HashMap::new();
+        for number in 0..=count / EVENTS_OF_PERSON {
+            let address = format!("person{number}@bench.example");
+            if let Some(person) = keyring.subject(&mut tx, &tenant, IdentifierKind::Email, &address).await? {
+                people.insert(number, person);
+            }
+        }
+        tx.commit().await?;
+        producer.close().await;
+        let (run, time, padding) = (RunId::new(1)?, DateTime::UNIX_EPOCH, String::new());
+        let mut author = Self { tenant, run, time, keyring, people, padding };
+        author.padding = "x".repeat(EVENT_BYTES.saturating_sub(author.event(count, 1)?.body.len()));
+        Ok(author)
+    }
+
+    /// The event of a company in a round, as a worker makes it: sealed, in its envelope, encoded.
+    fn event(&self, company: u32, round: u32) -> anyhow::Result<Message> {
+        let company_id = CompanyId::new(i64::from(company))?;
+        let id = EventId::of(&self.tenant, Some(self.run), Some(company_id), "lead.extracted", round);
+        let header = Header {
+            id,
+            source: "extract",
+            time: self.time,
+            tenant: self.tenant.clone(),
+            run: Some(self.run),
+            company: Some(company_id),
+            actor: Actor::service("extract"),
+            correlation: id,
+            causation: Some(id),
+            traceparent: None,
+        };
+        let event = Event::LeadExtracted(self.extracted(id, company, round)?);
+        Ok(Message { id, subject: header.subject(&event).to_string(), body: header.encode(&event)?.into() })
+    }
+
+    fn extracted(&self, event: EventId, company: u32, round: u32) -> Result<lead::Extracted, StoreError> {
+        let number = company / EVENTS_OF_PERSON;
+        let person =
+            self.people.get(&number).ok_or_else(|| StoreError::Refused("the bench lacks a person".to_owned()))?;
+        let address = Clear(format!("person{number}@bench.example"));
+        let email = lead::FoundEmail {
+            address: person.seal(&self.tenant, event, "email.address", &address)?,
+            first_name: None,
+            last_name: None,
+            role_title: None,
+            role_account: false,
+            own_domain: true,
+            source: "site".to_owned(),
+        };
+        Ok(lead::Extracted {
+            step: Step::done("extract", 12, round, Vec::new()),
+            corpus_hash: String::new(),
+            words: 500,
+            text_characters: 3000,
+            language: Some("eng".to_owned()),
+            technologies: vec![self.padding.clone()],
+            social_networks: Vec::new(),
+            careers: true,
+            jobs_count: 2,
+            keywords: Vec::new(),
+            identity_confirmed: true,
+            emails: vec![email],
+            people: Vec::new(),
+            phones: Vec::new(),
+            emails_dropped: BTreeMap::new(),
+            route: Route { next: "score".to_owned(), because: "bench".to_owned() },
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Registry work beside what Postgres alone would take.
+
+use std::path::Path;
+
+use presdr_consumers::candidates;
+use presdr_events::TenantId;
+use presdr_producers::bench::{self, candidates::Refresh, report::Report};
+use presdr_rules::icp::IcpDocument;
+use presdr_store::{Database, StoreError};
+
+use super::own::Folder;
+
+/// Taking `rows` companies in.
+///
+/// # Errors
+/// When a server cannot be started, or the load fails.
+pub async fn ingest(folder: &Path, rows: u64) -> anyhow::Result<Report> {
+    let folder = Folder::new(folder)?;
+    let postgres = folder.postgres().await?;
+    let report = bench::ingest::ingest(&postgres.url(), folder.path(), rows).await;
+    postgres.stop().await;
+    Ok(report?)
+}
+
+/// Refreshing the candidates of so many tenants.
+///
+/// # Errors
+/// When a server cannot be started, or ours and the view come to different candidates.
+pub async fn candidates(folder: &Path, companies: u32, tenants: u32) -> anyhow::Result<Report> {
+    let folder = Folder::new(folder)?;
+    let postgres = folder.postgres().await?;
+    let report = bench::candidates::candidates(&postgres.url(), companies, tenants, &AsWorkersDo).await;
+    postgres.stop().await;
+    Ok(report?)
+}
+
+/// The run manager's own refresh.
+struct AsWorkersDo;
+
+impl Refresh for AsWorkersDo {
+    async fn refresh(
+        &self,
+        worker: &Database,
+        tenant: &TenantId,
+        rule_id: i64,
+        document: &IcpDocument,
+    ) -> Result<u64, StoreError> {
+        Ok(candidates::refresh(worker, tenant, rule_id, document).await?.candidates)
+    }
+}

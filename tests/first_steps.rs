@@ -1,0 +1,191 @@
+//! A tenant's first steps, typed one after another, against a real database and a real broker.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test failing")]
+
+use std::{
+    convert::Infallible,
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+use presdr_servers::{
+    Nats,
+    testing::{self, Own, TestDatabase},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Servers that are empty, and a person before them.
+struct Desk {
+    database: TestDatabase,
+    nats: Own<Nats>,
+    folder: TempDir,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let database = testing::database("empty", async |_| Ok::<(), Infallible>(())).await.unwrap();
+        Self { database, nats: testing::nats().await.unwrap(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn types(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_presdr"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PRESDR_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(["--as", "user:jo"])
+            .args(arguments)
+            .env("DATABASE_URL", self.database.url())
+            .env("PRESDR_NATS_URL", self.nats.url())
+            .env("PRESDR_DATA", self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// What the command answers.
+    fn told(&self, arguments: &[&str]) -> String {
+        let output = self.types(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same as JSON.
+    fn answer(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.told(&[&["--json"], arguments].concat())).unwrap()
+    }
+
+    /// Why the command was refused.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.types(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    async fn with_schema() -> Self {
+        let desk = Self::new().await;
+        desk.told(&["migrate"]);
+        desk.told(&["topology", "apply"]);
+        desk.file("master.key", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n");
+        desk
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bringing_servers_up_to_date_twice_changes_nothing() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.told(&["migrate"]), "the database is up to date\n");
+    desk.told(&["migrate"]);
+    let changes = |answer: Value| -> Vec<String> {
+        answer.as_array().unwrap().iter().map(|one| one["change"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(changes(desk.answer(&["topology", "apply"])).iter().all(|change| change == "created"));
+    assert!(changes(desk.answer(&["topology", "apply"])).iter().all(|change| change == "unchanged"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_gets_from_nothing_to_a_run() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    assert_eq!(desk.answer(&["tenant", "list"])[0]["name"], "Acme Pte Ltd");
+
+    let list = desk.file("list.csv", "Domain,Company Name\ntan.example,Tan Logistics\nlim.example,Lim Foods\n");
+    let summary = desk.answer(&["ingest", "companies", "--tenant", "acme", &list]);
+    assert_eq!((&summary["rows"], &summary["inserted"], &summary["quarantined"]), (&2.into(), &2.into(), &0.into()));
+
+    let icp = desk.file("icp.json", r#"{ "keywords": ["freight"] }"#);
+    desk.told(&["icp", "set", "--tenant", "acme", &icp]);
+    assert!(desk.told(&["icp", "show", "--tenant", "acme"]).contains("freight"));
+
+    let run = desk.answer(&["run", "start", "--tenant", "acme", "--cap", "5"])["run_id"].to_string();
+    assert!(desk.told(&["run", "list", "--tenant", "acme"]).contains("open"));
+    desk.told(&["run", "pause", "--tenant", "acme", &run, "--reason", "lunch"]);
+    let again = desk.refused(&["run", "pause", "--tenant", "acme", &run]);
+    assert!(again.contains("is paused: only a run that is open can pause"), "{again}");
+    desk.told(&["run", "resume", "--tenant", "acme", &run]);
+    desk.told(&["run", "cancel", "--tenant", "acme", &run]);
+    assert_eq!(desk.answer(&["run", "show", "--tenant", "acme", &run])["status"], "cancelled");
+    assert_eq!(desk.told(&["parked", "list", "--tenant", "acme"]), "nothing is parked\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_records_who_did_it() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let client = async_nats::connect(desk.nats.url()).await.unwrap();
+    let events = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+    let stored = events.get_last_raw_message_by_subject("evt.acme.tenant.created").await.unwrap();
+    let event: Value = serde_json::from_slice(&stored.payload).unwrap();
+    assert_eq!(event["actor"], "user:jo");
+
+    let address = desk.types(&["--as", "jo@acme.example", "tenant", "list"]);
+    assert_eq!(address.status.code(), Some(2), "an address is no opaque id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_said_with_its_cure() {
+    let desk = Desk::with_schema().await;
+    let unknown = desk.refused(&["icp", "show", "--tenant", "nosuch"]);
+    assert!(
+        unknown.contains("tenant nosuch does not exist") && unknown.contains("presdr tenant create nosuch"),
+        "{unknown}"
+    );
+
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let icp = desk.file("icp.json", r#"{ "employee_range": { "min": 9, "max": 2 }, "industry": [] }"#);
+    let wrong = desk.refused(&["icp", "set", "--tenant", "acme", &icp]);
+    assert!(wrong.contains("$.employee_range") && wrong.contains("$.industry"), "{wrong}");
+
+    let early = desk.refused(&["run", "start", "--tenant", "acme"]);
+    assert!(early.contains("presdr icp set"), "{early}");
+
+    fs::remove_file(desk.folder.path().join("master.key")).unwrap();
+    let keyless = desk.refused(&["tenant", "list"]);
+    assert!(keyless.contains("master.key is missing"), "{keyless}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_what_is_missing_and_how_to_cure_it() {
+    let desk = Desk::new().await;
+    let output = desk.types(&["--json", "doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |checks: &Value, what: &str| -> Value {
+        checks.as_array().unwrap().iter().find(|check| check["what"] == what).cloned().unwrap_or_default()
+    };
+    assert_eq!(of(&checks, "database")["status"], "ok");
+    assert!(of(&checks, "schema")["cure"].as_str().unwrap().contains("presdr migrate"));
+    assert!(of(&checks, "event log")["cure"].as_str().unwrap().contains("presdr topology apply"));
+
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    // The tests' database trades durability for speed, and doctor says so.
+    let checks: Value = serde_json::from_slice(&desk.types(&["--json", "doctor"]).stdout).unwrap();
+    assert_eq!((&of(&checks, "schema")["status"], &of(&checks, "broker")["status"]), (&"ok".into(), &"ok".into()));
+    assert!(of(&checks, "worker")["found"].as_str().unwrap().contains("nobody asks for work"));
+    assert!(of(&checks, "tenant")["cure"].as_str().unwrap().contains("presdr icp set --tenant acme"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_told_of_at_once_and_without_its_password() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_presdr"))
+        .args(["tenant", "list"])
+        .env("DATABASE_URL", format!("postgres://presdr:hunter2@{free}/presdr"))
+        .env("PRESDR_NATS_URL", format!("nats://presdr:hunter2@{free}"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.starts_with("presdr: ") && !error.contains("hunter2"), "{error}");
+    assert!(!error.contains("pool timed out"), "a pool would try for half a minute: {error}");
+}
