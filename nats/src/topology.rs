@@ -373,8 +373,6 @@ impl User {
             }))
             .collect(),
             Self::Projector => vec![
-                // An ordered consumer without a name of ours, and one with.
-                format!("$JS.API.CONSUMER.CREATE.{EVENTS}"),
                 format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
                 format!("$JS.API.CONSUMER.DELETE.{EVENTS}.*"),

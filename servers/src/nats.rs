@@ -107,13 +107,24 @@ impl Nats {
         }
     }
 
+    /// Where everything of the server is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.home.dir()
+    }
+
+    /// Stops the server and leaves its files. For tests that look at them; [`Nats::restart`] brings it back.
+    pub async fn halt(&mut self) {
+        let running = self.process.take();
+        let _ = tokio::task::spawn_blocking(move || drop(running)).await; // it does not panic
+    }
+
     /// Stops the server if it still runs, and starts it again on the same port and store.
     ///
     /// # Errors
     /// When the server does not start.
     pub async fn restart(&mut self) -> Result<(), ServerError> {
-        let running = self.process.take();
-        let _ = tokio::task::spawn_blocking(move || drop(running)).await; // it does not panic
+        self.halt().await;
         let deadline = Instant::now() + RETRY;
         loop {
             match self.launch().await {

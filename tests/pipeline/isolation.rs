@@ -64,14 +64,29 @@ async fn a_table_without_declaration_or_policy_is_found_and_so_is_whatever_else_
     connection.execute("set role presdr_owner; set request.tenant_id = 'acme'").await.unwrap();
     for (statement, flaw) in [
         ("create table a (x text)", "a is not declared record, projection or platform"),
-        ("create table a (tenant_id text); comment on table a is 'record: x'", "a has a tenant_id, but row level security is not enabled and forced"),
-        ("alter table runs no force row level security", "runs has a tenant_id, but row level security is not enabled and forced"),
-        ("drop policy tenant on lead_emails", "lead_emails has a tenant_id, but other policies than the one of every tenant table"),
-        ("create policy more on contacts using (true)", "contacts has a tenant_id, but other policies than the one of every tenant table"),
+        (
+            "create table a (tenant_id text); comment on table a is 'record: x'",
+            "a has a tenant_id, but row level security is not enabled and forced",
+        ),
+        (
+            "alter table runs no force row level security",
+            "runs has a tenant_id, but row level security is not enabled and forced",
+        ),
+        (
+            "drop policy tenant on lead_emails",
+            "lead_emails has a tenant_id, but other policies than the one of every tenant table",
+        ),
+        (
+            "create policy more on contacts using (true)",
+            "contacts has a tenant_id, but other policies than the one of every tenant table",
+        ),
         ("alter table companies add tenant_id text", "companies is declared platform, but has a tenant_id"),
         ("create table a (x text); comment on table a is 'record: x'", "a is declared record, but has none"),
         ("create unique index a on lead_emails (email)", "a of lead_emails is unique without the tenant"),
-        ("alter table lead_steps add a bigint constraint a references runs (run_id)", "a of lead_steps refers to another table without the tenant"),
+        (
+            "alter table lead_steps add a bigint constraint a references runs (run_id)",
+            "a of lead_steps refers to another table without the tenant",
+        ),
         ("create view a as select * from contacts", "a reads contacts with the rights of its owner"),
         ("create view a as select * from tenant_company", "a reads tenant_companies with the rights of its owner"),
         ("create materialized view a as select 1 from runs", "a reads runs with the rights of its owner"),
@@ -80,7 +95,10 @@ async fn a_table_without_declaration_or_policy_is_found_and_so_is_whatever_else_
         ("grant update on contacts to presdr_worker", "presdr_worker writes contacts, which is a projection"),
         ("grant insert on runs to presdr_projector", "presdr_projector writes runs, which is a record"),
         ("grant create on schema rebuild to presdr_reader", "presdr_reader may make things in schema rebuild"),
-        ("create function a() returns bigint language sql security definer as 'select 1'", "a() runs as its owner, and nobody has said why that is no way across"),
+        (
+            "create function a() returns bigint language sql security definer as 'select 1'",
+            "a() runs as its owner, and nobody has said why that is no way across",
+        ),
     ] {
         let mut tx = connection.begin().await.unwrap();
         tx.execute(statement).await.unwrap();
@@ -132,7 +150,8 @@ async fn what_one_tenant_says_about_companies_is_not_in_anothers_view_of_them() 
         let database = filled.store.connect(role).await.unwrap();
         for (tenant, company) in [(&filled.acme, 1), (&filled.globex, 2)] {
             let mut tx = database.enter(tenant).await.unwrap();
-            let seen: Vec<i64> = sqlx::query_scalar("select company_id from tenant_company").fetch_all(&mut *tx).await.unwrap();
+            let seen: Vec<i64> =
+                sqlx::query_scalar("select company_id from tenant_company").fetch_all(&mut *tx).await.unwrap();
             assert_eq!(seen, [company], "{role:?}");
         }
         let mut tx = database.shared().await.unwrap();
@@ -181,7 +200,8 @@ async fn a_tenants_name_is_data_and_no_statement() {
         sqlx::query("select set_config('request.tenant_id', $1, true)").bind(name).execute(&mut *tx).await.unwrap();
         for table in &filled.tables {
             let statement = format!("select from {}", table.name);
-            match sqlx::Executor::execute(&mut *tx, AssertSqlSafe(format!("savepoint a; {statement}; release a"))).await {
+            match sqlx::Executor::execute(&mut *tx, AssertSqlSafe(format!("savepoint a; {statement}; release a"))).await
+            {
                 Ok(done) => assert_eq!(done.rows_affected(), 0, "{name:?}: {statement}"),
                 Err(_) => drop(tx.execute("rollback to a").await.unwrap()),
             }

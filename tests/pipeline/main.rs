@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
 
+mod alone;
+mod isolation;
+mod personal_data;
 mod redelivery;
 mod spine;
 mod support;

@@ -29,7 +29,7 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$SYS.REQ.SERVER.PING", &[]),
         ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector]),
         ("$JS.API.DIRECT.GET.EVENTS", &[Projector]),
-        ("$JS.API.CONSUMER.CREATE.EVENTS", &[Projector, Topology]),
+        ("$JS.API.CONSUMER.CREATE.EVENTS", &[Topology]), // under this one a body may name any consumer
         ("$JS.API.CONSUMER.CREATE.EVENTS.of_its_own", &[Projector, Topology]),
         ("$JS.API.CONSUMER.MSG.NEXT.EVENTS.of_its_own", &[Projector, Topology]),
         ("$JS.API.CONSUMER.CREATE.PROGRESS.of_its_own", &[Topology]),

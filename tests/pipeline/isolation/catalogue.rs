@@ -3,7 +3,8 @@
 use sqlx::{Executor, PgConnection};
 
 /// Tables with a tenant_id that every service may read, and why. Names follow the search path: `public` is not written.
-const WITHOUT_POLICY: &[(&str, &str)] = &[("tenants", "the list of tenants itself: services walk it to know whom to enter")];
+const WITHOUT_POLICY: &[(&str, &str)] =
+    &[("tenants", "the list of tenants itself: services walk it to know whom to enter")];
 
 /// Unique indexes without the tenant, and why they tell one tenant nothing about another.
 const UNIQUE_FOR_ALL: &[(&str, &str)] = &[("runs_run_id", "run ids come from one sequence: no tenant chooses its own")];

@@ -37,7 +37,9 @@ impl Walk<'_> {
     pub async fn ways_across(&self, database: &Database, table: &Table) -> (Vec<String>, u64) {
         let (name, by, towards) = (&table.name, self.by, self.towards);
         let foreign = self.row_of_the_other(table).await;
-        let insert = format!("insert into {name} overriding system value select * from jsonb_populate_record(null::{name}, '{foreign}')");
+        let insert = format!(
+            "insert into {name} overriding system value select * from jsonb_populate_record(null::{name}, '{foreign}')"
+        );
         let mut ways = Vec::new();
         let mut expect = |what: &str, answer: &Answer, good: bool| {
             if !good {
@@ -48,7 +50,10 @@ impl Walk<'_> {
         let foreigners = [
             ("reading the other's rows", format!("select from {name} where tenant_id <> '{by}'")),
             ("locking the other's rows", format!("select from {name} where tenant_id <> '{by}' for update")),
-            ("changing the other's rows", format!("update {name} set tenant_id = tenant_id where tenant_id = '{towards}'")),
+            (
+                "changing the other's rows",
+                format!("update {name} set tenant_id = tenant_id where tenant_id = '{towards}'"),
+            ),
             ("taking the other's rows", format!("update {name} set tenant_id = '{by}' where tenant_id = '{towards}'")),
             ("deleting the other's rows", format!("delete from {name} where tenant_id = '{towards}'")),
         ];
@@ -64,11 +69,20 @@ impl Walk<'_> {
             let answer = attempt(database, Inside::Tenant(by), statement).await;
             expect(what, &answer, answer == Answer::Denied);
         }
-        let everything = [format!("select from {name}"), format!("update {name} set tenant_id = tenant_id"), format!("delete from {name}"), insert];
+        let everything = [
+            format!("select from {name}"),
+            format!("update {name} set tenant_id = tenant_id"),
+            format!("delete from {name}"),
+            insert,
+        ];
         for inside in [Inside::Nothing, Inside::EmptyName] {
             for statement in &everything {
                 let answer = attempt(database, inside, statement).await;
-                expect(&format!("{statement:?} with {inside:?}"), &answer, matches!(answer, Answer::Denied | Answer::NoTenant));
+                expect(
+                    &format!("{statement:?} with {inside:?}"),
+                    &answer,
+                    matches!(answer, Answer::Denied | Answer::NoTenant),
+                );
             }
         }
         if database.role() != Role::Owner {
@@ -85,7 +99,8 @@ impl Walk<'_> {
     /// A row that only the other tenant sees, as JSON.
     async fn row_of_the_other(&self, table: &Table) -> String {
         let mut tx = self.owner.enter(self.towards).await.unwrap();
-        let statement = format!("select to_jsonb(t)::text from {} t where tenant_id = '{}' limit 1", table.name, self.towards);
+        let statement =
+            format!("select to_jsonb(t)::text from {} t where tenant_id = '{}' limit 1", table.name, self.towards);
         let row: String = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut *tx).await.unwrap();
         row.replace('\'', "''")
     }
@@ -107,7 +122,9 @@ async fn attempt(database: &Database, inside: Inside<'_>, statement: &str) -> An
 async fn run(connection: &mut PgConnection, statement: &str) -> Answer {
     match sqlx::query(AssertSqlSafe(statement.to_owned())).execute(connection).await {
         Ok(done) => Answer::Rows(done.rows_affected()),
-        Err(sqlx::Error::Database(error)) if error.message().contains("request.tenant_id is not set") => Answer::NoTenant,
+        Err(sqlx::Error::Database(error)) if error.message().contains("request.tenant_id is not set") => {
+            Answer::NoTenant
+        }
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42501") => Answer::Denied,
         Err(error) => Answer::Failed(error.to_string()),
     }

@@ -1,0 +1,241 @@
+//! Personal data leaves a run only through the tenant's own tables: not through the broker's files, and not through the logs.
+
+mod scan;
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use presdr_events::{RunId, TenantId};
+use presdr_nats::topology::{self, User};
+use presdr_sandbox::WebKind;
+use scan::Scan;
+use sqlx::AssertSqlSafe;
+
+use crate::support::{World, connect};
+
+const DOMAIN: &str = "quillfeather.example";
+const COMPANY: &str = "Quillfeather Holdings Pte. Ltd.";
+
+/// What the site says about people, in every place where a site does. Nothing else of a run has these letters.
+const NAME: &str = "Zebulon Quackenbush";
+const OTHER_NAME: &str = "Xanthippe Oyelaran";
+const ADDRESS: &str = "zebulon.quackenbush@quillfeather.example";
+const OTHER_ADDRESS: &str = "xanthippe@quillfeather.example";
+const FREE_ADDRESS: &str = "zeb.quack1971@gmail.com";
+const PHONE: &str = "+65 6749 2385";
+const PHONE_E164: &str = "+6567492385";
+const PROFILE: &str = "linkedin.com/in/zebulon-quackenbush-7f3";
+
+/// Everything that must not be found, as it is written anywhere.
+const SEEDED: &[&str] = &[
+    NAME,
+    "Quackenbush",
+    "Zebulon",
+    OTHER_NAME,
+    "Oyelaran",
+    "Xanthippe",
+    ADDRESS,
+    OTHER_ADDRESS,
+    FREE_ADDRESS,
+    "zeb.quack1971",
+    PHONE,
+    PHONE_E164,
+    "67492385",
+    "6749 2385",
+    PROFILE,
+    "quackenbush-7f3",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_seeded_name_address_or_phone_is_in_the_brokers_files_or_the_logs_of_a_run() {
+    let log = Log::of_everything();
+    let folder = tempfile::tempdir().unwrap();
+    write_site(folder.path());
+    let mut world = World::with(WebKind::Folder(folder.path().to_owned())).await;
+    let acme = world.tenant_of("acme", &[(COMPANY.to_owned(), DOMAIN.to_owned())]).await;
+    let owner = world.store.connect(presdr_store::Role::Owner).await.unwrap();
+    let roles = world.roles_with(|config| config.deliveries_max = 2).await;
+    let run = world.start(&acme, 1).await;
+    world.finished(&acme, run).await;
+
+    // Then once more with a database that refuses the step that holds personal data, and a message that cannot be read.
+    allow(&owner, "alter table lead_texts add constraint refused check (false) not valid").await;
+    let refused = world.start(&acme, 1).await;
+    publish_an_unreadable_event(&world).await;
+    world.finished(&acme, refused).await;
+    assert_eq!(world.outcomes(&acme, refused).await, [("parked".to_owned(), 1)].into(), "an error to be described");
+    roles.stop().await;
+
+    everything_was_found(&world, &acme, run).await;
+    let scan = Scan::new(SEEDED);
+    for table in told(&owner).await {
+        let rows = rows(&owner, &acme, &table).await;
+        assert_eq!(scan.found(rows.as_bytes()), Vec::<String>::new(), "in {table}");
+    }
+    for event in events(&world).await {
+        assert_eq!(scan.found(event.as_bytes()), Vec::<String>::new(), "in an event: {event}");
+    }
+    world.nats.halt().await;
+    let held = bytes_below(world.nats.dir());
+    assert!(String::from_utf8_lossy(&held).contains("lead.extracted"), "the broker's files are read");
+    assert_eq!(scan.found(&held), Vec::<String>::new(), "in the broker's files");
+    let logged = log.text();
+    for said in ["lead_texts", "parked", "async_nats"] {
+        assert!(logged.contains(said), "the log is read, and has {said:?}");
+    }
+    assert_eq!(scan.found(logged.as_bytes()), Vec::<String>::new(), "in the log");
+}
+
+/// A site that names people wherever sites do: in text, links and their words, addresses of pages, JSON-LD, titles, comments.
+fn write_site(folder: &Path) {
+    let site = folder.join("site");
+    let team = site.join("team").join("zebulon-quackenbush");
+    fs::create_dir_all(&team).unwrap();
+    fs::write(folder.join("index.csv"), format!("slug,fake_domain\nsite,{DOMAIN}\n")).unwrap();
+    let about =
+        "We supply hand-cut quills, inks and papers, and offer engraving services to studios and schools. ".repeat(12);
+    let home = format!(
+        "<html><head><title>{COMPANY}</title><meta name=author content=\"{NAME}\">
+         <script type=\"application/ld+json\">{{\"@context\": \"https://schema.org\", \"@type\": \"Organization\", \"name\": \"{COMPANY}\",
+         \"email\": \"{ADDRESS}\", \"telephone\": \"{PHONE}\", \"founder\": {{\"@type\": \"Person\", \"name\": \"{NAME}\", \"jobTitle\": \"Founder\"}}}}</script>
+         </head><body><!-- by {OTHER_NAME} --><nav><a href=\"/team/zebulon-quackenbush/\">Contact {NAME}</a> <a href=\"/about.html\">About {OTHER_NAME}</a>
+         <a href=\"/gone/{ADDRESS}\">Team</a></nav><h1>{COMPANY}</h1><p>{about}</p><a href=\"mailto:{ADDRESS}\">{ADDRESS}</a> <a href=\"tel:{PHONE_E164}\">{PHONE}</a></body></html>"
+    );
+    fs::write(site.join("index.html"), home).unwrap();
+    let person = format!(
+        "<html><head><title>{NAME}</title></head><body><h1>Our team</h1><h3>{NAME}</h3><p>Managing Director</p><p>{ADDRESS}</p>
+         <a href=\"https://www.{PROFILE}\">LinkedIn</a><p>Call {PHONE}</p><h3>{OTHER_NAME}</h3><p>Head of Sales</p><p>{OTHER_ADDRESS}</p>
+         <p>{about}</p></body></html>"
+    );
+    fs::write(team.join("index.html"), person).unwrap();
+    fs::write(
+        site.join("about.html"),
+        format!(
+            "<html><body><h1>About</h1><p>{about}</p><p>Founded by {NAME}. Write to {FREE_ADDRESS}.</p></body></html>"
+        ),
+    )
+    .unwrap();
+}
+
+/// What would make the test pass by itself is that nothing was found.
+async fn everything_was_found(world: &World, tenant: &TenantId, run: RunId) {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let emails: Vec<String> =
+        sqlx::query_scalar("select email from lead_emails order by 1").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(emails, [OTHER_ADDRESS, ADDRESS]);
+    let phones: Vec<String> = sqlx::query_scalar("select phone from lead_phones").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(phones, [PHONE_E164]);
+    let people = "select string_agg(concat_ws(' ', name, profile_url), '; ') from contacts";
+    let people: String = sqlx::query_scalar(people).fetch_one(&mut *tx).await.unwrap();
+    for wanted in [NAME, OTHER_NAME, PROFILE] {
+        assert!(people.contains(wanted), "{wanted} is not in {people}");
+    }
+    let visited: String = sqlx::query_scalar("select visit::text from site_visits where run_id = $1")
+        .bind(run.get())
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert!(visited.contains("/team/zebulon-quackenbush"), "the page whose address names a person was read");
+}
+
+async fn allow(owner: &presdr_store::Database, statement: &'static str) {
+    let mut tx = owner.shared().await.unwrap();
+    sqlx::query(statement).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// An event whose body is no event, and quotes a person.
+async fn publish_an_unreadable_event(world: &World) {
+    let writer = connect(&world.nats.url(), User::Worker).await;
+    // Not the seeded person: whoever publishes in the clear puts it on the broker.
+    let body = r#"{"specversion": "1.0", "type": 7, "note": "Barnaby Unreadable"}"#;
+    writer.jetstream().publish("evt.acme.lead.crawled", body.into()).await.unwrap().await.unwrap();
+}
+
+/// Tables that tell of a run without telling of people: errors, steps, audit, run logs and their like.
+async fn told(owner: &presdr_store::Database) -> Vec<String> {
+    /// Where personal data belongs, and in what form.
+    const HOLD_PEOPLE: [&str; 5] = ["lead_emails", "lead_phones", "contacts", "site_visits", "lead_texts"];
+    let mut tx = owner.shared().await.unwrap();
+    let statement = "select relname::text from pg_class where relrowsecurity and relnamespace = 'public'::regnamespace and relname <> all($1) order by 1";
+    let tables: Vec<String> = sqlx::query_scalar(statement).bind(&HOLD_PEOPLE[..]).fetch_all(&mut *tx).await.unwrap();
+    // The readable text of a lead is shown beside it, for as long as it is kept.
+    tables.into_iter().filter(|table| table != "company_enrichment_runs").collect()
+}
+
+async fn rows(owner: &presdr_store::Database, tenant: &TenantId, table: &str) -> String {
+    let mut tx = owner.enter(tenant).await.unwrap();
+    let statement = format!("select coalesce(string_agg(to_jsonb(t)::text, E'\\n'), '') from {table} t");
+    let rows: String = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut *tx).await.unwrap();
+    assert!(!rows.contains("Barnaby"), "{table} quotes what could not be read: {rows}");
+    rows
+}
+
+/// Every event's headers and body as they are stored.
+async fn events(world: &World) -> Vec<String> {
+    let broker = connect(&world.nats.url(), User::Projector).await;
+    let stream = topology::events(&broker).await.unwrap();
+    let mut events = Vec::new();
+    for sequence in 1..=world.last_sequence().await {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        events.push(format!(
+            "{} {:?} {}",
+            message.subject,
+            message.headers,
+            String::from_utf8(message.payload.into()).unwrap()
+        ));
+    }
+    assert!(events.len() > 10, "{}", events.len());
+    events
+}
+
+/// All that is in files below `directory`.
+fn bytes_below(directory: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut left: Vec<PathBuf> = vec![directory.to_owned()];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.is_file() {
+            bytes.extend(path.to_string_lossy().bytes());
+            bytes.extend(fs::read(&path).unwrap());
+        }
+    }
+    bytes
+}
+
+/// What every part of the process logs, down to the smallest step, made as the program makes its log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn of_everything() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
