@@ -117,9 +117,9 @@ fn write_row(out: &mut impl Write, row: u64, numbers: &mut Numbers) -> io::Resul
     let serial = row.wrapping_mul(61_803_399) % 100_000_000;
     let (year, month, day) = (1960 + numbers.below(66), 1 + numbers.below(12), 1 + numbers.below(28));
     let name = match numbers.below(100) {
-        0..6 => format!("\"{}, {} AND PARTNERS\"", numbers.pick(&FIRST), numbers.pick(&FIRST)),
-        6..8 => format!("{} CAFÉ {}", numbers.pick(&FIRST), numbers.pick(&SECOND)),
-        _ => format!("{} {} {}", numbers.pick(&FIRST), numbers.pick(&FIRST), numbers.pick(&SECOND)),
+        0..6 => format!("\"{}, {} AND PARTNERS PTE. LTD.\"", numbers.pick(&FIRST), numbers.pick(&FIRST)),
+        6..8 => format!("{} CAFÉ {} PTE. LTD.", numbers.pick(&FIRST), numbers.pick(&SECOND)),
+        _ => format!("{} {} {} PTE. LTD.", numbers.pick(&FIRST), numbers.pick(&FIRST), numbers.pick(&SECOND)),
     };
     let status = if numbers.below(3) == 0 {
         STATUSES[numbers.below(2) as usize]
@@ -141,7 +141,7 @@ fn write_row(out: &mut impl Write, row: u64, numbers: &mut Numbers) -> io::Resul
         (1 + numbers.below(999), 1 + numbers.below(40), 1 + numbers.below(400), 1 + numbers.below(6));
     write!(
         out,
-        "{serial:08}{},ACRA,{name} PTE. LTD.,Local Company,na,Exempt Private Company Limited by Shares,na,{status},\
+        "{serial:08}{},ACRA,{name},Local Company,na,Exempt Private Company Limited by Shares,na,{status},\
          {year}-{month:02}-{day:02},{year}-{month:02}-{day:02},LOCAL,{block},{street},{level:02},{unit:02},na,{postal},na,na,\
          2026-{month:02}-{day:02},2025-{month:02}-{day:02},{code},{title},na,na,na,na,{officers}",
         ["A", "B", "C", "D", "E"][(serial % 5) as usize],
