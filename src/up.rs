@@ -29,6 +29,9 @@ pub struct Work {
     /// Between two requests to one site, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500)]
     min_interval: u64,
+    /// Park what was delivered more often than this without an answer
+    #[arg(long, value_name = "N", default_value_t = WorkConfig::default().deliveries_max)]
+    deliveries_max: i64,
     #[command(flatten)]
     web: WebOptions,
 }
@@ -57,7 +60,12 @@ pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
     let crawl = CrawlPolicy { min_interval: Duration::from_millis(command.min_interval), ..CrawlPolicy::default() };
-    let work = WorkConfig { crawl, crawl_slots: command.crawl_slots, ..WorkConfig::default() };
+    let work = WorkConfig {
+        crawl,
+        crawl_slots: command.crawl_slots,
+        deliveries_max: command.deliveries_max,
+        ..WorkConfig::default()
+    };
     roles.work(&database, &broker, web, work, command.only).await?;
     run(roles, database, broker).await
 }

@@ -143,6 +143,8 @@ pub async fn consume<C: Consumer>(
 const PULL_MAX: usize = 64;
 /// How long one pull waits for work.
 const PULL_WAIT: Duration = Duration::from_secs(2);
+/// How long a delivery that cannot be done now is kept in hand before it is given back.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Within this a pull brings a message or ends.
 const PULL_SILENCE_MAX: Duration = Duration::from_secs(4);
 
@@ -214,17 +216,12 @@ async fn handle_one<C: Consumer>(
             reason: error.to_string(),
         },
         (Ok(envelope), _) => {
-            let handling = tokio::time::timeout(
-                config.handle_timeout,
-                consumer.handle(envelope.clone(), &stopping),
-            );
+            let handling = tokio::time::timeout(config.handle_timeout, handle_patiently(&*consumer, envelope, &stopping));
             let timed_out = |_| Outcome::Retry {
                 after: Duration::from_secs(5),
                 reason: format!("took longer than {:?}", config.handle_timeout),
             };
-            while_giving_signs_of_life(&message, signs_of_life, handling)
-                .await
-                .unwrap_or_else(timed_out)
+            while_giving_signs_of_life(&message, signs_of_life, handling).await.unwrap_or_else(timed_out)
         }
     };
     let acknowledgement = match outcome {
@@ -252,6 +249,26 @@ async fn handle_one<C: Consumer>(
         tracing::debug!(consumer = C::NAME, sequence, %error, "could not acknowledge");
     }
     drop(slot);
+}
+
+/// Handles an event, again after a while when it cannot be done now: a database that is away comes back. Waiting here leaves the
+/// count of deliveries to what it is for, deliveries that ended with their worker.
+async fn handle_patiently<C: Consumer>(consumer: &C, envelope: &Envelope, stopping: &CancellationToken) -> Outcome {
+    let mut waited = Duration::ZERO;
+    loop {
+        let outcome = consumer.handle(envelope.clone(), stopping).await;
+        match &outcome {
+            Outcome::Retry { after, reason } if waited < PATIENCE && !stopping.is_cancelled() => {
+                tracing::debug!(consumer = C::NAME, event.id = %envelope.id, %reason, "not now");
+                waited += *after;
+                tokio::select! {
+                    () = tokio::time::sleep(*after) => {}
+                    () = stopping.cancelled() => return outcome,
+                }
+            }
+            _ => return outcome,
+        }
+    }
 }
 
 /// Awaits `work` and tells the broker every now and then that it goes on.

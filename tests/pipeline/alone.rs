@@ -42,7 +42,10 @@ async fn a_run_that_is_killed_at_fifty_moments_comes_to_the_same() {
         *kills.entry(fleet.kill_one(&mut chance).await).or_default() += 1;
     }
     println!("killed {kills:?}");
-    assert!(kills.values().sum::<usize>() >= KILLS_MIN, "the run was over before it was killed often enough: {kills:?}");
+    assert!(
+        kills.values().sum::<usize>() >= KILLS_MIN,
+        "the run was over before it was killed often enough: {kills:?}"
+    );
     fleet.wait_until_over(&acme, run).await;
 
     assert_eq!(fleet.shortlist(&acme, run).await, expected);
@@ -95,7 +98,8 @@ impl Fleet {
         let ack_wait = Duration::from_secs(2);
         let limits = TopologyConfig { events_bytes_max: 1 << 30, ack_wait, ..TopologyConfig::default() };
         topology::apply(&broker, &limits).await.unwrap();
-        let sandbox = Sandbox::start(SandboxConfig { web: WebKind::Varied { sites: COMPANIES }, ..SandboxConfig::default() });
+        let sandbox =
+            Sandbox::start(SandboxConfig { web: WebKind::Varied { sites: COMPANIES }, ..SandboxConfig::default() });
         let sandbox = sandbox.await.unwrap();
         let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("master.key"), STANDARD.encode(SECRET)).unwrap();
@@ -111,7 +115,11 @@ impl Fleet {
             ("run manager", vec!["work", "--only", "run"]),
             ("projector", vec!["project"]),
         ] {
-            let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+            let mut arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+            if arguments[0] == "work" {
+                // Nobody's worker is killed so often in so short a time but here.
+                arguments.extend(["--deliveries-max".to_owned(), "100".to_owned()]);
+            }
             let process = fleet.launch(name, &arguments);
             fleet.roles.push(Process { name, arguments, process });
         }
@@ -119,7 +127,8 @@ impl Fleet {
     }
 
     fn launch(&self, name: &str, arguments: &[String]) -> Child {
-        let log = File::options().create(true).append(true).open(self.files.path().join(format!("{name}.log"))).unwrap();
+        let log =
+            File::options().create(true).append(true).open(self.files.path().join(format!("{name}.log"))).unwrap();
         Command::new(env!("CARGO_BIN_EXE_presdr"))
             .args(arguments)
             .env("DATABASE_URL", self.postgres.url())
@@ -186,7 +195,8 @@ impl Fleet {
     /// The last lines that each role wrote.
     fn last_words(&self) -> String {
         let logs = self.roles.iter().map(|role| {
-            let text = std::fs::read_to_string(self.files.path().join(format!("{}.log", role.name))).unwrap_or_default();
+            let text =
+                std::fs::read_to_string(self.files.path().join(format!("{}.log", role.name))).unwrap_or_default();
             let tail: Vec<&str> = text.lines().rev().take(4).collect();
             format!("{}: {}", role.name, tail.join("\n"))
         });

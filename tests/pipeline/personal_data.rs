@@ -88,6 +88,7 @@ async fn no_seeded_name_address_or_phone_is_in_the_brokers_files_or_the_logs_of_
         assert!(logged.contains(said), "the log is read, and has {said:?}");
     }
     assert_eq!(scan.found(logged.as_bytes()), Vec::<String>::new(), "in the log");
+    assert!(!logged.contains("Barnaby"), "the log quotes what could not be read");
 }
 
 /// A site that names people wherever sites do: in text, links and their words, addresses of pages, JSON-LD, titles, comments.

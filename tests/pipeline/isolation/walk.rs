@@ -109,8 +109,8 @@ impl Walk<'_> {
 /// What the statement comes to; nothing of it stays.
 async fn attempt(database: &Database, inside: Inside<'_>, statement: &str) -> Answer {
     match inside {
-        Inside::Tenant(tenant) => run(&mut *database.enter(tenant).await.unwrap(), statement).await,
-        Inside::Nothing => run(&mut *database.shared().await.unwrap(), statement).await,
+        Inside::Tenant(tenant) => run(&mut database.enter(tenant).await.unwrap(), statement).await,
+        Inside::Nothing => run(&mut database.shared().await.unwrap(), statement).await,
         Inside::EmptyName => {
             let mut tx = database.shared().await.unwrap();
             sqlx::query("select set_config('request.tenant_id', '', true)").execute(&mut *tx).await.unwrap();
