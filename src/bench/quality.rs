@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use presdr_consumers::WorkConfig;
 use presdr_producers::bench::report::{Aim, Report};
 use presdr_rules::email_policy::{FreeMail, Screening, Verdict, screen};
 use presdr_sandbox::{Sandbox, SandboxConfig, WebKind, domains};
 use presdr_sites::{
-    CrawlPolicy, DevelopmentOnly, ResolveTo, Web, WebConfig,
+    DevelopmentOnly, ResolveTo, Web, WebConfig,
     domains::ResolvePolicy,
     extract::{Rates, score_sites},
 };
@@ -56,12 +57,9 @@ pub async fn domains(companies: usize) -> anyhow::Result<Report> {
     let sandbox = Sandbox::start(config).await?;
     let everything = ResolveTo::new(DevelopmentOnly::confirmed(), sandbox.address.ip(), sandbox.address.port(), None);
     let web = Web::new(WebConfig { resolve_to: Some(everything), ..WebConfig::default() })?;
-    let policy = ResolvePolicy {
-        crawl: CrawlPolicy { min_interval: std::time::Duration::from_millis(1), ..CrawlPolicy::default() },
-        ..ResolvePolicy::default()
-    };
+    let policy = ResolvePolicy::default();
     let labelled = domains::labelled(SEED, companies);
-    let score = domains::score_domains(&web, &policy, &labelled, 32).await;
+    let score = domains::score_domains(&web, &policy, &labelled, WorkConfig::default().resolve_slots).await;
     sandbox.stop().await;
     let settings = BTreeMap::from([
         ("companies".to_owned(), json!(score.companies)),
