@@ -43,7 +43,8 @@ impl Crawler {
         work::step(&self.services, &lead, STEP, async || {
             let visit = self.visit(&lead, &domain, &lease, stopping).await?;
             let event = event_of(&visit, lead.attempt);
-            let stored = serde_json::to_value(&visit).map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
+            let stored = serde_json::to_value(&visit)
+                .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
             let store = async move |tx: &mut presdr_store::TenantTx| {
                 texts::store_visit(tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
                 Ok(())
@@ -53,7 +54,13 @@ impl Crawler {
         .await
     }
 
-    async fn visit(&self, lead: &Lead, domain: &str, lease: &Lease, stopping: &CancellationToken) -> Result<Visit, WorkError> {
+    async fn visit(
+        &self,
+        lead: &Lead,
+        domain: &str,
+        lease: &Lease,
+        stopping: &CancellationToken,
+    ) -> Result<Visit, WorkError> {
         let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
         request.known = self.known_pages(lead, domain).await?;
         // Whether a company hires is worth a page even when the rest has said enough.
@@ -67,7 +74,8 @@ impl Crawler {
             () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops; the visit is left to another".to_owned())),
             () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the domain was lost".to_owned())),
         };
-        let quiet = visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
+        let quiet =
+            visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
         leases::note_visit(&self.services.database, domain, quiet).await?;
         Ok(visit)
     }
@@ -75,13 +83,20 @@ impl Crawler {
     /// What the tenant kept of the last visit, for conditional requests.
     async fn known_pages(&self, lead: &Lead, domain: &str) -> Result<HashMap<String, KnownPage>, WorkError> {
         let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-        let Some((_, stored)) = texts::last_visit(&mut tx, lead.company, domain).await? else { return Ok(HashMap::new()) };
+        let Some((_, stored)) = texts::last_visit(&mut tx, lead.company, domain).await? else {
+            return Ok(HashMap::new());
+        };
         let Ok(visit) = serde_json::from_value::<Visit>(stored) else {
             // A visit stored by an older version is not worth failing for: its pages are read anew.
             return Ok(HashMap::new());
         };
         let known = |page: presdr_sites::PageVisit| {
-            let known = KnownPage { etag: page.etag, last_modified: page.last_modified, content_hash: page.content_hash, findings: page.findings };
+            let known = KnownPage {
+                etag: page.etag,
+                last_modified: page.last_modified,
+                content_hash: page.content_hash,
+                findings: page.findings,
+            };
             (page.url.to_string(), known)
         };
         Ok(visit.pages.into_iter().map(known).collect())
@@ -89,7 +104,11 @@ impl Crawler {
 }
 
 /// Waits for the domain's lease.
-pub(crate) async fn domain_lease(services: &Services, domain: &str, stopping: &CancellationToken) -> Result<Lease, WorkError> {
+pub(crate) async fn domain_lease(
+    services: &Services,
+    domain: &str,
+    stopping: &CancellationToken,
+) -> Result<Lease, WorkError> {
     let name = format!("domain/{domain}");
     let until = Instant::now() + DOMAIN_WAIT;
     let mut wait = Duration::from_millis(20);
@@ -128,7 +147,10 @@ fn event_of(visit: &Visit, attempt: u32) -> Event {
         domain: visit.domain.clone(),
         pages: visit.pages.iter().map(page_of).collect(),
         skipped: skipped(visit),
-        robots: visit.robots.as_ref().map_or_else(|| "not reached".to_owned(), |robots| format!("{:?}", robots.state).to_lowercase()),
+        robots: visit
+            .robots
+            .as_ref()
+            .map_or_else(|| "not reached".to_owned(), |robots| format!("{:?}", robots.state).to_lowercase()),
         verdict: verdict.to_owned(),
         measured: measured(visit),
         route: decision.route(),
@@ -156,7 +178,9 @@ fn block_of(reason: &BlockReason) -> (Block, &'static str) {
 }
 
 fn step_of(visit: &Visit, attempt: u32, degraded: Vec<DegradedReason>) -> Step {
-    Step::done(STEP, visit.duration_ms, attempt, degraded).with("domain", &visit.domain).with("requests", visit.requests)
+    Step::done(STEP, visit.duration_ms, attempt, degraded)
+        .with("domain", &visit.domain)
+        .with("requests", visit.requests)
 }
 
 fn page_of(page: &presdr_sites::PageVisit) -> lead::Page {

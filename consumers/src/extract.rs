@@ -76,7 +76,9 @@ impl Extractor {
             let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
             let findings = merged(&mut tx, &lead).await?;
             let company = company::read(&mut tx, lead.company).await?;
-            let run = runs::get(&mut tx, lead.run).await?.ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
+            let run = runs::get(&mut tx, lead.run)
+                .await?
+                .ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
             let icp = icp(runs::pinned_icp(&mut tx, &run).await?)?;
             let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
             let (kept, dropped) = screen(&mut tx, &keys, &findings, &domain).await?;
@@ -86,9 +88,21 @@ impl Extractor {
             let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
                 || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
             let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let event = Event::LeadExtracted(describe(&findings, &icp, sealed, dropped, site, confirmed, (elapsed, lead.attempt)));
+            let event = Event::LeadExtracted(describe(
+                &findings,
+                &icp,
+                sealed,
+                dropped,
+                site,
+                confirmed,
+                (elapsed, lead.attempt),
+            ));
             let store = async move |tx: &mut TenantTx| {
-                let text = texts::LeadText { corpus_hash: &findings.corpus_hash, about_text: &findings.about_text, corpus: &findings.corpus };
+                let text = texts::LeadText {
+                    corpus_hash: &findings.corpus_hash,
+                    about_text: &findings.about_text,
+                    corpus: &findings.corpus,
+                };
                 texts::store_text(tx, lead.run, lead.company, lead.attempt, &text).await?;
                 Ok(())
             };
@@ -100,7 +114,14 @@ impl Extractor {
     /// Seals what is personal under the subject it leads to. A person who was erased is left out.
     ///
     /// Subjects are looked up in the order of their identifiers, so that two leads that share some never wait for each other in a ring.
-    async fn seal(&self, tx: &mut TenantTx, lead: &Lead, kept: &[KeptEmail], findings: &SiteFindings, icp: &IcpDocument) -> Result<Sealed, WorkError> {
+    async fn seal(
+        &self,
+        tx: &mut TenantTx,
+        lead: &Lead,
+        kept: &[KeptEmail],
+        findings: &SiteFindings,
+        icp: &IcpDocument,
+    ) -> Result<Sealed, WorkError> {
         let event = lead.key(STEP).event_id();
         let mut emails = Vec::with_capacity(kept.len());
         let mut order: Vec<usize> = (0..kept.len()).collect();
@@ -133,7 +154,8 @@ impl Extractor {
             Some(profile) => (IdentifierKind::Profile, profile.clone()),
             None => (IdentifierKind::Name, format!("{}/{}", person.name, lead.company)),
         };
-        let mut found: Vec<_> = findings.people.iter().take(PEOPLE_MAX).map(|person| (identified(person), person)).collect();
+        let mut found: Vec<_> =
+            findings.people.iter().take(PEOPLE_MAX).map(|person| (identified(person), person)).collect();
         found.sort_by(|(one, _), (other, _)| (one.0.as_str(), &one.1).cmp(&(other.0.as_str(), &other.1)));
         for ((kind, identifier), person) in found {
             let Some(subject) = self.subject(tx, lead, kind, &identifier).await? else { continue };
@@ -149,17 +171,32 @@ impl Extractor {
     }
 
     /// Phones belong to the company's switchboard, where no person is known to answer them.
-    async fn seal_phones(&self, tx: &mut TenantTx, lead: &Lead, event: EventId, findings: &SiteFindings) -> Result<Vec<Pii<String>>, WorkError> {
-        let numbers: Vec<&String> = findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
+    async fn seal_phones(
+        &self,
+        tx: &mut TenantTx,
+        lead: &Lead,
+        event: EventId,
+        findings: &SiteFindings,
+    ) -> Result<Vec<Pii<String>>, WorkError> {
+        let numbers: Vec<&String> =
+            findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(subject) = self.subject(tx, lead, IdentifierKind::Company, &lead.company.to_string()).await? else { return Ok(Vec::new()) };
+        let Some(subject) = self.subject(tx, lead, IdentifierKind::Company, &lead.company.to_string()).await? else {
+            return Ok(Vec::new());
+        };
         let seal = |number: &String| Ok(subject.seal(&lead.tenant, event, "phone", &Clear(number.clone()))?);
         numbers.into_iter().map(seal).collect()
     }
 
-    async fn subject(&self, tx: &mut TenantTx, lead: &Lead, kind: IdentifierKind, identifier: &str) -> Result<Option<DataSubject>, WorkError> {
+    async fn subject(
+        &self,
+        tx: &mut TenantTx,
+        lead: &Lead,
+        kind: IdentifierKind,
+        identifier: &str,
+    ) -> Result<Option<DataSubject>, WorkError> {
         Ok(self.services.keyring.subject(tx, &lead.tenant, kind, identifier).await?)
     }
 }
@@ -171,7 +208,12 @@ struct Sealed {
     phones: Vec<Pii<String>>,
 }
 
-fn seal_email(subject: &DataSubject, lead: &Lead, event: EventId, email: &KeptEmail) -> Result<lead::FoundEmail, WorkError> {
+fn seal_email(
+    subject: &DataSubject,
+    lead: &Lead,
+    event: EventId,
+    email: &KeptEmail,
+) -> Result<lead::FoundEmail, WorkError> {
     let seal = |field, value: &str| subject.seal(&lead.tenant, event, field, &Clear(value.to_owned()));
     let (first, last) = match email.name.as_deref().map(|name| name.rsplit_once(' ').unwrap_or((name, ""))) {
         Some((first, last)) => (Some(first), Some(last).filter(|last| !last.is_empty())),
@@ -189,7 +231,9 @@ fn seal_email(subject: &DataSubject, lead: &Lead, event: EventId, email: &KeptEm
 }
 
 async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<SiteFindings, WorkError> {
-    let gone = || WorkError::Unfit(format!("the pages of company {} in run {} are gone: start a new run", lead.company, lead.run));
+    let gone = || {
+        WorkError::Unfit(format!("the pages of company {} in run {} are gone: start a new run", lead.company, lead.run))
+    };
     let stored = texts::visit(tx, lead.run, lead.company, lead.attempt).await?.ok_or_else(gone)?;
     let visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
     let pages: Vec<_> = visit.pages.into_iter().filter_map(|page| page.findings).collect();
@@ -198,11 +242,17 @@ async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<SiteFindings, WorkErro
 
 /// The document a run is pinned to.
 pub(crate) fn icp(document: serde_json::Value) -> Result<IcpDocument, WorkError> {
-    serde_json::from_value(document).map_err(|error| WorkError::Unfit(format!("the pinned ICP cannot be read: {error}")))
+    serde_json::from_value(document)
+        .map_err(|error| WorkError::Unfit(format!("the pinned ICP cannot be read: {error}")))
 }
 
 /// Applies the tenant's policy to what was found; also counts what it dropped, by reason.
-async fn screen(tx: &mut TenantTx, keys: &TenantKeys, findings: &SiteFindings, domain: &str) -> Result<(Vec<KeptEmail>, BTreeMap<String, u32>), WorkError> {
+async fn screen(
+    tx: &mut TenantTx,
+    keys: &TenantKeys,
+    findings: &SiteFindings,
+    domain: &str,
+) -> Result<(Vec<KeptEmail>, BTreeMap<String, u32>), WorkError> {
     let policy: EmailPolicy = settings::section(tx, "email_policy").await?;
     let suppressed = Suppressions::of(tx, keys, findings, domain).await?;
     let screening = Screening {
@@ -232,7 +282,12 @@ struct Suppressions(std::collections::HashSet<(String, Vec<u8>)>);
 
 impl Suppressions {
     /// Those that could concern what was found: everything that an address could be suppressed by is looked up at once.
-    async fn of(tx: &mut TenantTx, keys: &TenantKeys, findings: &SiteFindings, domain: &str) -> Result<Self, WorkError> {
+    async fn of(
+        tx: &mut TenantTx,
+        keys: &TenantKeys,
+        findings: &SiteFindings,
+        domain: &str,
+    ) -> Result<Self, WorkError> {
         let asked = std::cell::RefCell::new(vec![suppression_hash(keys, Suppressible::Domain(domain))]);
         for email in &findings.emails {
             let address = email_policy::normalise(&email.address).unwrap_or_default();
@@ -260,8 +315,12 @@ impl Suppressions {
 
 fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
     match what {
-        Suppressible::Address(address) => ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec()),
-        Suppressible::Domain(domain) => ("domain".to_owned(), keys.index.hash(IdentifierKind::Company, domain).to_vec()),
+        Suppressible::Address(address) => {
+            ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec())
+        }
+        Suppressible::Domain(domain) => {
+            ("domain".to_owned(), keys.index.hash(IdentifierKind::Company, domain).to_vec())
+        }
     }
 }
 
@@ -276,7 +335,8 @@ fn describe(
 ) -> lead::Extracted {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let people = count(sealed.people.iter().filter(|person| person.wanted).count());
-    let decision = route::after_extraction(site, Reachable { addresses: count(sealed.emails.len()), people }, Vendors::default());
+    let decision =
+        route::after_extraction(site, Reachable { addresses: count(sealed.emails.len()), people }, Vendors::default());
     let mut networks: Vec<String> = findings.socials.iter().map(|social| social.network.clone()).collect();
     networks.dedup();
     lead::Extracted {

@@ -63,7 +63,13 @@ impl Lead {
     }
 
     pub fn key(&self, step: &'static str) -> StepKey {
-        StepKey { tenant: self.tenant.clone(), run: Some(self.run), company: Some(self.company), step, attempt: self.attempt }
+        StepKey {
+            tenant: self.tenant.clone(),
+            run: Some(self.run),
+            company: Some(self.company),
+            step,
+            attempt: self.attempt,
+        }
     }
 
     /// The name under which the fleet does this step once at a time.
@@ -124,7 +130,12 @@ pub(crate) async fn nothing_else(_: &mut TenantTx) -> Result<(), WorkError> {
 }
 
 /// Does one step of a lead once: an outcome that is stored is published again, a lead that is not admitted is left alone.
-pub(crate) async fn step<Work, Write>(services: &Services, lead: &Lead, name: &'static str, work: Work) -> Result<(), WorkError>
+pub(crate) async fn step<Work, Write>(
+    services: &Services,
+    lead: &Lead,
+    name: &'static str,
+    work: Work,
+) -> Result<(), WorkError>
 where
     Work: AsyncFnOnce() -> Result<Done<Write>, WorkError>,
     Write: AsyncFnOnce(&mut TenantTx) -> Result<(), WorkError>,
@@ -139,7 +150,8 @@ where
         return Ok(());
     }
     also(&mut tx).await?;
-    let outcome = steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event).map_err(StoreError::from)?;
+    let outcome =
+        steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event).map_err(StoreError::from)?;
     if steps::record(&mut tx, std::slice::from_ref(&outcome)).await? == 0 {
         drop(tx);
         done_or_not_ours(services, lead, &key).await?;
@@ -196,8 +208,14 @@ pub(crate) async fn park(services: &Services, consumer: &'static str, delivery: 
     }
 }
 
-async fn try_park(services: &Services, consumer: &'static str, delivery: &Delivery<'_>, reason: &str) -> Result<(), WorkError> {
-    let subject = presdr_events::Subject::parse(delivery.subject).map_err(|error| WorkError::Unfit(error.to_string()))?;
+async fn try_park(
+    services: &Services,
+    consumer: &'static str,
+    delivery: &Delivery<'_>,
+    reason: &str,
+) -> Result<(), WorkError> {
+    let subject =
+        presdr_events::Subject::parse(delivery.subject).map_err(|error| WorkError::Unfit(error.to_string()))?;
     let mut tx = services.database.enter(&subject.tenant).await.map_err(StoreError::from)?;
     let envelope = delivery.envelope;
     let new = parked::NewParked {

@@ -59,7 +59,11 @@ impl Resolver {
     }
 
     async fn look_for(&self, company: &Company, stopping: &CancellationToken) -> Resolution {
-        let identity = CompanyIdentity { name: company.facts.name.clone(), uen: company.facts.uen.clone(), former_names: Vec::new() };
+        let identity = CompanyIdentity {
+            name: company.facts.name.clone(),
+            uen: company.facts.uen.clone(),
+            former_names: Vec::new(),
+        };
         let policy = ResolvePolicy { crawl: self.services.config.crawl.clone(), ..ResolvePolicy::default() };
         let turns = FleetTurns { services: &self.services };
         domains::resolve(&self.services.web, &policy, &identity, &turns, stopping).await

@@ -74,7 +74,8 @@ impl Scorer {
     async fn scored(&self, tx: &mut TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
         let way = way(tx, lead).await?;
         let company = company::read(tx, lead.company).await?;
-        let run = runs::get(tx, lead.run).await?.ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
+        let run =
+            runs::get(tx, lead.run).await?.ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
         let icp = extract::icp(runs::pinned_icp(tx, &run).await?)?;
         let weights: Weights = settings::section(tx, "weights").await?;
         let thresholds: Thresholds = settings::section(tx, "thresholds").await?;
@@ -117,13 +118,16 @@ async fn rationale(tx: &mut TenantTx, score: &Score, key: &str) -> Result<(Strin
 async fn way(tx: &mut TenantTx, lead: &Lead) -> Result<Way, WorkError> {
     let mut way = Way::default();
     for (step, subject, body) in steps::lead(tx, lead.run, lead.company, lead.attempt).await? {
-        let envelope = Envelope::decode(&subject, &body).map_err(|error| WorkError::Unfit(format!("stored step {step}: {error}")))?;
+        let envelope = Envelope::decode(&subject, &body)
+            .map_err(|error| WorkError::Unfit(format!("stored step {step}: {error}")))?;
         if envelope.event.attempt() != lead.attempt {
             continue;
         }
         way.degraded.extend(&envelope.event.step().degraded_reasons);
         match envelope.event {
-            Event::LeadDomainResolved(resolved) => way.domain = DomainFinding::Resolved { confidence: resolved.confidence },
+            Event::LeadDomainResolved(resolved) => {
+                way.domain = DomainFinding::Resolved { confidence: resolved.confidence }
+            }
             Event::LeadDomainMissing(_) => way.domain = DomainFinding::NotFound,
             Event::LeadCrawled(visit) | Event::LeadThin(visit) => way.visit = Some(visit),
             Event::LeadExtracted(extracted) => way.extracted = Some(extracted),
@@ -135,7 +139,8 @@ async fn way(tx: &mut TenantTx, lead: &Lead) -> Result<Way, WorkError> {
 
 fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let pages = way.visit.as_ref().map_or(0, |visit| count(visit.pages.iter().filter(|page| page.status < 400).count()));
+    let pages =
+        way.visit.as_ref().map_or(0, |visit| count(visit.pages.iter().filter(|page| page.status < 400).count()));
     let site = way.extracted.as_ref().map(|found| SiteFindings {
         pages,
         text_characters: found.text_characters,
@@ -145,8 +150,12 @@ fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
         careers_pages: u32::from(found.careers),
         open_jobs: found.jobs_count,
     });
-    let emails = way.extracted.as_ref().map(|found| EmailFindings { unknown: count(found.emails.len()), ..EmailFindings::default() });
-    let wanted = way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|person| person.wanted).count()));
+    let emails = way
+        .extracted
+        .as_ref()
+        .map(|found| EmailFindings { unknown: count(found.emails.len()), ..EmailFindings::default() });
+    let wanted =
+        way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|person| person.wanted).count()));
     LeadFacts { company, domain: way.domain, site, emails, contacts: features::contact_lookup(wanted, None) }
 }
 

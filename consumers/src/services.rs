@@ -75,7 +75,14 @@ pub struct Services {
 impl Services {
     /// Puts the pieces together. Needs a Tokio runtime: leases and marks are kept up in the background.
     #[must_use]
-    pub fn new(database: Database, keyring: Arc<Keyring>, broker: Broker, web: Web, clock: Clock, config: WorkConfig) -> Self {
+    pub fn new(
+        database: Database,
+        keyring: Arc<Keyring>,
+        broker: Broker,
+        web: Web,
+        clock: Clock,
+        config: WorkConfig,
+    ) -> Self {
         Self {
             outbox: Outbox::new(database.clone(), broker.clone()),
             leases: Leases::new(database.clone()),

@@ -55,7 +55,13 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
     Ok(())
 }
 
-fn start<C: Consumer>(workers: &mut JoinSet<Result<(), BrokerError>>, services: &Services, consumer: Arc<C>, slots: usize, stopping: &CancellationToken) {
+fn start<C: Consumer>(
+    workers: &mut JoinSet<Result<(), BrokerError>>,
+    services: &Services,
+    consumer: Arc<C>,
+    slots: usize,
+    stopping: &CancellationToken,
+) {
     let (broker, config, stopping) = (services.broker.clone(), services.config.consume(slots), stopping.clone());
     workers.spawn(async move { consume(&broker, consumer, config, stopping).await });
 }

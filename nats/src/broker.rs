@@ -22,9 +22,7 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::Connect`] when nobody answers or the credentials are refused.
     pub async fn connect(url: &str, login: Option<(User, &str)>) -> Result<Self, BrokerError> {
-        let mut options = ConnectOptions::new()
-            .connection_timeout(Duration::from_secs(5))
-            .max_reconnects(None);
+        let mut options = ConnectOptions::new().connection_timeout(Duration::from_secs(5)).max_reconnects(None);
         options = match login {
             Some((user, password)) => options
                 .user_and_password(user.name().to_owned(), password.to_owned())
@@ -39,10 +37,7 @@ impl Broker {
         let client = options
             .connect(url)
             .await
-            .map_err(|source| BrokerError::Connect {
-                url: without_credentials(url),
-                source,
-            })?;
+            .map_err(|source| BrokerError::Connect { url: without_credentials(url), source })?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(API_TIMEOUT);
         Ok(Self { client, context })
@@ -78,9 +73,7 @@ fn user_in(url: &str) -> Option<User> {
 fn without_credentials(url: &str) -> String {
     match url.split_once('@') {
         Some((before, host)) => {
-            let scheme = before
-                .split_once("://")
-                .map_or("nats", |(scheme, _)| scheme);
+            let scheme = before.split_once("://").map_or("nats", |(scheme, _)| scheme);
             format!("{scheme}://{host}")
         }
         None => url.to_owned(),
@@ -102,13 +95,7 @@ mod tests {
 
     #[test]
     fn an_error_never_shows_a_password() {
-        assert_eq!(
-            without_credentials("nats://worker:secret@127.0.0.1:4222"),
-            "nats://127.0.0.1:4222"
-        );
-        assert_eq!(
-            without_credentials("nats://127.0.0.1:4222"),
-            "nats://127.0.0.1:4222"
-        );
+        assert_eq!(without_credentials("nats://worker:secret@127.0.0.1:4222"), "nats://127.0.0.1:4222");
+        assert_eq!(without_credentials("nats://127.0.0.1:4222"), "nats://127.0.0.1:4222");
     }
 }

@@ -29,11 +29,7 @@ pub struct ConsumeConfig {
 
 impl Default for ConsumeConfig {
     fn default() -> Self {
-        Self {
-            slots: 16,
-            deliveries_max: 8,
-            handle_timeout: Duration::from_secs(300),
-        }
+        Self { slots: 16, deliveries_max: 8, handle_timeout: Duration::from_secs(300) }
     }
 }
 
@@ -75,11 +71,7 @@ pub trait Consumer: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Does what the event calls for. Called again for the same event after a crash: it must find what it did before.
-    fn handle(
-        &self,
-        envelope: Envelope,
-        stopping: &CancellationToken,
-    ) -> impl Future<Output = Outcome> + Send;
+    fn handle(&self, envelope: Envelope, stopping: &CancellationToken) -> impl Future<Output = Outcome> + Send;
 
     /// Sets a delivery aside with its error; `false` when that failed and the delivery must come again.
     fn park(&self, delivery: Delivery<'_>, reason: &str) -> impl Future<Output = bool> + Send;
@@ -95,16 +87,9 @@ pub async fn consume<C: Consumer>(
     config: ConsumeConfig,
     stopping: CancellationToken,
 ) -> Result<(), BrokerError> {
-    let durable: PullConsumer = topology::events(broker)
-        .await?
-        .get_consumer(C::NAME)
-        .await
-        .map_err(|error| {
-            BrokerError::Topology(format!(
-                "durable {} is missing ({error}): `presdr topology apply` makes it",
-                C::NAME
-            ))
-        })?;
+    let durable: PullConsumer = topology::events(broker).await?.get_consumer(C::NAME).await.map_err(|error| {
+        BrokerError::Topology(format!("durable {} is missing ({error}): `presdr topology apply` makes it", C::NAME))
+    })?;
     let signs_of_life = durable.cached_info().config.ack_wait / 3;
     let slots = Arc::new(Semaphore::new(config.slots));
     let mut tasks = JoinSet::new();
@@ -114,9 +99,7 @@ pub async fn consume<C: Consumer>(
         };
         let mut free = free;
         let pulled = pull(&durable, free.len(), &stopping, |message| {
-            let Some(slot) = free.pop() else {
-                unreachable!("no more is pulled than there are slots")
-            };
+            let Some(slot) = free.pop() else { unreachable!("no more is pulled than there are slots") };
             tasks.spawn(handle_one(
                 Arc::clone(&consumer),
                 message,
@@ -149,10 +132,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PULL_SILENCE_MAX: Duration = Duration::from_secs(4);
 
 /// At least one free slot, and all that are free besides, up to a pull's worth. `None` when the worker stops.
-async fn free_slots(
-    slots: &Arc<Semaphore>,
-    stopping: &CancellationToken,
-) -> Option<Vec<OwnedSemaphorePermit>> {
+async fn free_slots(slots: &Arc<Semaphore>, stopping: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
     let first = tokio::select! {
         slot = Arc::clone(slots).acquire_owned() => slot.ok()?,
         () = stopping.cancelled() => return None,
@@ -173,13 +153,8 @@ async fn pull(
     stopping: &CancellationToken,
     mut start: impl FnMut(Message),
 ) -> Result<(), String> {
-    let mut batch = durable
-        .batch()
-        .max_messages(most)
-        .expires(PULL_WAIT)
-        .messages()
-        .await
-        .map_err(|error| error.to_string())?;
+    let mut batch =
+        durable.batch().max_messages(most).expires(PULL_WAIT).messages().await.map_err(|error| error.to_string())?;
     loop {
         let next = tokio::select! {
             next = tokio::time::timeout(PULL_SILENCE_MAX, batch.next()) => next,
@@ -204,19 +179,14 @@ async fn handle_one<C: Consumer>(
     slot: OwnedSemaphorePermit,
     stopping: CancellationToken,
 ) {
-    let (sequence, deliveries) = message
-        .info()
-        .map_or((0, i64::MAX), |info| (info.stream_sequence, info.delivered));
+    let (sequence, deliveries) = message.info().map_or((0, i64::MAX), |info| (info.stream_sequence, info.delivered));
     let decoded = Envelope::decode(&message.subject, &message.payload);
     let outcome = match (&decoded, deliveries > config.deliveries_max) {
-        (_, true) => Outcome::Park {
-            reason: format!("delivered {deliveries} times without an answer"),
-        },
-        (Err(error), _) => Outcome::Park {
-            reason: error.to_string(),
-        },
+        (_, true) => Outcome::Park { reason: format!("delivered {deliveries} times without an answer") },
+        (Err(error), _) => Outcome::Park { reason: error.to_string() },
         (Ok(envelope), _) => {
-            let handling = tokio::time::timeout(config.handle_timeout, handle_patiently(&*consumer, envelope, &stopping));
+            let handling =
+                tokio::time::timeout(config.handle_timeout, handle_patiently(&*consumer, envelope, &stopping));
             let timed_out = |_| Outcome::Retry {
                 after: Duration::from_secs(5),
                 reason: format!("took longer than {:?}", config.handle_timeout),
@@ -272,11 +242,7 @@ async fn handle_patiently<C: Consumer>(consumer: &C, envelope: &Envelope, stoppi
 }
 
 /// Awaits `work` and tells the broker every now and then that it goes on.
-async fn while_giving_signs_of_life<T>(
-    message: &Message,
-    every: Duration,
-    work: impl Future<Output = T>,
-) -> T {
+async fn while_giving_signs_of_life<T>(message: &Message, every: Duration, work: impl Future<Output = T>) -> T {
     let mut beat = tokio::time::interval(every.max(Duration::from_millis(100)));
     beat.tick().await;
     tokio::pin!(work);

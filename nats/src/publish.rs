@@ -60,15 +60,8 @@ impl Publisher {
             subject: message.subject.clone(),
             error: error.to_string(),
         };
-        let publish = PublishMessage::build()
-            .message_id(message.id.to_string())
-            .payload(message.body.clone());
-        let sent = self
-            .broker
-            .jetstream()
-            .send_publish(message.subject.clone(), publish)
-            .await
-            .map_err(failed)?;
+        let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body.clone());
+        let sent = self.broker.jetstream().send_publish(message.subject.clone(), publish).await.map_err(failed)?;
         sent.await.map(|stored| stored.sequence).map_err(failed)
     }
 }

@@ -41,11 +41,7 @@ pub struct TopologyConfig {
 
 impl Default for TopologyConfig {
     fn default() -> Self {
-        Self {
-            replicas: 1,
-            events_bytes_max: 4 << 30,
-            ack_wait: Duration::from_secs(30),
-        }
+        Self { replicas: 1, events_bytes_max: 4 << 30, ack_wait: Duration::from_secs(30) }
     }
 }
 
@@ -60,40 +56,18 @@ pub struct Durable {
 
 /// Every durable there is.
 pub const DURABLES: &[Durable] = &[
-    Durable {
-        name: "run",
-        events: &[types::RunStarted, types::RunResumed, types::RunCancelled],
-    },
-    Durable {
-        name: "resolve",
-        events: &[types::LeadAdmitted],
-    },
-    Durable {
-        name: "crawl",
-        events: &[types::LeadDomainResolved],
-    },
-    Durable {
-        name: "extract",
-        events: &[types::LeadCrawled, types::LeadThin],
-    },
-    Durable {
-        name: "score",
-        events: &[
-            types::LeadDomainMissing,
-            types::LeadBlocked,
-            types::LeadExtracted,
-        ],
-    },
+    Durable { name: "run", events: &[types::RunStarted, types::RunResumed, types::RunCancelled] },
+    Durable { name: "resolve", events: &[types::LeadAdmitted] },
+    Durable { name: "crawl", events: &[types::LeadDomainResolved] },
+    Durable { name: "extract", events: &[types::LeadCrawled, types::LeadThin] },
+    Durable { name: "score", events: &[types::LeadDomainMissing, types::LeadBlocked, types::LeadExtracted] },
 ];
 
 impl Durable {
     /// The durable of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        DURABLES
-            .iter()
-            .copied()
-            .find(|durable| durable.name == name)
+        DURABLES.iter().copied().find(|durable| durable.name == name)
     }
 
     fn config(self, start_sequence: u64, ack_wait: Duration) -> pull::Config {
@@ -101,22 +75,14 @@ impl Durable {
             durable_name: Some(self.name.to_owned()),
             description: Some(format!(
                 "presdr: answers {}",
-                self.events
-                    .iter()
-                    .map(|event| event.name)
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                self.events.iter().map(|event| event.name).collect::<Vec<_>>().join(", ")
             )),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
             ack_policy: AckPolicy::Explicit,
             ack_wait,
             max_deliver: -1,
             max_ack_pending: ACK_PENDING_MAX,
-            filter_subjects: self
-                .events
-                .iter()
-                .map(|event| Subject::filter(*event))
-                .collect(),
+            filter_subjects: self.events.iter().map(|event| Subject::filter(*event)).collect(),
             ..Default::default()
         }
     }
@@ -139,10 +105,8 @@ pub struct Applied {
 /// # Errors
 /// [`BrokerError`] when the broker refuses, or holds something that must not be changed in place.
 pub async fn apply(broker: &Broker, config: &TopologyConfig) -> Result<Vec<Applied>, BrokerError> {
-    let mut applied = vec![
-        stream(broker, events_stream(config)).await?,
-        stream(broker, progress_stream(config)).await?,
-    ];
+    let mut applied =
+        vec![stream(broker, events_stream(config)).await?, stream(broker, progress_stream(config)).await?];
     let events = events(broker).await?;
     for durable in DURABLES {
         applied.push(self::durable(&events, *durable, config).await?);
@@ -155,11 +119,7 @@ pub async fn apply(broker: &Broker, config: &TopologyConfig) -> Result<Vec<Appli
 /// # Errors
 /// [`BrokerError::NoStream`] when the topology was not applied.
 pub async fn events(broker: &Broker) -> Result<Stream, BrokerError> {
-    broker
-        .jetstream()
-        .get_stream(EVENTS)
-        .await
-        .map_err(|_| BrokerError::NoStream(EVENTS))
+    broker.jetstream().get_stream(EVENTS).await.map_err(|_| BrokerError::NoStream(EVENTS))
 }
 
 fn events_stream(config: &TopologyConfig) -> Config {
@@ -197,43 +157,20 @@ fn progress_stream(config: &TopologyConfig) -> Config {
 
 async fn stream(broker: &Broker, wanted: Config) -> Result<Applied, BrokerError> {
     let name = wanted.name.clone();
-    let before = broker
-        .jetstream()
-        .get_stream(&name)
-        .await
-        .ok()
-        .map(|stream| stream.cached_info().config.clone());
+    let before = broker.jetstream().get_stream(&name).await.ok().map(|stream| stream.cached_info().config.clone());
     let change = match &before {
         None => "created",
         Some(held) if same_stream(held, &wanted) => {
-            return Ok(Applied {
-                name,
-                change: "unchanged",
-                detail: String::new(),
-            });
+            return Ok(Applied { name, change: "unchanged", detail: String::new() });
         }
         Some(_) => "updated",
     };
     let made = match before {
-        None => broker
-            .jetstream()
-            .create_stream(wanted)
-            .await
-            .map(|_| ())
-            .map_err(|error| error.to_string()),
-        Some(_) => broker
-            .jetstream()
-            .update_stream(wanted)
-            .await
-            .map(|_| ())
-            .map_err(|error| error.to_string()),
+        None => broker.jetstream().create_stream(wanted).await.map(|_| ()).map_err(|error| error.to_string()),
+        Some(_) => broker.jetstream().update_stream(wanted).await.map(|_| ()).map_err(|error| error.to_string()),
     };
     made.map_err(BrokerError::api(format!("making stream {name}")))?;
-    Ok(Applied {
-        name,
-        change,
-        detail: "stream".to_owned(),
-    })
+    Ok(Applied { name, change, detail: "stream".to_owned() })
 }
 
 fn same_stream(held: &Config, wanted: &Config) -> bool {
@@ -247,58 +184,29 @@ fn same_stream(held: &Config, wanted: &Config) -> bool {
 }
 
 /// Creates a durable at the end of the log as it stands, or, on an empty log, at its beginning.
-async fn durable(
-    events: &Stream,
-    durable: Durable,
-    config: &TopologyConfig,
-) -> Result<Applied, BrokerError> {
+async fn durable(events: &Stream, durable: Durable, config: &TopologyConfig) -> Result<Applied, BrokerError> {
     let name = durable.name.to_owned();
-    let failed = |error: String| BrokerError::Api {
-        what: format!("making durable {}", durable.name),
-        error,
-    };
+    let failed = |error: String| BrokerError::Api { what: format!("making durable {}", durable.name), error };
     if let Ok(held) = events.consumer_info(&name).await {
-        let wanted: Vec<String> = durable
-            .events
-            .iter()
-            .map(|event| Subject::filter(*event))
-            .collect();
+        let wanted: Vec<String> = durable.events.iter().map(|event| Subject::filter(*event)).collect();
         let filters = match held.config.filter_subject.is_empty() {
             true => held.config.filter_subjects.clone(),
             false => vec![held.config.filter_subject.clone()],
         };
         if filters == wanted && held.config.ack_wait == config.ack_wait {
-            return Ok(Applied {
-                name,
-                change: "unchanged",
-                detail: String::new(),
-            });
+            return Ok(Applied { name, change: "unchanged", detail: String::new() });
         }
         let start = start_of(&held.config.deliver_policy);
         events
             .create_consumer(durable.config(start, config.ack_wait))
             .await
             .map_err(|error| failed(error.to_string()))?;
-        return Ok(Applied {
-            name,
-            change: "updated",
-            detail: format!("still from sequence {start}"),
-        });
+        return Ok(Applied { name, change: "updated", detail: format!("still from sequence {start}") });
     }
-    let info = events
-        .get_info()
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let info = events.get_info().await.map_err(|error| failed(error.to_string()))?;
     let start = info.state.last_sequence + 1;
-    events
-        .create_consumer(durable.config(start, config.ack_wait))
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    Ok(Applied {
-        name,
-        change: "created",
-        detail: format!("from sequence {start}"),
-    })
+    events.create_consumer(durable.config(start, config.ack_wait)).await.map_err(|error| failed(error.to_string()))?;
+    Ok(Applied { name, change: "created", detail: format!("from sequence {start}") })
 }
 
 fn start_of(policy: &DeliverPolicy) -> u64 {
@@ -323,12 +231,7 @@ pub enum User {
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Topology,
-        Self::Worker,
-        Self::Projector,
-        Self::Producer,
-    ];
+    pub const ALL: [Self; 4] = [Self::Topology, Self::Worker, Self::Projector, Self::Producer];
 
     /// The user's name.
     #[must_use]
@@ -349,10 +252,7 @@ impl User {
 
     /// The subjects it may publish to. Purging by subject (a tenant's erasure) is for a credential of its own.
     fn publishes(self) -> Vec<String> {
-        let info = [
-            format!("$JS.API.STREAM.INFO.{EVENTS}"),
-            "$JS.API.INFO".to_owned(),
-        ];
+        let info = [format!("$JS.API.STREAM.INFO.{EVENTS}"), "$JS.API.INFO".to_owned()];
         let own: Vec<String> = match self {
             Self::Topology => vec![
                 "$JS.API.STREAM.CREATE.*".to_owned(),
@@ -360,18 +260,15 @@ impl User {
                 "$JS.API.STREAM.INFO.*".to_owned(),
                 "$JS.API.CONSUMER.>".to_owned(),
             ],
-            Self::Worker => vec![
-                "evt.>".to_owned(),
-                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
-            ]
-            .into_iter()
-            .chain(DURABLES.iter().flat_map(|durable| {
-                [
-                    format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.{}", durable.name),
-                    format!("$JS.ACK.{EVENTS}.{}.>", durable.name),
-                ]
-            }))
-            .collect(),
+            Self::Worker => vec!["evt.>".to_owned(), format!("$JS.API.CONSUMER.INFO.{EVENTS}.*")]
+                .into_iter()
+                .chain(DURABLES.iter().flat_map(|durable| {
+                    [
+                        format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.{}", durable.name),
+                        format!("$JS.ACK.{EVENTS}.{}.>", durable.name),
+                    ]
+                }))
+                .collect(),
             Self::Projector => vec![
                 format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
@@ -414,7 +311,8 @@ impl User {
 /// `password` gives each user's; the block holds secrets and belongs into a file that only the server reads.
 #[must_use]
 pub fn authorization(password: impl Fn(User) -> String) -> String {
-    let quoted = |subjects: Vec<String>| subjects.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
+    let quoted =
+        |subjects: Vec<String>| subjects.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
     let users: Vec<String> = User::ALL
         .iter()
         .map(|user| {
@@ -428,10 +326,7 @@ pub fn authorization(password: impl Fn(User) -> String) -> String {
             )
         })
         .collect();
-    format!(
-        "authorization {{\n  users: [\n{}\n  ]\n}}\n",
-        users.join(",\n")
-    )
+    format!("authorization {{\n  users: [\n{}\n  ]\n}}\n", users.join(",\n"))
 }
 
 /// Every event type that some durable answers, for the documents.
@@ -440,10 +335,7 @@ pub fn answered() -> Vec<(EventType, &'static str)> {
     Event::TYPES
         .iter()
         .flat_map(|event| {
-            DURABLES
-                .iter()
-                .filter(|durable| durable.events.contains(event))
-                .map(|durable| (*event, durable.name))
+            DURABLES.iter().filter(|durable| durable.events.contains(event)).map(|durable| (*event, durable.name))
         })
         .collect()
 }

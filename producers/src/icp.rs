@@ -29,9 +29,16 @@ pub async fn set(desk: &Desk, tenant: &TenantId, text: &str) -> Result<IcpSet, C
     let mut tx = tenants::enter_active(&desk.database, tenant).await?;
     let known = known_codes(&mut tx).await?;
     let checked = IcpDocument::parse_with(text, &|code| known.is_empty() || known.contains(code))?;
-    let document = serde_json::to_value(&checked).map_err(|error| CommandError::Refused(format!("the ICP has no JSON form: {error}")))?;
+    let document = serde_json::to_value(&checked)
+        .map_err(|error| CommandError::Refused(format!("the ICP has no JSON form: {error}")))?;
     let (rule, version) = store(&mut tx, &document).await?;
-    let event = Event::IcpSet(tenant::IcpSet { step: Step::done("icp", 0, version, Vec::new()), rule_id: rule, name: NAME.to_owned(), version, document });
+    let event = Event::IcpSet(tenant::IcpSet {
+        step: Step::done("icp", 0, version, Vec::new()),
+        rule_id: rule,
+        name: NAME.to_owned(),
+        version,
+        document,
+    });
     let sequence = desk.commit(tx, tenant_step(tenant, "icp", version), &event).await?;
     Ok(IcpSet { rule, version, sequence })
 }

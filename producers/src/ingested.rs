@@ -25,11 +25,16 @@ pub async fn tell(desk: &Desk, tenant: &TenantId, summary: Summary, took: Durati
 /// How many loads were told of. Takes a lock, so that two loads that end together get two numbers.
 async fn loads_told(tx: &mut TenantTx) -> Result<u32, StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('ingest/' || $1, 0))").bind(tenant.as_str()).execute(&mut **tx).await?;
-    let told: i64 = sqlx::query_scalar("select count(*) from lead_steps where tenant_id = $1 and run_id = 0 and company_id = 0 and step = $2")
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('ingest/' || $1, 0))")
         .bind(tenant.as_str())
-        .bind(STEP)
-        .fetch_one(&mut **tx)
+        .execute(&mut **tx)
         .await?;
+    let told: i64 = sqlx::query_scalar(
+        "select count(*) from lead_steps where tenant_id = $1 and run_id = 0 and company_id = 0 and step = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(STEP)
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(u32::try_from(told).unwrap_or(u32::MAX))
 }

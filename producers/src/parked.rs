@@ -37,8 +37,14 @@ pub async fn retry(desk: &Desk, tenant: &TenantId, id: i64) -> Result<u64, Comma
     if message.retried_at.is_some() {
         return Err(CommandError::Refused(format!("parked message {id} was put back already")));
     }
-    let (Some(run), Some(company)) = (message.run.and_then(|run| RunId::new(run).ok()), message.company.and_then(|company| CompanyId::new(company).ok())) else {
-        return Err(CommandError::Refused(format!("parked message {id} is about no lead: cure its cause ({}) and start a new run", message.error)));
+    let (Some(run), Some(company)) = (
+        message.run.and_then(|run| RunId::new(run).ok()),
+        message.company.and_then(|company| CompanyId::new(company).ok()),
+    ) else {
+        return Err(CommandError::Refused(format!(
+            "parked message {id} is about no lead: cure its cause ({}) and start a new run",
+            message.error
+        )));
     };
     admissions::lock_window(&mut tx).await?;
     let held = runs::lock(&mut tx, run).await?.ok_or_else(|| CommandError::Refused(format!("run {run} is gone")))?;
@@ -56,5 +62,7 @@ pub async fn retry(desk: &Desk, tenant: &TenantId, id: i64) -> Result<u64, Comma
 }
 
 fn unknown(tenant: &TenantId, id: i64) -> CommandError {
-    CommandError::Refused(format!("tenant {tenant} has no parked message {id}: `presdr parked list --tenant {tenant}` lists them"))
+    CommandError::Refused(format!(
+        "tenant {tenant} has no parked message {id}: `presdr parked list --tenant {tenant}` lists them"
+    ))
 }

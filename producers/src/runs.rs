@@ -49,22 +49,35 @@ pub struct StartedRun {
 pub async fn start(desk: &Desk, tenant: &TenantId, cap: Option<u32>) -> Result<StartedRun, CommandError> {
     let tx = tenants::enter_active(&desk.database, tenant).await?;
     let started = begin(desk, tx, RunKind::Manual, None, cap).await?;
-    started.ok_or_else(|| CommandError::Refused("a manual run needs no claim, and yet was claimed by another".to_owned()))
+    started
+        .ok_or_else(|| CommandError::Refused("a manual run needs no claim, and yet was claimed by another".to_owned()))
 }
 
 /// Starts the tenant's nightly run for `date`; `None` when it was started before, by whomever.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_nightly(desk: &Desk, tenant: &TenantId, date: NaiveDate) -> Result<Option<StartedRun>, CommandError> {
+pub async fn start_nightly(
+    desk: &Desk,
+    tenant: &TenantId,
+    date: NaiveDate,
+) -> Result<Option<StartedRun>, CommandError> {
     let tx = tenants::enter_active(&desk.database, tenant).await?;
     begin(desk, tx, RunKind::Nightly, Some(date), None).await
 }
 
-async fn begin(desk: &Desk, mut tx: TenantTx, kind: RunKind, date: Option<NaiveDate>, cap: Option<u32>) -> Result<Option<StartedRun>, CommandError> {
+async fn begin(
+    desk: &Desk,
+    mut tx: TenantTx,
+    kind: RunKind,
+    date: Option<NaiveDate>,
+    cap: Option<u32>,
+) -> Result<Option<StartedRun>, CommandError> {
     let tenant = tx.tenant().clone();
     let Some((icp_rule, icp_version, _)) = runs::newest_icp(&mut tx).await? else {
-        return Err(CommandError::Refused(format!("tenant {tenant} has no ICP: `presdr icp set --tenant {tenant} icp.json` sets one")));
+        return Err(CommandError::Refused(format!(
+            "tenant {tenant} has no ICP: `presdr icp set --tenant {tenant} icp.json` sets one"
+        )));
     };
     let cap = match cap {
         Some(cap) => cap,
@@ -86,7 +99,8 @@ async fn begin(desk: &Desk, mut tx: TenantTx, kind: RunKind, date: Option<NaiveD
 /// # Errors
 /// [`CommandError::Refused`] unless the run is open.
 pub async fn pause(desk: &Desk, tenant: &TenantId, run: RunId, reason: Option<String>) -> Result<u64, CommandError> {
-    steer(desk, tenant, run, Steering { step: "pause", from: &["open"], to: "paused", event: Event::RunPaused }, reason).await
+    steer(desk, tenant, run, Steering { step: "pause", from: &["open"], to: "paused", event: Event::RunPaused }, reason)
+        .await
 }
 
 /// Lets admission go on.
@@ -94,7 +108,14 @@ pub async fn pause(desk: &Desk, tenant: &TenantId, run: RunId, reason: Option<St
 /// # Errors
 /// [`CommandError::Refused`] unless the run is paused.
 pub async fn resume(desk: &Desk, tenant: &TenantId, run: RunId, reason: Option<String>) -> Result<u64, CommandError> {
-    steer(desk, tenant, run, Steering { step: "resume", from: &["paused"], to: "open", event: Event::RunResumed }, reason).await
+    steer(
+        desk,
+        tenant,
+        run,
+        Steering { step: "resume", from: &["paused"], to: "open", event: Event::RunResumed },
+        reason,
+    )
+    .await
 }
 
 /// Ends a run with what it has; no paid call starts after this.
@@ -102,7 +123,14 @@ pub async fn resume(desk: &Desk, tenant: &TenantId, run: RunId, reason: Option<S
 /// # Errors
 /// [`CommandError::Refused`] unless the run is open or paused.
 pub async fn cancel(desk: &Desk, tenant: &TenantId, run: RunId, reason: Option<String>) -> Result<u64, CommandError> {
-    steer(desk, tenant, run, Steering { step: "cancel", from: &["open", "paused"], to: "cancelled", event: Event::RunCancelled }, reason).await
+    steer(
+        desk,
+        tenant,
+        run,
+        Steering { step: "cancel", from: &["open", "paused"], to: "cancelled", event: Event::RunCancelled },
+        reason,
+    )
+    .await
 }
 
 /// A change of a run's course.
@@ -113,12 +141,26 @@ struct Steering {
     event: fn(run::Steered) -> Event,
 }
 
-async fn steer(desk: &Desk, tenant: &TenantId, run: RunId, steering: Steering, reason: Option<String>) -> Result<u64, CommandError> {
+async fn steer(
+    desk: &Desk,
+    tenant: &TenantId,
+    run: RunId,
+    steering: Steering,
+    reason: Option<String>,
+) -> Result<u64, CommandError> {
     let Steering { step, from, to, event } = steering;
     let mut tx = tenants::enter_active(&desk.database, tenant).await?;
-    let held = runs::lock(&mut tx, run).await?.ok_or_else(|| CommandError::Refused(format!("tenant {tenant} has no run {run}: `presdr run list --tenant {tenant}` lists them")))?;
+    let held = runs::lock(&mut tx, run).await?.ok_or_else(|| {
+        CommandError::Refused(format!(
+            "tenant {tenant} has no run {run}: `presdr run list --tenant {tenant}` lists them"
+        ))
+    })?;
     if !runs::change_status(&mut tx, run, from, to).await? {
-        return Err(CommandError::Refused(format!("run {run} is {}: only a run that is {} can {step}", held.status, from.join(" or "))));
+        return Err(CommandError::Refused(format!(
+            "run {run} is {}: only a run that is {} can {step}",
+            held.status,
+            from.join(" or ")
+        )));
     }
     let number = commands_before(&mut tx, run, step).await? + 1;
     let event = event(run::Steered { step: Step::done(step, 0, number, Vec::new()), reason });
@@ -128,7 +170,10 @@ async fn steer(desk: &Desk, tenant: &TenantId, run: RunId, steering: Steering, r
 /// Tells the run manager to look at a run again, after parked work was put back.
 pub(crate) async fn wake(desk: &Desk, mut tx: TenantTx, run: RunId, reason: &str) -> Result<u64, CommandError> {
     let number = commands_before(&mut tx, run, "resume").await? + 1;
-    let event = Event::RunResumed(run::Steered { step: Step::done("resume", 0, number, Vec::new()), reason: Some(reason.to_owned()) });
+    let event = Event::RunResumed(run::Steered {
+        step: Step::done("resume", 0, number, Vec::new()),
+        reason: Some(reason.to_owned()),
+    });
     let key = run_step(&tx.tenant().clone(), run, "resume", number);
     desk.commit(tx, key, &event).await
 }
@@ -136,12 +181,14 @@ pub(crate) async fn wake(desk: &Desk, mut tx: TenantTx, run: RunId, reason: &str
 /// How often the command was given to the run. The caller holds the run's row.
 async fn commands_before(tx: &mut TenantTx, run: RunId, step: &str) -> Result<u32, StoreError> {
     let tenant = tx.tenant().clone();
-    let before: i64 = sqlx::query_scalar("select count(*) from lead_steps where tenant_id = $1 and run_id = $2 and company_id = 0 and step = $3")
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .bind(step)
-        .fetch_one(&mut **tx)
-        .await?;
+    let before: i64 = sqlx::query_scalar(
+        "select count(*) from lead_steps where tenant_id = $1 and run_id = $2 and company_id = 0 and step = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(step)
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(u32::try_from(before).unwrap_or(u32::MAX))
 }
 
@@ -151,7 +198,11 @@ async fn commands_before(tx: &mut TenantTx, run: RunId, step: &str) -> Result<u3
 /// [`CommandError::Refused`] when the tenant has no such run.
 pub async fn show(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<Run, CommandError> {
     let mut tx = tenants::enter_active(&desk.database, tenant).await?;
-    runs::get(&mut tx, run).await?.ok_or_else(|| CommandError::Refused(format!("tenant {tenant} has no run {run}: `presdr run list --tenant {tenant}` lists them")))
+    runs::get(&mut tx, run).await?.ok_or_else(|| {
+        CommandError::Refused(format!(
+            "tenant {tenant} has no run {run}: `presdr run list --tenant {tenant}` lists them"
+        ))
+    })
 }
 
 /// The tenant's newest runs.

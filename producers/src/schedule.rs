@@ -63,25 +63,41 @@ async fn look_at(desk: &Desk, tenant: &TenantId) -> Result<bool, CommandError> {
 async fn due(desk: &Desk, tenant: &TenantId) -> Result<Option<NaiveDate>, CommandError> {
     let mut tx = desk.database.enter(tenant).await?;
     let Some((_, _, document)) = runs::newest_icp(&mut tx).await? else { return Ok(None) };
-    let since: DateTime<Utc> = sqlx::query_scalar("select min(created_at) from icp_rule_versions where tenant_id = $1").bind(tenant.as_str()).fetch_one(&mut *tx).await?;
+    let since: DateTime<Utc> = sqlx::query_scalar("select min(created_at) from icp_rule_versions where tenant_id = $1")
+        .bind(tenant.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
     let Ok(icp) = serde_json::from_value::<IcpDocument>(document) else { return Ok(None) };
     let Some(date) = latest_due(icp.schedule, tenant, since, desk.now()) else { return Ok(None) };
-    let claimed: bool = sqlx::query_scalar("select exists (select 1 from run_claims where tenant_id = $1 and kind = 'nightly' and local_date >= $2)")
-        .bind(tenant.as_str())
-        .bind(date)
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(StoreError::from)?;
+    let claimed: bool = sqlx::query_scalar(
+        "select exists (select 1 from run_claims where tenant_id = $1 and kind = 'nightly' and local_date >= $2)",
+    )
+    .bind(tenant.as_str())
+    .bind(date)
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(StoreError::from)?;
     Ok(Some(date).filter(|_| !claimed))
 }
 
 /// The latest date whose nightly time lies between `since` and `now`.
 #[must_use]
-pub fn latest_due(schedule: Option<Schedule>, tenant: &TenantId, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<NaiveDate> {
+pub fn latest_due(
+    schedule: Option<Schedule>,
+    tenant: &TenantId,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<NaiveDate> {
     let singapore = FixedOffset::east_opt(SINGAPORE_SECONDS)?;
     let today = now.with_timezone(&singapore).date_naive();
-    let at = |date: NaiveDate| Some(date.and_time(NIGHT_BEGINS).and_local_timezone(singapore).single()? + offset(schedule, tenant)?);
-    [Some(today), today.pred_opt()].into_iter().flatten().find(|date| at(*date).is_some_and(|time| time <= now)).filter(|date| at(*date).is_some_and(|time| time > since))
+    let at = |date: NaiveDate| {
+        Some(date.and_time(NIGHT_BEGINS).and_local_timezone(singapore).single()? + offset(schedule, tenant)?)
+    };
+    [Some(today), today.pred_opt()]
+        .into_iter()
+        .flatten()
+        .find(|date| at(*date).is_some_and(|time| time <= now))
+        .filter(|date| at(*date).is_some_and(|time| time > since))
 }
 
 /// When the tenant's next nightly run starts, if it has a schedule.
@@ -89,15 +105,24 @@ pub fn latest_due(schedule: Option<Schedule>, tenant: &TenantId, since: DateTime
 pub fn next(schedule: Option<Schedule>, tenant: &TenantId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let singapore = FixedOffset::east_opt(SINGAPORE_SECONDS)?;
     let today = now.with_timezone(&singapore).date_naive();
-    let at = |date: NaiveDate| Some(date.and_time(NIGHT_BEGINS).and_local_timezone(singapore).single()? + offset(schedule, tenant)?);
-    [Some(today), today.succ_opt()].into_iter().flatten().filter_map(at).find(|time| *time > now).map(|time| time.with_timezone(&Utc))
+    let at = |date: NaiveDate| {
+        Some(date.and_time(NIGHT_BEGINS).and_local_timezone(singapore).single()? + offset(schedule, tenant)?)
+    };
+    [Some(today), today.succ_opt()]
+        .into_iter()
+        .flatten()
+        .filter_map(at)
+        .find(|time| *time > now)
+        .map(|time| time.with_timezone(&Utc))
 }
 
 /// From the beginning of the night: what the tenant asked for, or its stable place in the window. `None` when it wants no nightly runs.
 fn offset(schedule: Option<Schedule>, tenant: &TenantId) -> Option<TimeDelta> {
     match schedule {
         Some(Schedule::Off) => None,
-        Some(Schedule::NightlyAt { hour, minute }) => Some(TimeDelta::minutes(i64::from(hour) * 60 + i64::from(minute)) - TimeDelta::hours(1)),
+        Some(Schedule::NightlyAt { hour, minute }) => {
+            Some(TimeDelta::minutes(i64::from(hour) * 60 + i64::from(minute)) - TimeDelta::hours(1))
+        }
         Some(Schedule::Nightly) | None => {
             let hash = Sha256::digest(tenant.as_str().as_bytes());
             let minutes = i64::from(u16::from_be_bytes([hash[0], hash[1]])) % WINDOW.num_minutes();
@@ -140,7 +165,10 @@ mod tests {
     #[test]
     fn a_profile_set_in_the_day_waits_for_the_night() {
         assert_eq!(latest_due(at_two(), &acme(), utc(22, 20, 0), utc(22, 21, 0)), None);
-        assert_eq!(latest_due(at_two(), &acme(), utc(22, 20, 0), utc(23, 18, 30)), NaiveDate::from_ymd_opt(2026, 11, 24));
+        assert_eq!(
+            latest_due(at_two(), &acme(), utc(22, 20, 0), utc(23, 18, 30)),
+            NaiveDate::from_ymd_opt(2026, 11, 24)
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub async fn create(desk: &Desk, tenant: &TenantId, name: &str) -> Result<u64, C
     }
     let mut tx = desk.database.enter(tenant).await?;
     tenants::create(&mut tx, &desk.keyring, name).await?;
-    let event = Event::TenantCreated(tenant::Created { step: Step::done("tenant", 0, 1, Vec::new()), name: name.to_owned() });
+    let event =
+        Event::TenantCreated(tenant::Created { step: Step::done("tenant", 0, 1, Vec::new()), name: name.to_owned() });
     desk.commit(tx, tenant_step(tenant, "tenant", 1), &event).await
 }

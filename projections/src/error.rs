@@ -115,7 +115,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             // connection, transaction rollback, resources, lock not available, operator intervention
-            ["08", "40", "53", "55P03", "57P"].iter().any(|class| code.starts_with(class))
+            ["08", "40", "53", "55P03", "57"].iter().any(|class| code.starts_with(class))
         }),
         _ => false,
     }

@@ -16,10 +16,7 @@ pub struct Windows {
 
 impl Default for Windows {
     fn default() -> Self {
-        Self {
-            nightly: 32,
-            on_demand: 16,
-        }
+        Self { nightly: 32, on_demand: 16 }
     }
 }
 

@@ -19,10 +19,7 @@ pub struct DistributionLimits {
 
 impl Default for DistributionLimits {
     fn default() -> Self {
-        Self {
-            share_percent_max: 70,
-            leads_min: 10,
-        }
+        Self { share_percent_max: 70, leads_min: 10 }
     }
 }
 
@@ -38,10 +35,7 @@ pub struct Skewed {
 }
 
 /// Flags the bucket that holds more than its share of a run's scored leads.
-pub fn check(
-    buckets: impl IntoIterator<Item = Bucket>,
-    limits: DistributionLimits,
-) -> Option<Skewed> {
+pub fn check(buckets: impl IntoIterator<Item = Bucket>, limits: DistributionLimits) -> Option<Skewed> {
     let mut counts = BTreeMap::<Bucket, u32>::new();
     for bucket in buckets {
         *counts.entry(bucket).or_default() += 1;
@@ -49,11 +43,7 @@ pub fn check(
     let total = counts.values().sum();
     let (bucket, leads) = counts.into_iter().max_by_key(|(_, leads)| *leads)?;
     let over = u64::from(leads) * 100 > u64::from(limits.share_percent_max) * u64::from(total);
-    (total >= limits.leads_min && over).then_some(Skewed {
-        bucket,
-        leads,
-        total,
-    })
+    (total >= limits.leads_min && over).then_some(Skewed { bucket, leads, total })
 }
 
 #[cfg(test)]
@@ -61,37 +51,14 @@ mod tests {
     use super::*;
 
     fn run(high: usize, medium: usize, low: usize) -> Option<Skewed> {
-        let buckets = [
-            (Bucket::High, high),
-            (Bucket::Medium, medium),
-            (Bucket::Low, low),
-        ];
-        check(
-            buckets
-                .into_iter()
-                .flat_map(|(bucket, leads)| vec![bucket; leads]),
-            DistributionLimits::default(),
-        )
+        let buckets = [(Bucket::High, high), (Bucket::Medium, medium), (Bucket::Low, low)];
+        check(buckets.into_iter().flat_map(|(bucket, leads)| vec![bucket; leads]), DistributionLimits::default())
     }
 
     #[test]
     fn a_bucket_with_more_than_seven_in_ten_leads_is_flagged() {
-        assert_eq!(
-            run(15, 4, 1),
-            Some(Skewed {
-                bucket: Bucket::High,
-                leads: 15,
-                total: 20
-            })
-        );
-        assert_eq!(
-            run(0, 0, 10),
-            Some(Skewed {
-                bucket: Bucket::Low,
-                leads: 10,
-                total: 10
-            })
-        );
+        assert_eq!(run(15, 4, 1), Some(Skewed { bucket: Bucket::High, leads: 15, total: 20 }));
+        assert_eq!(run(0, 0, 10), Some(Skewed { bucket: Bucket::Low, leads: 10, total: 10 }));
     }
 
     #[test]

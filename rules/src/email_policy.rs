@@ -68,9 +68,7 @@ pub struct Kept {
 }
 
 /// How sure it is that an address is the company's.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// At a free-mail provider, or at someone else's domain.
@@ -80,9 +78,7 @@ pub enum Confidence {
 }
 
 /// Why an address is dropped. The names are stored: add, never rename.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// It is no address, or one that mail cannot reach.
@@ -121,27 +117,18 @@ pub fn screen(address: &str, screening: &Screening<'_>) -> Verdict {
     };
     let (name, domain) = parts(&address);
     let company = screening.company_domain;
-    let own_domain =
-        !is_free_mail(domain) && company.is_some_and(|company| same_company(domain, company));
+    let own_domain = !is_free_mail(domain) && company.is_some_and(|company| same_company(domain, company));
     match reason_to_drop(&address, own_domain, screening) {
         Some(reason) => Verdict::Drop(reason),
         None => Verdict::Keep(Kept {
             role_account: is_role(name),
             own_domain,
-            confidence: if own_domain {
-                Confidence::High
-            } else {
-                Confidence::Low
-            },
+            confidence: if own_domain { Confidence::High } else { Confidence::Low },
         }),
     }
 }
 
-fn reason_to_drop(
-    address: &str,
-    own_domain: bool,
-    screening: &Screening<'_>,
-) -> Option<DropReason> {
+fn reason_to_drop(address: &str, own_domain: bool, screening: &Screening<'_>) -> Option<DropReason> {
     let (name, domain) = parts(address);
     if is_suppressed(address, screening.suppressed) {
         return Some(DropReason::Suppressed);
@@ -156,9 +143,7 @@ fn reason_to_drop(
     match screening.free_mail {
         _ if !is_free_mail(domain) => None,
         FreeMail::Exclude => Some(DropReason::FreeMail),
-        FreeMail::AllowWithConsent if !(screening.consented)(address) => {
-            Some(DropReason::NoConsent)
-        }
+        FreeMail::AllowWithConsent if !(screening.consented)(address) => Some(DropReason::NoConsent),
         FreeMail::AllowWithConsent | FreeMail::AllowLowConfidence => None,
     }
 }
@@ -168,17 +153,13 @@ fn reason_to_drop(
 pub fn normalise(address: &str) -> Option<String> {
     let address = address.trim().to_lowercase();
     let (name, domain) = address.split_once('@')?;
-    let in_name =
-        |character: char| character.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character);
+    let in_name = |character: char| character.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character);
     let name_is_well = (1..=64).contains(&name.len()) && name.chars().all(in_name) && dotted(name);
-    let label_is_well =
-        |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
+    let label_is_well = |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
     let domain_is_well = domain.len() <= 253
         && domain.contains('.')
         && dotted(domain)
-        && domain
-            .chars()
-            .all(|character| character.is_alphanumeric() || "-.".contains(character))
+        && domain.chars().all(|character| character.is_alphanumeric() || "-.".contains(character))
         && domain.split('.').all(label_is_well);
     (name_is_well && domain_is_well).then_some(address)
 }
@@ -192,17 +173,10 @@ pub fn registrable(domain: &str) -> Option<String> {
 /// Whether a suppression names the address, the same address without its `+tag`, its domain, or one above it.
 pub fn is_suppressed(address: &str, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
     let (name, domain) = parts(address);
-    let untagged = name
-        .split_once('+')
-        .map(|(name, _)| format!("{name}@{domain}"));
+    let untagged = name.split_once('+').map(|(name, _)| format!("{name}@{domain}"));
     let addresses = std::iter::once(address).chain(untagged.as_deref());
-    let above = std::iter::successors(Some(domain), |domain| {
-        domain.split_once('.').map(|(_, parent)| parent)
-    });
-    addresses
-        .map(Suppressible::Address)
-        .chain(above.map(Suppressible::Domain))
-        .any(suppressed)
+    let above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent));
+    addresses.map(Suppressible::Address).chain(above.map(Suppressible::Domain)).any(suppressed)
 }
 
 fn same_company(domain: &str, company: &str) -> bool {

@@ -12,14 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::score::rounded;
 
-pub use measure::{
-    DomainFinding, EmailFindings, LeadFacts, SiteFindings, contact_lookup, features,
-};
+pub use measure::{DomainFinding, EmailFindings, LeadFacts, SiteFindings, contact_lookup, features};
 
 /// One thing that speaks for or against a lead. The names are stored: add, never rename.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// The company is in a wanted industry.
@@ -117,9 +113,7 @@ impl Features {
     /// Sets one feature; a number is held within 0 and 1 and rounded to hundredths, and what is no number is missing.
     pub fn set(&mut self, feature: Feature, evidence: Evidence) {
         match evidence {
-            Evidence::Known(value) if !value.is_nan() => {
-                self.0.insert(feature, Some(hundredths(value)))
-            }
+            Evidence::Known(value) if !value.is_nan() => self.0.insert(feature, Some(hundredths(value))),
             Evidence::Known(_) | Evidence::Missing => self.0.insert(feature, None),
             Evidence::NotAsked => self.0.remove(&feature),
         };
@@ -150,11 +144,7 @@ impl Features {
 impl From<BTreeMap<Feature, Option<f64>>> for Features {
     fn from(stored: BTreeMap<Feature, Option<f64>>) -> Self {
         let evidence = |value: Option<f64>| value.map_or(Evidence::Missing, Evidence::Known);
-        stored
-            .into_iter()
-            .fold(Self::default(), |features, (feature, value)| {
-                features.with(feature, evidence(value))
-            })
+        stored.into_iter().fold(Self::default(), |features, (feature, value)| features.with(feature, evidence(value)))
     }
 }
 
@@ -194,10 +184,7 @@ mod tests {
     #[test]
     fn features_are_listed_in_their_order_under_their_stored_names() {
         assert!(Feature::ALL.is_sorted());
-        assert_eq!(
-            serde_json::to_value(Feature::ALL).unwrap(),
-            serde_json::json!(Feature::ALL.map(Feature::as_str))
-        );
+        assert_eq!(serde_json::to_value(Feature::ALL).unwrap(), serde_json::json!(Feature::ALL.map(Feature::as_str)));
     }
 
     #[test]
@@ -213,18 +200,9 @@ mod tests {
 
     #[test]
     fn numbers_from_outside_are_held_within_bounds() {
-        let features: Features =
-            serde_json::from_str(r#"{"has_site": 7, "hiring": -0.001}"#).unwrap();
+        let features: Features = serde_json::from_str(r#"{"has_site": 7, "hiring": -0.001}"#).unwrap();
         assert_eq!(features.get(Feature::HasSite), Evidence::Known(1.0));
-        assert_eq!(
-            serde_json::to_string(&features).unwrap(),
-            r#"{"has_site":1.0,"hiring":0.0}"#
-        );
-        assert_eq!(
-            features
-                .with(Feature::Hiring, Evidence::Known(f64::NAN))
-                .get(Feature::Hiring),
-            Evidence::Missing
-        );
+        assert_eq!(serde_json::to_string(&features).unwrap(), r#"{"has_site":1.0,"hiring":0.0}"#);
+        assert_eq!(features.with(Feature::Hiring, Evidence::Known(f64::NAN)).get(Feature::Hiring), Evidence::Missing);
     }
 }

@@ -101,34 +101,19 @@ impl IcpDocument {
 
     /// Refuses SSIC codes that the reference does not have.
     pub fn check_ssic(&self, known: &dyn Fn(&str) -> bool) -> Result<(), IcpErrors> {
-        let unknown = self
-            .ssic_codes
-            .iter()
-            .enumerate()
-            .filter(|(_, code)| !known(code));
-        IcpErrors::none_or(
-            unknown
-                .map(|(index, code)| IcpError::unknown_ssic(index, code))
-                .collect(),
-        )
+        let unknown = self.ssic_codes.iter().enumerate().filter(|(_, code)| !known(code));
+        IcpErrors::none_or(unknown.map(|(index, code)| IcpError::unknown_ssic(index, code)).collect())
     }
 
     /// The titles to look for: the tenant's, or the default ones.
     pub fn wanted_titles(&self) -> Vec<&str> {
-        if self.titles.is_empty() {
-            TITLES_DEFAULT.to_vec()
-        } else {
-            self.titles.iter().map(String::as_str).collect()
-        }
+        if self.titles.is_empty() { TITLES_DEFAULT.to_vec() } else { self.titles.iter().map(String::as_str).collect() }
     }
 
     /// The profile's keywords that occur in a text.
     pub fn keywords_found(&self, text: &str) -> Vec<&str> {
         let words = Words::of(text);
-        let found = self
-            .keywords
-            .iter()
-            .filter(|keyword| words.contain(keyword));
+        let found = self.keywords.iter().filter(|keyword| words.contain(keyword));
         found.map(String::as_str).collect()
     }
 }

@@ -15,11 +15,7 @@ pub fn email(address: &str) -> String {
 /// `J*** D***` for "Jane Doe".
 pub fn name(name: &str) -> String {
     let words: Vec<String> = name.split_whitespace().map(word).collect();
-    if words.is_empty() {
-        HIDDEN.to_owned()
-    } else {
-        words.join(" ")
-    }
+    if words.is_empty() { HIDDEN.to_owned() } else { words.join(" ") }
 }
 
 /// `+65***67` for "+65 6123 4567": the first two and the last two digits; a short number is hidden whole.
@@ -27,11 +23,7 @@ pub fn phone(number: &str) -> String {
     let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
     match digits.as_slice() {
         [first, second, middle @ .., before, last] if middle.len() >= 4 => {
-            let plus = if number.trim_start().starts_with('+') {
-                "+"
-            } else {
-                ""
-            };
+            let plus = if number.trim_start().starts_with('+') { "+" } else { "" };
             format!("{plus}{first}{second}{HIDDEN}{before}{last}")
         }
         _ => HIDDEN.to_owned(),

@@ -48,20 +48,11 @@ mod tests {
     use super::*;
 
     fn lead(company_id: i64, score: f64, confidence: f64, uen: Option<&str>) -> Ranked {
-        Ranked {
-            company_id,
-            uen: uen.map(str::to_owned),
-            bucket: Bucket::Medium,
-            score,
-            confidence,
-        }
+        Ranked { company_id, uen: uen.map(str::to_owned), bucket: Bucket::Medium, score, confidence }
     }
 
     fn ranked(leads: Vec<Ranked>, top: usize) -> Vec<i64> {
-        shortlist(leads, top)
-            .iter()
-            .map(|lead| lead.company_id)
-            .collect()
+        shortlist(leads, top).iter().map(|lead| lead.company_id).collect()
     }
 
     #[test]
@@ -86,9 +77,6 @@ mod tests {
 
     #[test]
     fn no_more_than_the_top_are_listed() {
-        assert_eq!(
-            ranked(vec![lead(1, 0.1, 0.1, None), lead(2, 0.2, 0.1, None)], 1),
-            [2]
-        );
+        assert_eq!(ranked(vec![lead(1, 0.1, 0.1, None), lead(2, 0.2, 0.1, None)], 1), [2]);
     }
 }

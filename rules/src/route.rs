@@ -96,11 +96,7 @@ pub struct Decision {
 
 impl Decision {
     fn to(next: Next, because: &'static str) -> Self {
-        Self {
-            next,
-            because,
-            degraded: Vec::new(),
-        }
+        Self { next, because, degraded: Vec::new() }
     }
 
     /// The same, with more that is left degraded, told before its own reasons.
@@ -112,10 +108,7 @@ impl Decision {
     /// The decision as events carry it.
     #[must_use]
     pub fn route(&self) -> Route {
-        Route {
-            next: self.next.as_str().to_owned(),
-            because: self.because.to_owned(),
-        }
+        Route { next: self.next.as_str().to_owned(), because: self.because.to_owned() }
     }
 }
 
@@ -183,14 +176,10 @@ pub enum Verification {
 pub fn after_domain(domain: Domain, vendors: Vendors) -> Decision {
     match (domain, vendors.search) {
         (Domain::Resolved, _) => Decision::to(Next::Crawl, "the domain is known"),
-        (Domain::Missing, Availability::On) => {
-            Decision::to(Next::Search, "no domain was found by our own means")
+        (Domain::Missing, Availability::On) => Decision::to(Next::Search, "no domain was found by our own means"),
+        (Domain::Missing, Availability::Off | Availability::Exhausted) => {
+            without_site(vendors).leaving([DegradedReason::DomainMissing, DegradedReason::SearchUnavailable])
         }
-        (Domain::Missing, Availability::Off | Availability::Exhausted) => without_site(vendors)
-            .leaving([
-                DegradedReason::DomainMissing,
-                DegradedReason::SearchUnavailable,
-            ]),
     }
 }
 
@@ -207,18 +196,14 @@ pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
     match (visit, vendors.search) {
         (Visit::Rich, _) => Decision::to(Next::Extract, "the site was read"),
         (Visit::Thin, Availability::On) => {
-            Decision::to(Next::VendorRead, "the site says little to us")
-                .leaving([DegradedReason::SiteThin])
+            Decision::to(Next::VendorRead, "the site says little to us").leaving([DegradedReason::SiteThin])
         }
-        (Visit::Thin, Availability::Off | Availability::Exhausted) => Decision::to(
-            Next::Extract,
-            "the site says little, and nobody else can read it",
-        )
-        .leaving([DegradedReason::SiteThin, DegradedReason::SearchUnavailable]),
+        (Visit::Thin, Availability::Off | Availability::Exhausted) => {
+            Decision::to(Next::Extract, "the site says little, and nobody else can read it")
+                .leaving([DegradedReason::SiteThin, DegradedReason::SearchUnavailable])
+        }
         // Not even when a vendor could: the owner's word counts for whomever we would send.
-        (Visit::Blocked(Block::Robots), _) => {
-            without_site(vendors).leaving([DegradedReason::SiteBlockedRobots])
-        }
+        (Visit::Blocked(Block::Robots), _) => without_site(vendors).leaving([DegradedReason::SiteBlockedRobots]),
         (Visit::Blocked(block), Availability::On) => {
             Decision::to(Next::VendorRead, "the site does not answer us").leaving([reason(block)])
         }
@@ -232,28 +217,11 @@ pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
 pub fn after_extraction(site: Site, reachable: Reachable, vendors: Vendors) -> Decision {
     match (reachable, site) {
         (Reachable { addresses: 1.., .. }, _) => verify(vendors),
-        (
-            Reachable {
-                addresses: 0,
-                people: 1..,
-            },
-            _,
-        ) => Decision::to(Next::Score, "people are known, but no address"),
-        (
-            Reachable {
-                addresses: 0,
-                people: 0,
-            },
-            Site::Thin,
-        ) => without_site(vendors),
-        (
-            Reachable {
-                addresses: 0,
-                people: 0,
-            },
-            Site::Rich,
-        ) => Decision::to(Next::Score, "the site was read and gives no contact")
-            .leaving([DegradedReason::NoContacts]),
+        (Reachable { addresses: 0, people: 1.. }, _) => Decision::to(Next::Score, "people are known, but no address"),
+        (Reachable { addresses: 0, people: 0 }, Site::Thin) => without_site(vendors),
+        (Reachable { addresses: 0, people: 0 }, Site::Rich) => {
+            Decision::to(Next::Score, "the site was read and gives no contact").leaving([DegradedReason::NoContacts])
+        }
     }
 }
 
@@ -261,15 +229,10 @@ pub fn after_extraction(site: Site, reachable: Reachable, vendors: Vendors) -> D
 pub fn after_contacts(reachable: Reachable, vendors: Vendors) -> Decision {
     match reachable {
         Reachable { addresses: 1.., .. } => verify(vendors),
-        Reachable {
-            addresses: 0,
-            people: 1..,
-        } => Decision::to(Next::Score, "people are known, but no address"),
-        Reachable {
-            addresses: 0,
-            people: 0,
-        } => Decision::to(Next::Score, "no contact is to be had")
-            .leaving([DegradedReason::NoContacts]),
+        Reachable { addresses: 0, people: 1.. } => Decision::to(Next::Score, "people are known, but no address"),
+        Reachable { addresses: 0, people: 0 } => {
+            Decision::to(Next::Score, "no contact is to be had").leaving([DegradedReason::NoContacts])
+        }
     }
 }
 
@@ -277,37 +240,28 @@ pub fn after_contacts(reachable: Reachable, vendors: Vendors) -> Decision {
 pub fn after_verification(verification: Verification) -> Decision {
     match verification {
         Verification::Answered => Decision::to(Next::Score, "the addresses are verified"),
-        Verification::Unavailable => {
-            Decision::to(Next::Score, "the addresses could not be verified")
-                .leaving([DegradedReason::VerificationUnavailable])
-        }
+        Verification::Unavailable => Decision::to(Next::Score, "the addresses could not be verified")
+            .leaving([DegradedReason::VerificationUnavailable]),
     }
 }
 
 fn without_site(vendors: Vendors) -> Decision {
     match vendors.contacts {
-        Availability::On => {
-            Decision::to(Next::Contacts, "neither the site nor contacts are at hand")
+        Availability::On => Decision::to(Next::Contacts, "neither the site nor contacts are at hand"),
+        Availability::Off | Availability::Exhausted => {
+            Decision::to(Next::Score, "neither the site nor contacts are at hand, and nobody can be asked")
+                .leaving([DegradedReason::NoContacts, DegradedReason::ContactsUnavailable])
         }
-        Availability::Off | Availability::Exhausted => Decision::to(
-            Next::Score,
-            "neither the site nor contacts are at hand, and nobody can be asked",
-        )
-        .leaving([
-            DegradedReason::NoContacts,
-            DegradedReason::ContactsUnavailable,
-        ]),
     }
 }
 
 fn verify(vendors: Vendors) -> Decision {
     match vendors.verification {
         Availability::On => Decision::to(Next::Verify, "addresses were found"),
-        Availability::Off | Availability::Exhausted => Decision::to(
-            Next::Score,
-            "addresses were found, and nobody can verify them",
-        )
-        .leaving([DegradedReason::VerificationUnavailable]),
+        Availability::Off | Availability::Exhausted => {
+            Decision::to(Next::Score, "addresses were found, and nobody can verify them")
+                .leaving([DegradedReason::VerificationUnavailable])
+        }
     }
 }
 

@@ -15,9 +15,7 @@ pub(crate) use weights::rounded;
 pub use weights::{Thresholds, ThresholdsError, Weights, WeightsError};
 
 /// How promising a lead is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Bucket {
     /// Hardly fits.
     Low,
@@ -39,9 +37,7 @@ impl Bucket {
 
     /// The bucket of that name.
     pub fn read(name: &str) -> Option<Self> {
-        [Self::Low, Self::Medium, Self::High]
-            .into_iter()
-            .find(|bucket| bucket.as_str() == name)
+        [Self::Low, Self::Medium, Self::High].into_iter().find(|bucket| bucket.as_str() == name)
     }
 }
 
@@ -69,20 +65,8 @@ pub struct Contribution {
 }
 
 impl From<Contribution> for presdr_events::lead::Contribution {
-    fn from(
-        Contribution {
-            feature,
-            weight,
-            value,
-            points,
-        }: Contribution,
-    ) -> Self {
-        Self {
-            feature: feature.as_str().to_owned(),
-            weight,
-            value,
-            points,
-        }
+    fn from(Contribution { feature, weight, value, points }: Contribution) -> Self {
+        Self { feature: feature.as_str().to_owned(), weight, value, points }
     }
 }
 
@@ -106,55 +90,26 @@ pub struct Score {
 
 /// Scores a lead. With no weight on what is known, the score and its confidence are 0.
 pub fn score(features: &Features, weights: &Weights, thresholds: &Thresholds) -> Score {
-    let asked: Vec<_> = features
-        .asked()
-        .filter(|(feature, _)| weights.of(*feature) > 0.0)
-        .collect();
+    let asked: Vec<_> = features.asked().filter(|(feature, _)| weights.of(*feature) > 0.0).collect();
     let total: f64 = asked.iter().map(|(feature, _)| weights.of(*feature)).sum();
-    let known = || {
-        asked
-            .iter()
-            .filter_map(|(feature, value)| value.map(|value| (*feature, value)))
-    };
+    let known = || asked.iter().filter_map(|(feature, value)| value.map(|value| (*feature, value)));
     let known_total: f64 = known().map(|(feature, _)| weights.of(feature)).sum();
 
     let contribution = |(feature, value): (Feature, f64)| {
         let weight = weights.of(feature) / known_total;
-        Contribution {
-            feature,
-            weight,
-            value,
-            points: weight * value,
-        }
+        Contribution { feature, weight, value, points: weight * value }
     };
     let contributions: Vec<_> = known().map(contribution).collect();
-    let value = four_places(
-        contributions
-            .iter()
-            .map(|contribution| contribution.points)
-            .sum(),
-    );
-    let confidence = if total > 0.0 {
-        four_places(known_total / total)
-    } else {
-        0.0
-    };
+    let value = four_places(contributions.iter().map(|contribution| contribution.points).sum());
+    let confidence = if total > 0.0 { four_places(known_total / total) } else { 0.0 };
     let held_below_high = held_below_high(features, weights, thresholds, value, confidence);
     Score {
         value,
         confidence,
-        bucket: if held_below_high.is_some() {
-            Bucket::Medium
-        } else {
-            thresholds.bucket(value)
-        },
+        bucket: if held_below_high.is_some() { Bucket::Medium } else { thresholds.bucket(value) },
         held_below_high,
         contributions: known().map(contribution).collect(),
-        missing: asked
-            .iter()
-            .filter(|(_, value)| value.is_none())
-            .map(|(feature, _)| *feature)
-            .collect(),
+        missing: asked.iter().filter(|(_, value)| value.is_none()).map(|(feature, _)| *feature).collect(),
     }
 }
 
@@ -174,9 +129,7 @@ fn held_below_high(
     if features.get(Feature::Contacts) != Evidence::Missing {
         return None;
     }
-    let without_contacts = features
-        .clone()
-        .with(Feature::Contacts, Evidence::Known(0.0));
+    let without_contacts = features.clone().with(Feature::Contacts, Evidence::Known(0.0));
     let would_be = score(&without_contacts, weights, thresholds).bucket;
     (would_be != Bucket::High).then_some(HeldBelowHigh::ContactsUnavailable)
 }

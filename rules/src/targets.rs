@@ -16,17 +16,12 @@ pub struct Candidate<T> {
 pub fn choose<T: Ord>(mut candidates: Vec<Candidate<T>>, cap: usize) -> Vec<i64> {
     // `None` orders before every `Some`. Of a company listed twice, the latest sight counts.
     candidates.sort_unstable_by(|one, other| {
-        one.company_id
-            .cmp(&other.company_id)
-            .then_with(|| other.last_seen_at.cmp(&one.last_seen_at))
+        one.company_id.cmp(&other.company_id).then_with(|| other.last_seen_at.cmp(&one.last_seen_at))
     });
     candidates.dedup_by_key(|candidate| candidate.company_id);
     candidates.sort_by(|one, other| one.last_seen_at.cmp(&other.last_seen_at));
     candidates.truncate(cap);
-    candidates
-        .into_iter()
-        .map(|candidate| candidate.company_id)
-        .collect()
+    candidates.into_iter().map(|candidate| candidate.company_id).collect()
 }
 
 #[cfg(test)]
@@ -36,44 +31,23 @@ mod tests {
     use super::*;
 
     fn chosen(candidates: &[(i64, Option<u32>)], cap: usize) -> Vec<i64> {
-        let candidate = |&(company_id, last_seen_at): &(i64, Option<u32>)| Candidate {
-            company_id,
-            last_seen_at,
-        };
+        let candidate = |&(company_id, last_seen_at): &(i64, Option<u32>)| Candidate { company_id, last_seen_at };
         choose(candidates.iter().map(candidate).collect(), cap)
     }
 
     #[test]
     fn the_never_seen_come_first_then_the_stalest_then_the_rest() {
-        assert_eq!(
-            chosen(
-                &[
-                    (1, Some(30)),
-                    (2, None),
-                    (3, Some(10)),
-                    (4, Some(20)),
-                    (5, None)
-                ],
-                4
-            ),
-            [2, 5, 3, 4]
-        );
+        assert_eq!(chosen(&[(1, Some(30)), (2, None), (3, Some(10)), (4, Some(20)), (5, None)], 4), [2, 5, 3, 4]);
     }
 
     #[test]
     fn equals_are_taken_by_company_id() {
-        assert_eq!(
-            chosen(&[(9, Some(1)), (3, Some(1)), (5, Some(1))], 2),
-            [3, 5]
-        );
+        assert_eq!(chosen(&[(9, Some(1)), (3, Some(1)), (5, Some(1))], 2), [3, 5]);
     }
 
     #[test]
     fn a_company_listed_twice_is_taken_once_by_its_latest_sight() {
-        assert_eq!(
-            chosen(&[(1, Some(10)), (1, Some(40)), (1, None), (2, Some(20))], 5),
-            [2, 1]
-        );
+        assert_eq!(chosen(&[(1, Some(10)), (1, Some(40)), (1, None), (2, Some(20))], 5), [2, 1]);
     }
 
     #[test]

@@ -18,11 +18,11 @@ mod web;
 
 pub use choose::PageKind;
 pub use crawl::{
-    BlockReason, BlockedThresholds, CrawlPolicy, HighSignalThresholds, KnownPage, Measured,
-    PageVisit, RobotsReport, RobotsState, SiteReport, SkipReason, Skipped, StartError,
-    ThinThresholds, Verdict, Visit, VisitRequest, crawl_list, visit,
+    BlockReason, BlockedThresholds, CrawlPolicy, HighSignalThresholds, KnownPage, Measured, PageVisit, RobotsReport,
+    RobotsState, SiteReport, SkipReason, Skipped, StartError, ThinThresholds, Verdict, Visit, VisitRequest, crawl_list,
+    visit,
 };
 pub use web::{
-    DevelopmentOnly, FetchError, Fetched, PageRequest, Refusal, ResolveTo, UserAgent, Wanted, Web,
-    WebConfig, WebError, registrable_domain,
+    DevelopmentOnly, FetchError, Fetched, PageRequest, Refusal, ResolveTo, UserAgent, Wanted, Web, WebConfig, WebError,
+    registrable_domain,
 };

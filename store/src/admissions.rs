@@ -28,13 +28,7 @@ impl Ending {
     /// An ending without a score.
     #[must_use]
     pub fn without_score(outcome: &'static str) -> Self {
-        Self {
-            outcome,
-            score: None,
-            confidence: None,
-            bucket: None,
-            degraded: Vec::new(),
-        }
+        Self { outcome, score: None, confidence: None, bucket: None, degraded: Vec::new() }
     }
 }
 
@@ -55,11 +49,7 @@ pub struct Admission {
 ///
 /// # Errors
 /// What the database says.
-pub async fn select(
-    tx: &mut TenantTx,
-    run: RunId,
-    targets: &[(CompanyId, Option<String>)],
-) -> Result<(), StoreError> {
+pub async fn select(tx: &mut TenantTx, run: RunId, targets: &[(CompanyId, Option<String>)]) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query(
         "insert into admissions (tenant_id, run_id, company_id, position, uen)
@@ -108,11 +98,10 @@ pub async fn is_admitted(
 /// What the database says.
 pub async fn lock_window(tx: &mut TenantTx) -> Result<i64, StoreError> {
     let tenant = tx.tenant().clone();
-    let size: i32 =
-        sqlx::query_scalar("select size from admission_windows where tenant_id = $1 for update")
-            .bind(tenant.as_str())
-            .fetch_one(&mut **tx)
-            .await?;
+    let size: i32 = sqlx::query_scalar("select size from admission_windows where tenant_id = $1 for update")
+        .bind(tenant.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
     Ok(i64::from(size))
 }
 
@@ -221,9 +210,7 @@ pub async fn overdue(
     .bind(limit)
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter()
-        .map(|row| Ok((admission(row)?, row.get("deadline_at"))))
-        .collect()
+    rows.iter().map(|row| Ok((admission(row)?, row.get("deadline_at")))).collect()
 }
 
 /// The run's leads in flight.
@@ -247,11 +234,7 @@ pub async fn in_flight(tx: &mut TenantTx, run: RunId) -> Result<Vec<Admission>, 
 ///
 /// # Errors
 /// What the database says.
-pub async fn let_go_selected(
-    tx: &mut TenantTx,
-    run: RunId,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
+pub async fn let_go_selected(tx: &mut TenantTx, run: RunId, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let tenant = tx.tenant().clone();
     let done = sqlx::query(
         "update admissions set state = 'terminal', outcome = 'not_admitted', terminal_at = $3
@@ -283,11 +266,7 @@ pub async fn any_open(tx: &mut TenantTx, run: RunId) -> Result<bool, StoreError>
 ///
 /// # Errors
 /// What the database says.
-pub async fn put_back(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-) -> Result<Option<Attempt>, StoreError> {
+pub async fn put_back(tx: &mut TenantTx, run: RunId, company: CompanyId) -> Result<Option<Attempt>, StoreError> {
     let tenant = tx.tenant().clone();
     let attempt: Option<i32> = sqlx::query_scalar(
         "update admissions set state = 'selected', outcome = null, terminal_at = null, attempt = attempt + 1
@@ -353,12 +332,7 @@ fn admission(row: &sqlx::postgres::PgRow) -> Result<Admission, StoreError> {
     let run: i64 = row.get("run_id");
     let attempt: i32 = row.get("attempt");
     let run = RunId::new(run).map_err(|error| StoreError::Refused(error.to_string()))?;
-    Ok(Admission {
-        run,
-        company: company(row)?,
-        position: row.get("position"),
-        attempt: attempt.unsigned_abs(),
-    })
+    Ok(Admission { run, company: company(row)?, position: row.get("position"), attempt: attempt.unsigned_abs() })
 }
 
 fn company(row: &sqlx::postgres::PgRow) -> Result<CompanyId, StoreError> {

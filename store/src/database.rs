@@ -62,16 +62,10 @@ impl Database {
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(30))
             .test_before_acquire(false)
-            .after_connect(move |connection, _| {
-                Box::pin(async move { become_role(connection, role).await })
-            })
+            .after_connect(move |connection, _| Box::pin(async move { become_role(connection, role).await }))
             .connect_with(options.clone())
             .await?;
-        let database = Self {
-            pool,
-            options,
-            role,
-        };
+        let database = Self { pool, options, role };
         database.check_role().await?;
         Ok(database)
     }
@@ -89,10 +83,7 @@ impl Database {
     pub async fn enter(&self, tenant: &TenantId) -> Result<TenantTx, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         enter(&mut transaction, tenant).await?;
-        Ok(TenantTx {
-            transaction,
-            tenant: tenant.clone(),
-        })
+        Ok(TenantTx { transaction, tenant: tenant.clone() })
     }
 
     /// Begins a transaction for platform tables: it sees no tenant's rows.
@@ -139,21 +130,13 @@ impl Database {
 }
 
 async fn become_role(connection: &mut PgConnection, role: Role) -> Result<(), sqlx::Error> {
-    connection
-        .execute(AssertSqlSafe(format!("set role {}", role.name())))
-        .await?;
+    connection.execute(AssertSqlSafe(format!("set role {}", role.name()))).await?;
     Ok(())
 }
 
 /// Lets the rest of the transaction see `tenant`'s rows, and no other's.
-pub(crate) async fn enter(
-    connection: &mut PgConnection,
-    tenant: &TenantId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("select set_config('request.tenant_id', $1, true)")
-        .bind(tenant.as_str())
-        .execute(connection)
-        .await?;
+pub(crate) async fn enter(connection: &mut PgConnection, tenant: &TenantId) -> Result<(), sqlx::Error> {
+    sqlx::query("select set_config('request.tenant_id', $1, true)").bind(tenant.as_str()).execute(connection).await?;
     Ok(())
 }
 

@@ -25,14 +25,10 @@ pub enum StoreError {
         role: String,
     },
     /// No such tenant, or not active.
-    #[error(
-        "tenant {0} does not exist or is not active: `presdr tenant create {0} --name ...` makes one"
-    )]
+    #[error("tenant {0} does not exist or is not active: `presdr tenant create {0} --name ...` makes one")]
     NoTenant(TenantId),
     /// The tenant has no keys.
-    #[error(
-        "tenant {0} has no keys: create it with `presdr tenant create`, with the same master key"
-    )]
+    #[error("tenant {0} has no keys: create it with `presdr tenant create`, with the same master key")]
     NoKeys(TenantId),
     /// A key or sealed value does not open.
     #[error("tenant {tenant}: {source}; was the master key changed?")]
@@ -68,10 +64,9 @@ impl StoreError {
             return false;
         };
         match error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                true
+            }
             sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
                 // connection exceptions, serialization failure, deadlock, insufficient resources, shutdown

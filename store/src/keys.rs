@@ -7,8 +7,7 @@ use std::{collections::HashMap, fmt, path::Path, sync::Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use presdr_events::{
-    Clear, EventId, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, SubjectId, TenantId,
-    unwrap_key, wrap_key,
+    Clear, EventId, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, SubjectId, TenantId, unwrap_key, wrap_key,
 };
 use rand::Rng;
 use serde::{Serialize, de::DeserializeOwned};
@@ -57,10 +56,7 @@ impl Keyring {
     /// A keyring under a master key.
     #[must_use]
     pub fn new(master: Key) -> Self {
-        Self {
-            master,
-            tenants: Mutex::default(),
-        }
+        Self { master, tenants: Mutex::default() }
     }
 
     /// Reads the master key from a file: 32 bytes as base64.
@@ -68,33 +64,26 @@ impl Keyring {
     /// # Errors
     /// [`StoreError::Refused`] when the file cannot be read or holds something else; its content is never shown.
     pub fn from_file(path: &Path) -> Result<Self, StoreError> {
-        let unusable =
-            |why: String| StoreError::Refused(format!("master key file {}: {why}", path.display()));
+        let unusable = |why: String| StoreError::Refused(format!("master key file {}: {why}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-        let bytes = STANDARD
-            .decode(text.trim())
-            .map_err(|_| unusable("not base64".to_owned()))?;
-        Key::from_slice(&bytes)
-            .map(Self::new)
-            .map_err(|_| unusable("not 32 bytes".to_owned()))
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| unusable("not base64".to_owned()))?;
+        Key::from_slice(&bytes).map(Self::new).map_err(|_| unusable("not 32 bytes".to_owned()))
     }
 
     /// Makes the keys of a new tenant; keys that exist already are kept.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn create_tenant(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &TenantId,
-    ) -> Result<(), StoreError> {
+    pub async fn create_tenant(&self, connection: &mut PgConnection, tenant: &TenantId) -> Result<(), StoreError> {
         let wrapped = |purpose: &str| self.wrap(tenant, &format!("{purpose}/{tenant}"));
-        sqlx::query("insert into tenant_keys (tenant_id, data_key, index_key) values ($1, $2, $3) on conflict do nothing")
-            .bind(tenant.as_str())
-            .bind(wrapped("data")?)
-            .bind(wrapped("index")?)
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "insert into tenant_keys (tenant_id, data_key, index_key) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(tenant.as_str())
+        .bind(wrapped("data")?)
+        .bind(wrapped("index")?)
+        .execute(connection)
+        .await?;
         Ok(())
     }
 
@@ -106,11 +95,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`StoreError::NoKeys`] when it has none, [`StoreError::Pii`] when the master key is another.
-    pub async fn tenant(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &TenantId,
-    ) -> Result<TenantKeys, StoreError> {
+    pub async fn tenant(&self, connection: &mut PgConnection, tenant: &TenantId) -> Result<TenantKeys, StoreError> {
         if let Some(keys) = self.lock().get(tenant) {
             return Ok(keys.clone());
         }
@@ -121,21 +106,15 @@ impl Keyring {
                 .await?;
         let (data, index) = row.ok_or_else(|| StoreError::NoKeys(tenant.clone()))?;
         let open = |wrapped: &[u8], purpose: &str| {
-            unwrap_key(&self.master, wrapped, &format!("{purpose}/{tenant}"))
-                .map_err(failed(tenant))
+            unwrap_key(&self.master, wrapped, &format!("{purpose}/{tenant}")).map_err(failed(tenant))
         };
-        let keys = TenantKeys {
-            data: open(&data, "data")?,
-            index: IndexKey::new(open(&index, "index")?),
-        };
+        let keys = TenantKeys { data: open(&data, "data")?, index: IndexKey::new(open(&index, "index")?) };
         self.lock().insert(tenant.clone(), keys.clone());
         Ok(keys)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, TenantKeys>> {
-        self.tenants
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.tenants.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The subject that `identifier` identifies, made if there is none yet. `None` when the person was erased.
@@ -157,9 +136,7 @@ impl Keyring {
         self.make(connection, tenant, &keys, kind, &hash).await?;
         match find(connection, tenant, kind, &hash).await? {
             Some(found) => found.open(&keys, tenant),
-            None => Err(StoreError::Refused(format!(
-                "tenant {tenant}: a data subject vanished while it was made"
-            ))),
+            None => Err(StoreError::Refused(format!("tenant {tenant}: a data subject vanished while it was made"))),
         }
     }
 
@@ -173,13 +150,8 @@ impl Keyring {
         hash: &[u8],
     ) -> Result<(), StoreError> {
         let id = Uuid::from_bytes(random());
-        let wrapped = wrap_key(
-            &keys.data,
-            &Key::new(random()),
-            &subject_purpose(tenant, id),
-            random(),
-        )
-        .map_err(failed(tenant))?;
+        let wrapped = wrap_key(&keys.data, &Key::new(random()), &subject_purpose(tenant, id), random())
+            .map_err(failed(tenant))?;
         sqlx::query(
             "with made as (insert into data_subjects (tenant_id, subject_id, wrapped_key) values ($1, $2, $3) returning tenant_id, subject_id)
              insert into subject_identifiers (tenant_id, kind, hash, subject_id) select tenant_id, $4, $5, subject_id from made
@@ -210,12 +182,13 @@ impl Keyring {
         }
         let keys = self.tenant(connection, tenant).await?;
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows: Vec<(Uuid, Option<Vec<u8>>)> =
-            sqlx::query_as("select subject_id, wrapped_key from data_subjects where tenant_id = $1 and subject_id = any($2)")
-                .bind(tenant.as_str())
-                .bind(ids)
-                .fetch_all(connection)
-                .await?;
+        let rows: Vec<(Uuid, Option<Vec<u8>>)> = sqlx::query_as(
+            "select subject_id, wrapped_key from data_subjects where tenant_id = $1 and subject_id = any($2)",
+        )
+        .bind(tenant.as_str())
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
         let mut subjects = HashMap::with_capacity(rows.len());
         for (id, wrapped) in rows {
             if let Some(subject) = (Found { id, wrapped }).open(&keys, tenant)? {
@@ -237,12 +210,8 @@ impl Found {
         let Some(wrapped) = self.wrapped else {
             return Ok(None);
         };
-        let key = unwrap_key(&keys.data, &wrapped, &subject_purpose(tenant, self.id))
-            .map_err(failed(tenant))?;
-        Ok(Some(DataSubject {
-            id: SubjectId(self.id),
-            key,
-        }))
+        let key = unwrap_key(&keys.data, &wrapped, &subject_purpose(tenant, self.id)).map_err(failed(tenant))?;
+        Ok(Some(DataSubject { id: SubjectId(self.id), key }))
     }
 }
 
@@ -269,10 +238,7 @@ fn subject_purpose(tenant: &TenantId, id: Uuid) -> String {
 }
 
 fn failed(tenant: &TenantId) -> impl Fn(PiiError) -> StoreError + '_ {
-    |source| StoreError::Pii {
-        tenant: tenant.clone(),
-        source,
-    }
+    |source| StoreError::Pii { tenant: tenant.clone(), source }
 }
 
 impl DataSubject {
@@ -287,11 +253,7 @@ impl DataSubject {
         field: &'static str,
         value: &Clear<T>,
     ) -> Result<Pii<T>, StoreError> {
-        let context = PiiContext {
-            tenant,
-            event,
-            field,
-        };
+        let context = PiiContext { tenant, event, field };
         Pii::seal(self.id, &self.key, &context, random(), value).map_err(failed(tenant))
     }
 
@@ -306,15 +268,6 @@ impl DataSubject {
         field: &'static str,
         value: &Pii<T>,
     ) -> Result<Clear<T>, StoreError> {
-        value
-            .open(
-                &self.key,
-                &PiiContext {
-                    tenant,
-                    event,
-                    field,
-                },
-            )
-            .map_err(failed(tenant))
+        value.open(&self.key, &PiiContext { tenant, event, field }).map_err(failed(tenant))
     }
 }

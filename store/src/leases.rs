@@ -55,10 +55,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // The receiver lives as long as the process's leases; without it there is no session to release from.
-        let _ = self
-            .inner
-            .released
-            .send((std::mem::take(&mut self.name), self.lost.clone()));
+        let _ = self.inner.released.send((std::mem::take(&mut self.name), self.lost.clone()));
     }
 }
 
@@ -67,12 +64,7 @@ impl Leases {
     #[must_use]
     pub fn new(database: Database) -> Self {
         let (released, mut releases) = mpsc::unbounded_channel::<(String, CancellationToken)>();
-        let inner = Arc::new(Inner {
-            database,
-            session: AsyncMutex::new(None),
-            held: Mutex::default(),
-            released,
-        });
+        let inner = Arc::new(Inner { database, session: AsyncMutex::new(None), held: Mutex::default(), released });
         let weak = Arc::downgrade(&inner);
         tokio::spawn(async move {
             let mut beat = tokio::time::interval(HEARTBEAT);
@@ -100,11 +92,7 @@ impl Leases {
             return Ok(None);
         }
         match self.0.lock(name).await {
-            Ok(Some(lost)) => Ok(Some(Lease {
-                name: name.to_owned(),
-                lost,
-                inner: Arc::clone(&self.0),
-            })),
+            Ok(Some(lost)) => Ok(Some(Lease { name: name.to_owned(), lost, inner: Arc::clone(&self.0) })),
             other => {
                 self.0.let_go(name);
                 other.map(|_| None)
@@ -115,30 +103,19 @@ impl Leases {
 
 impl Inner {
     fn hold(&self, name: &str) -> bool {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned())
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
     }
 
     fn let_go(&self, name: &str) {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(name);
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     async fn lock(&self, name: &str) -> Result<Option<CancellationToken>, StoreError> {
         let mut slot = self.session.lock().await;
         if slot.is_none() {
-            *slot = Some(Session {
-                connection: self.database.dedicated().await?,
-                lost: CancellationToken::new(),
-            });
+            *slot = Some(Session { connection: self.database.dedicated().await?, lost: CancellationToken::new() });
         }
-        let Some(session) = slot.as_mut() else {
-            unreachable!("the session was just made")
-        };
+        let Some(session) = slot.as_mut() else { unreachable!("the session was just made") };
         let taken: Result<bool, _> = sqlx::query_scalar("select pg_try_advisory_lock($1)")
             .bind(key(name))
             .fetch_one(&mut session.connection)
@@ -157,10 +134,8 @@ impl Inner {
         let mut slot = self.session.lock().await;
         // A lease of a lost session has nothing to release: its successor's locks are not its own.
         if let (false, Some(session)) = (held_in.is_cancelled(), slot.as_mut()) {
-            let released = sqlx::query("select pg_advisory_unlock($1)")
-                .bind(key(&name))
-                .execute(&mut session.connection)
-                .await;
+            let released =
+                sqlx::query("select pg_advisory_unlock($1)").bind(key(&name)).execute(&mut session.connection).await;
             if released.is_err() {
                 lose(&mut slot);
             }
@@ -171,11 +146,7 @@ impl Inner {
     async fn check(&self) {
         let mut slot = self.session.lock().await;
         let Some(session) = slot.as_mut() else { return };
-        if sqlx::query("select 1")
-            .execute(&mut session.connection)
-            .await
-            .is_err()
-        {
+        if sqlx::query("select 1").execute(&mut session.connection).await.is_err() {
             lose(&mut slot);
         }
     }
@@ -184,9 +155,7 @@ impl Inner {
 fn lose(slot: &mut Option<Session>) {
     if let Some(session) = slot.take() {
         session.lost.cancel();
-        tracing::warn!(
-            "lost the connection that holds this process's leases; what runs under them stops"
-        );
+        tracing::warn!("lost the connection that holds this process's leases; what runs under them stops");
     }
 }
 

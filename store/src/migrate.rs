@@ -41,10 +41,7 @@ end $$";
 /// What the database says; a migration that fails leaves the schema as it was before it.
 pub async fn migrate(url: &str) -> Result<(), StoreError> {
     let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
-    sqlx::query("select pg_advisory_lock($1)")
-        .bind(MIGRATION_LOCK)
-        .execute(&mut connection)
-        .await?;
+    sqlx::query("select pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut connection).await?;
     connection.execute(ROLES).await?;
     connection.execute("set role presdr_owner").await?;
     MIGRATOR.run_direct(None, &mut connection, false).await?;
@@ -59,12 +56,7 @@ pub fn migrations_hash() -> String {
     for migration in MIGRATOR.iter() {
         hasher.update(&migration.checksum);
     }
-    hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Numbers of the migrations that `database` lacks; all of them before the first `migrate`. Needs [`Role::Owner`](crate::Role::Owner).

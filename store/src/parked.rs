@@ -85,11 +85,13 @@ pub async fn park(tx: &mut TenantTx, new: &NewParked<'_>) -> Result<(), StoreErr
 /// What the database says.
 pub async fn list(tx: &mut TenantTx, limit: i64) -> Result<Vec<Parked>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows = sqlx::query("select * from parked_messages where tenant_id = $1 and retried_at is null order by parked_id desc limit $2")
-        .bind(tenant.as_str())
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = sqlx::query(
+        "select * from parked_messages where tenant_id = $1 and retried_at is null order by parked_id desc limit $2",
+    )
+    .bind(tenant.as_str())
+    .bind(limit)
+    .fetch_all(&mut **tx)
+    .await?;
     Ok(rows.iter().map(from_row).collect())
 }
 
@@ -113,13 +115,11 @@ pub async fn get(tx: &mut TenantTx, id: i64) -> Result<Option<Parked>, StoreErro
 /// What the database says.
 pub async fn mark_retried(tx: &mut TenantTx, id: i64) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query(
-        "update parked_messages set retried_at = now() where tenant_id = $1 and parked_id = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(id)
-    .execute(&mut **tx)
-    .await?;
+    sqlx::query("update parked_messages set retried_at = now() where tenant_id = $1 and parked_id = $2")
+        .bind(tenant.as_str())
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 

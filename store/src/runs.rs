@@ -71,12 +71,14 @@ pub async fn newest_icp(tx: &mut TenantTx) -> Result<Option<(i64, u32, Value)>, 
 /// What the database says.
 pub async fn pinned_icp(tx: &mut TenantTx, run: &Run) -> Result<Value, StoreError> {
     let tenant = tx.tenant().clone();
-    let payload = sqlx::query_scalar("select payload from icp_rule_versions where tenant_id = $1 and rule_id = $2 and version = $3")
-        .bind(tenant.as_str())
-        .bind(run.icp_rule)
-        .bind(run.icp_version)
-        .fetch_one(&mut **tx)
-        .await?;
+    let payload = sqlx::query_scalar(
+        "select payload from icp_rule_versions where tenant_id = $1 and rule_id = $2 and version = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(run.icp_rule)
+    .bind(run.icp_version)
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(payload)
 }
 
@@ -86,9 +88,7 @@ pub async fn pinned_icp(tx: &mut TenantTx, run: &Run) -> Result<Value, StoreErro
 /// What the database says.
 pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, StoreError> {
     let tenant = tx.tenant().clone();
-    let id: i64 = sqlx::query_scalar("select nextval('run_id_seq')")
-        .fetch_one(&mut **tx)
-        .await?;
+    let id: i64 = sqlx::query_scalar("select nextval('run_id_seq')").fetch_one(&mut **tx).await?;
     if let Some(date) = new.local_date {
         let claimed = sqlx::query("insert into run_claims (tenant_id, kind, local_date, run_id) values ($1, $2, $3, $4) on conflict do nothing")
             .bind(tenant.as_str())
@@ -111,9 +111,7 @@ pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, St
         .bind(i32::try_from(new.icp_version).unwrap_or(i32::MAX))
         .execute(&mut **tx)
         .await?;
-    RunId::new(id)
-        .map(Some)
-        .map_err(|error| StoreError::Refused(error.to_string()))
+    RunId::new(id).map(Some).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
 /// One run.
@@ -141,15 +139,9 @@ async fn read(tx: &mut TenantTx, run: RunId, lock: Lock) -> Result<Option<Run>, 
     let tenant = tx.tenant().clone();
     let query = match lock {
         Lock::None => sqlx::query("select * from runs where tenant_id = $1 and run_id = $2"),
-        Lock::Row => {
-            sqlx::query("select * from runs where tenant_id = $1 and run_id = $2 for update")
-        }
+        Lock::Row => sqlx::query("select * from runs where tenant_id = $1 and run_id = $2 for update"),
     };
-    let row = query
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .fetch_optional(&mut **tx)
-        .await?;
+    let row = query.bind(tenant.as_str()).bind(run.get()).fetch_optional(&mut **tx).await?;
     row.map(|row| from_row(&row)).transpose()
 }
 
@@ -173,12 +165,10 @@ pub async fn list(tx: &mut TenantTx, limit: i64) -> Result<Vec<Run>, StoreError>
 /// What the database says.
 pub async fn unfinished(tx: &mut TenantTx) -> Result<Vec<Run>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows = sqlx::query(
-        "select * from runs where tenant_id = $1 and finished_at is null order by run_id",
-    )
-    .bind(tenant.as_str())
-    .fetch_all(&mut **tx)
-    .await?;
+    let rows = sqlx::query("select * from runs where tenant_id = $1 and finished_at is null order by run_id")
+        .bind(tenant.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
     rows.iter().map(from_row).collect()
 }
 
@@ -186,22 +176,15 @@ pub async fn unfinished(tx: &mut TenantTx) -> Result<Vec<Run>, StoreError> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn change_status(
-    tx: &mut TenantTx,
-    run: RunId,
-    from: &[&str],
-    to: &str,
-) -> Result<bool, StoreError> {
+pub async fn change_status(tx: &mut TenantTx, run: RunId, from: &[&str], to: &str) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
-    let done = sqlx::query(
-        "update runs set status = $4 where tenant_id = $1 and run_id = $2 and status = any($3)",
-    )
-    .bind(tenant.as_str())
-    .bind(run.get())
-    .bind(from)
-    .bind(to)
-    .execute(&mut **tx)
-    .await?;
+    let done = sqlx::query("update runs set status = $4 where tenant_id = $1 and run_id = $2 and status = any($3)")
+        .bind(tenant.as_str())
+        .bind(run.get())
+        .bind(from)
+        .bind(to)
+        .execute(&mut **tx)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -217,14 +200,16 @@ pub async fn set_targeted(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query("update runs set candidates = $3, degraded = $4, targeted_at = $5 where tenant_id = $1 and run_id = $2")
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .bind(candidates)
-        .bind(degraded)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "update runs set candidates = $3, degraded = $4, targeted_at = $5 where tenant_id = $1 and run_id = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(candidates)
+    .bind(degraded)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -266,8 +251,7 @@ pub async fn reopen(tx: &mut TenantTx, run: RunId) -> Result<bool, StoreError> {
 fn from_row(row: &PgRow) -> Result<Run, StoreError> {
     let attempt: i32 = row.get("attempt");
     Ok(Run {
-        id: RunId::new(row.get("run_id"))
-            .map_err(|error| StoreError::Refused(error.to_string()))?,
+        id: RunId::new(row.get("run_id")).map_err(|error| StoreError::Refused(error.to_string()))?,
         kind: row.get("kind"),
         status: row.get("status"),
         attempt: attempt.unsigned_abs(),

@@ -9,10 +9,7 @@ use crate::{StoreError, TenantTx};
 ///
 /// # Errors
 /// [`StoreError::Settings`] when what is stored does not have the section's shape.
-pub async fn section<T: DeserializeOwned + Default>(
-    tx: &mut TenantTx,
-    section: &'static str,
-) -> Result<T, StoreError> {
+pub async fn section<T: DeserializeOwned + Default>(tx: &mut TenantTx, section: &'static str) -> Result<T, StoreError> {
     let tenant = tx.tenant().clone();
     let value: Option<Option<Value>> =
         sqlx::query_scalar("select settings -> $2 from tenant_settings where tenant_id = $1")
@@ -34,11 +31,7 @@ pub async fn section<T: DeserializeOwned + Default>(
 ///
 /// # Errors
 /// What the database says.
-pub async fn set<T: Serialize>(
-    tx: &mut TenantTx,
-    section: &'static str,
-    value: &T,
-) -> Result<(), StoreError> {
+pub async fn set<T: Serialize>(tx: &mut TenantTx, section: &'static str, value: &T) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     let json = serde_json::to_value(value).map_err(|error| StoreError::Settings {
         tenant: tenant.clone(),

@@ -29,13 +29,7 @@ impl StepKey {
     /// The id of the event that tells the step's outcome, whatever it is.
     #[must_use]
     pub fn event_id(&self) -> EventId {
-        EventId::of(
-            &self.tenant,
-            self.run,
-            self.company,
-            self.step,
-            self.attempt,
-        )
+        EventId::of(&self.tenant, self.run, self.company, self.step, self.attempt)
     }
 
     fn run_number(&self) -> i64 {
@@ -73,21 +67,10 @@ impl Outcome {
     /// # Errors
     /// [`EncodeError`] when the event has no JSON form or is too large.
     pub fn new(key: StepKey, header: &Header, event: &Event) -> Result<Self, EncodeError> {
-        assert!(
-            header.id == key.event_id(),
-            "an event's id is the id of its step"
-        );
+        assert!(header.id == key.event_id(), "an event's id is the id of its step");
         let body = header.encode(event)?;
         let subject = header.subject(event).to_string();
-        Ok(Self {
-            event: Outgoing {
-                tenant: key.tenant.clone(),
-                id: header.id,
-                subject,
-                body,
-            },
-            key,
-        })
+        Ok(Self { event: Outgoing { tenant: key.tenant.clone(), id: header.id, subject, body }, key })
     }
 
     /// What is to be published once it is committed.
@@ -101,10 +84,7 @@ impl Outcome {
 ///
 /// # Errors
 /// What the database says.
-pub async fn stored(
-    connection: &mut PgConnection,
-    key: &StepKey,
-) -> Result<Option<Outgoing>, StoreError> {
+pub async fn stored(connection: &mut PgConnection, key: &StepKey) -> Result<Option<Outgoing>, StoreError> {
     let row = sqlx::query(
         "select event_id, subject, body from lead_steps
          where tenant_id = $1 and run_id = $2 and company_id = $3 and step = $4 and attempt = $5",
@@ -147,10 +127,7 @@ pub async fn lead(
 ///
 /// # Errors
 /// What the database says.
-pub async fn record(
-    connection: &mut PgConnection,
-    outcomes: &[Outcome],
-) -> Result<u64, StoreError> {
+pub async fn record(connection: &mut PgConnection, outcomes: &[Outcome]) -> Result<u64, StoreError> {
     if outcomes.is_empty() {
         return Ok(0);
     }
@@ -177,11 +154,7 @@ pub async fn record(
 ///
 /// # Errors
 /// What the database says.
-pub async fn unpublished(
-    tx: &mut TenantTx,
-    before: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<Outgoing>, StoreError> {
+pub async fn unpublished(tx: &mut TenantTx, before: DateTime<Utc>, limit: i64) -> Result<Vec<Outgoing>, StoreError> {
     let tenant = tx.tenant().clone();
     let rows = sqlx::query(
         "select event_id, subject, body from lead_steps
@@ -201,9 +174,7 @@ pub async fn unpublished(
 /// What the database says.
 pub async fn mark_published(tx: &mut TenantTx, ids: &[EventId]) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query("set local synchronous_commit = off")
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query("set local synchronous_commit = off").execute(&mut **tx).await?;
     sqlx::query("update lead_steps set published_at = now() where tenant_id = $1 and published_at is null and event_id = any($2)")
         .bind(tenant.as_str())
         .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>())

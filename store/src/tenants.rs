@@ -22,12 +22,11 @@ pub struct Tenant {
 /// What the database says.
 pub async fn create(tx: &mut TenantTx, keyring: &Keyring, name: &str) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
-    let made =
-        sqlx::query("insert into tenants (tenant_id, name) values ($1, $2) on conflict do nothing")
-            .bind(tenant.as_str())
-            .bind(name)
-            .execute(&mut **tx)
-            .await?;
+    let made = sqlx::query("insert into tenants (tenant_id, name) values ($1, $2) on conflict do nothing")
+        .bind(tenant.as_str())
+        .bind(name)
+        .execute(&mut **tx)
+        .await?;
     keyring.create_tenant(tx, &tenant).await?;
     sqlx::query("insert into admission_windows (tenant_id) values ($1) on conflict do nothing")
         .bind(tenant.as_str())
@@ -46,21 +45,15 @@ pub async fn create(tx: &mut TenantTx, keyring: &Keyring, name: &str) -> Result<
 /// What the database says.
 pub async fn active(database: &Database) -> Result<Vec<Tenant>, StoreError> {
     let mut tx = database.shared().await?;
-    let rows = sqlx::query(
-        "select tenant_id, name, status from tenants where status = 'active' order by tenant_id",
-    )
-    .fetch_all(&mut *tx)
-    .await?;
+    let rows = sqlx::query("select tenant_id, name, status from tenants where status = 'active' order by tenant_id")
+        .fetch_all(&mut *tx)
+        .await?;
     tx.commit().await?;
     rows.iter()
         .map(|row| {
             let slug: String = row.get("tenant_id");
             let id = TenantId::new(slug).map_err(|error| StoreError::Refused(error.to_string()))?;
-            Ok(Tenant {
-                id,
-                name: row.get("name"),
-                status: row.get("status"),
-            })
+            Ok(Tenant { id, name: row.get("name"), status: row.get("status") })
         })
         .collect()
 }
@@ -71,15 +64,10 @@ pub async fn active(database: &Database) -> Result<Vec<Tenant>, StoreError> {
 /// [`StoreError::NoTenant`] when it does not or is not.
 pub async fn enter_active(database: &Database, tenant: &TenantId) -> Result<TenantTx, StoreError> {
     let mut tx = database.enter(tenant).await?;
-    let active: bool = sqlx::query_scalar(
-        "select exists (select 1 from tenants where tenant_id = $1 and status = 'active')",
-    )
-    .bind(tenant.as_str())
-    .fetch_one(&mut *tx)
-    .await?;
-    if active {
-        Ok(tx)
-    } else {
-        Err(StoreError::NoTenant(tenant.clone()))
-    }
+    let active: bool =
+        sqlx::query_scalar("select exists (select 1 from tenants where tenant_id = $1 and status = 'active')")
+            .bind(tenant.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+    if active { Ok(tx) } else { Err(StoreError::NoTenant(tenant.clone())) }
 }

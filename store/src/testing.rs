@@ -16,9 +16,7 @@ impl TestStore {
     /// # Errors
     /// When no server can be started or a migration fails; a test unwraps it.
     pub async fn new() -> anyhow::Result<Self> {
-        let database =
-            presdr_servers::testing::database(&migrations_hash(), async |url| migrate(&url).await)
-                .await?;
+        let database = presdr_servers::testing::database(&migrations_hash(), async |url| migrate(&url).await).await?;
         Ok(Self { database })
     }
 

@@ -45,13 +45,15 @@ pub async fn visit(
     attempt: Attempt,
 ) -> Result<Option<Value>, StoreError> {
     let tenant = tx.tenant().clone();
-    let visit = sqlx::query_scalar("select visit from site_visits where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4")
-        .bind(tenant.as_str())
-        .bind(company.get())
-        .bind(run.get())
-        .bind(number(attempt))
-        .fetch_optional(&mut **tx)
-        .await?;
+    let visit = sqlx::query_scalar(
+        "select visit from site_visits where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4",
+    )
+    .bind(tenant.as_str())
+    .bind(company.get())
+    .bind(run.get())
+    .bind(number(attempt))
+    .fetch_optional(&mut **tx)
+    .await?;
     Ok(visit)
 }
 
@@ -122,13 +124,11 @@ pub async fn store_text(
 /// What the database says.
 pub async fn cached_rationale(tx: &mut TenantTx, key: &str) -> Result<Option<String>, StoreError> {
     let tenant = tx.tenant().clone();
-    let text = sqlx::query_scalar(
-        "select rationale from rationale_cache where tenant_id = $1 and cache_key = $2",
-    )
-    .bind(tenant.as_str())
-    .bind(key)
-    .fetch_optional(&mut **tx)
-    .await?;
+    let text = sqlx::query_scalar("select rationale from rationale_cache where tenant_id = $1 and cache_key = $2")
+        .bind(tenant.as_str())
+        .bind(key)
+        .fetch_optional(&mut **tx)
+        .await?;
     Ok(text)
 }
 
@@ -136,18 +136,16 @@ pub async fn cached_rationale(tx: &mut TenantTx, key: &str) -> Result<Option<Str
 ///
 /// # Errors
 /// What the database says.
-pub async fn cache_rationale(
-    tx: &mut TenantTx,
-    key: &str,
-    rationale: &str,
-) -> Result<(), StoreError> {
+pub async fn cache_rationale(tx: &mut TenantTx, key: &str, rationale: &str) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query("insert into rationale_cache (tenant_id, cache_key, rationale) values ($1, $2, $3) on conflict do nothing")
-        .bind(tenant.as_str())
-        .bind(key)
-        .bind(rationale)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "insert into rationale_cache (tenant_id, cache_key, rationale) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(key)
+    .bind(rationale)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! Records over a real Postgres: outcomes are committed once, ends give places, subjects are one per address.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+
 use chrono::{Duration, TimeZone, Utc};
-use presdr_events::{
-    Actor, Clear, CompanyId, Event, Header, IdentifierKind, RunId, Step, lead, run::RunKind,
-};
+use presdr_events::{Actor, Clear, CompanyId, Event, Header, IdentifierKind, RunId, Step, lead, run::RunKind};
 use presdr_store::{
     Database, Role, StoreError,
     admissions::{self, Ending},
@@ -29,13 +29,7 @@ async fn worker(store: &TestStore) -> Database {
 async fn run_with(store: &TestStore, tenant: &presdr_events::TenantId, companies: i64) -> RunId {
     let producer = store.connect(Role::Producer).await.unwrap();
     let mut tx = producer.enter(tenant).await.unwrap();
-    let new = NewRun {
-        kind: RunKind::Manual,
-        local_date: None,
-        cap: 50,
-        icp_rule: 1,
-        icp_version: 1,
-    };
+    let new = NewRun { kind: RunKind::Manual, local_date: None, cap: 50, icp_rule: 1, icp_version: 1 };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=companies).map(|id| (company(id), None)).collect();
     admissions::select(&mut tx, run, &targets).await.unwrap();
@@ -78,12 +72,7 @@ async fn the_first_outcome_of_a_step_stands() {
     let database = worker(&store).await;
     for (hours, new) in [(1, 1), (2, 0)] {
         let mut tx = database.enter(&tenant).await.unwrap();
-        assert_eq!(
-            steps::record(&mut tx, &[outcome(&key, hours)])
-                .await
-                .unwrap(),
-            new
-        );
+        assert_eq!(steps::record(&mut tx, &[outcome(&key, hours)]).await.unwrap(), new);
         tx.commit().await.unwrap();
     }
     let mut tx = database.enter(&tenant).await.unwrap();
@@ -110,15 +99,8 @@ async fn what_is_not_marked_published_is_found_until_it_is() {
     let mut tx = database.enter(&tenant).await.unwrap();
     let found = steps::unpublished(&mut tx, later, 10).await.unwrap();
     assert_eq!(found.len(), 1);
-    steps::mark_published(&mut tx, &[found[0].id])
-        .await
-        .unwrap();
-    assert!(
-        steps::unpublished(&mut tx, later, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    steps::mark_published(&mut tx, &[found[0].id]).await.unwrap();
+    assert!(steps::unpublished(&mut tx, later, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -130,57 +112,18 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     let mut tx = database.enter(&tenant).await.unwrap();
     let size = admissions::lock_window(&mut tx).await.unwrap();
     assert_eq!(size, 256);
-    let admitted = admissions::admit(&mut tx, 2, now(), now() + Duration::minutes(10))
-        .await
-        .unwrap();
-    assert_eq!(
-        admitted.iter().map(|a| a.company.get()).collect::<Vec<_>>(),
-        [1, 2]
-    );
+    let admitted = admissions::admit(&mut tx, 2, now(), now() + Duration::minutes(10)).await.unwrap();
+    assert_eq!(admitted.iter().map(|a| a.company.get()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(admissions::load(&mut tx).await.unwrap(), (2, 1));
-    assert!(
-        admissions::is_admitted(&mut tx, run, company(1), 1)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !admissions::is_admitted(&mut tx, run, company(1), 2)
-            .await
-            .unwrap()
-    );
+    assert!(admissions::is_admitted(&mut tx, run, company(1), 1).await.unwrap());
+    assert!(!admissions::is_admitted(&mut tx, run, company(1), 2).await.unwrap());
     let parked = Ending::without_score("parked");
-    assert!(
-        !admissions::end(&mut tx, run, company(1), 2, &parked, now())
-            .await
-            .unwrap()
-    );
-    assert!(
-        admissions::end(&mut tx, run, company(1), 1, &parked, now())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !admissions::end(&mut tx, run, company(1), 1, &parked, now())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !admissions::end(&mut tx, run, company(3), 1, &parked, now())
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        admissions::put_back(&mut tx, run, company(1))
-            .await
-            .unwrap(),
-        Some(2)
-    );
-    assert_eq!(
-        admissions::put_back(&mut tx, run, company(2))
-            .await
-            .unwrap(),
-        None
-    );
+    assert!(!admissions::end(&mut tx, run, company(1), 2, &parked, now()).await.unwrap());
+    assert!(admissions::end(&mut tx, run, company(1), 1, &parked, now()).await.unwrap());
+    assert!(!admissions::end(&mut tx, run, company(1), 1, &parked, now()).await.unwrap());
+    assert!(!admissions::end(&mut tx, run, company(3), 1, &parked, now()).await.unwrap());
+    assert_eq!(admissions::put_back(&mut tx, run, company(1)).await.unwrap(), Some(2));
+    assert_eq!(admissions::put_back(&mut tx, run, company(2)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -212,54 +155,23 @@ async fn an_address_leads_to_one_subject_however_many_ask_at_once_and_to_none_on
     let (database, keyring) = (worker(&store).await, store.keyring());
     let ask = async |keyring: &Keyring, address: &str| {
         let mut tx = database.enter(&tenant).await.unwrap();
-        let subject = keyring
-            .subject(&mut tx, &tenant, IdentifierKind::Email, address)
-            .await
-            .unwrap();
+        let subject = keyring.subject(&mut tx, &tenant, IdentifierKind::Email, address).await.unwrap();
         tx.commit().await.unwrap();
         subject
     };
     let asked = futures::future::join_all((0..6).map(|_| ask(&keyring, "jane@acme.example"))).await;
-    let ids: std::collections::HashSet<_> = asked
-        .iter()
-        .map(|subject| subject.as_ref().unwrap().id)
-        .collect();
+    let ids: std::collections::HashSet<_> = asked.iter().map(|subject| subject.as_ref().unwrap().id).collect();
     assert_eq!(ids.len(), 1);
 
-    let event = StepKey {
-        tenant: tenant.clone(),
-        run: None,
-        company: None,
-        step: "x",
-        attempt: 1,
-    }
-    .event_id();
+    let event = StepKey { tenant: tenant.clone(), run: None, company: None, step: "x", attempt: 1 }.event_id();
     let subject = asked[0].clone().unwrap();
-    let sealed = subject
-        .seal(
-            &tenant,
-            event,
-            "email.address",
-            &Clear("jane@acme.example".to_owned()),
-        )
-        .unwrap();
+    let sealed = subject.seal(&tenant, event, "email.address", &Clear("jane@acme.example".to_owned())).unwrap();
     let again = asked[1].clone().unwrap();
-    assert_eq!(
-        again
-            .open(&tenant, event, "email.address", &sealed)
-            .unwrap()
-            .0,
-        "jane@acme.example"
-    );
+    assert_eq!(again.open(&tenant, event, "email.address", &sealed).unwrap().0, "jane@acme.example");
 
-    let owner = presdr_store::Database::connect(store.url(), Role::Owner, 1)
-        .await
-        .unwrap();
+    let owner = presdr_store::Database::connect(store.url(), Role::Owner, 1).await.unwrap();
     let mut tx = owner.enter(&tenant).await.unwrap();
-    sqlx::query("update data_subjects set wrapped_key = null, erased_at = now()")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query("update data_subjects set wrapped_key = null, erased_at = now()").execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     assert!(ask(&keyring, "jane@acme.example").await.is_none());
 }
@@ -267,31 +179,11 @@ async fn an_address_leads_to_one_subject_however_many_ask_at_once_and_to_none_on
 #[tokio::test]
 async fn a_lease_is_held_once_and_ends_with_its_connection() {
     let store = TestStore::new().await.unwrap();
-    let (here, there) = (
-        Leases::new(worker(&store).await),
-        Leases::new(worker(&store).await),
-    );
+    let (here, there) = (Leases::new(worker(&store).await), Leases::new(worker(&store).await));
     let lease = here.try_take("domain/acme.example").await.unwrap().unwrap();
-    assert!(
-        here.try_take("domain/acme.example")
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        there
-            .try_take("domain/acme.example")
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        there
-            .try_take("domain/beta.example")
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(here.try_take("domain/acme.example").await.unwrap().is_none());
+    assert!(there.try_take("domain/acme.example").await.unwrap().is_none());
+    assert!(there.try_take("domain/beta.example").await.unwrap().is_some());
     drop(lease);
     let taken = async {
         loop {
@@ -302,16 +194,16 @@ async fn a_lease_is_held_once_and_ends_with_its_connection() {
         }
     };
     let lease = taken.await;
-    let owner = Database::connect(store.url(), Role::Owner, 1)
-        .await
-        .unwrap();
+    let owner = Database::connect(store.url(), Role::Owner, 1).await.unwrap();
     let mut tx = owner.shared().await.unwrap();
     sqlx::query("reset role").execute(&mut *tx).await.unwrap();
-    sqlx::query("select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()
-            and database = (select oid from pg_database where datname = current_database())")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()
+            and database = (select oid from pg_database where datname = current_database())",
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
     assert!(there.try_take("domain/gamma.example").await.is_err());
     lease.lost().cancelled().await;
 }

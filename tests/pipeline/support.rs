@@ -36,7 +36,6 @@ pub struct World {
 
 /// Roles in the background. Dropped without [`Roles::stop`] they are cut off where they stand.
 pub struct Roles {
-    pub services: Services,
     stopping: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -128,15 +127,15 @@ impl World {
             config,
         );
         let stopping = CancellationToken::new();
-        let (worker, until) = (services.clone(), stopping.clone());
-        let work = tokio::spawn(async move { presdr_consumers::work(&worker, &[], until).await.unwrap() });
+        let until = stopping.clone();
+        let work = tokio::spawn(async move { presdr_consumers::work(&services, &[], until).await.unwrap() });
         let projector = self.store.connect(Role::Projector).await.unwrap();
         let broker = connect(&self.nats.url(), User::Projector).await;
         let until = stopping.clone();
         let project = tokio::spawn(async move {
             run_projector(&projector, broker.jetstream(), keyring, until, ProjectorConfig::default()).await.unwrap();
         });
-        Roles { services, stopping, tasks: vec![work, project] }
+        Roles { stopping, tasks: vec![work, project] }
     }
 
     pub fn web(&self) -> Web {

@@ -44,7 +44,13 @@ pub(crate) async fn end(
 }
 
 /// Ends a lead whose work was set aside.
-pub(crate) async fn park(services: &Services, tx: &mut TenantTx, lead: &Lead, consumer: &'static str, reason: &str) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn park(
+    services: &Services,
+    tx: &mut TenantTx,
+    lead: &Lead,
+    consumer: &'static str,
+    reason: &str,
+) -> Result<Vec<Outgoing>, WorkError> {
     let event = Event::LeadParked(lead::Parked {
         step: failed(consumer, lead.attempt),
         event_id: lead.cause.id,
@@ -54,14 +60,24 @@ pub(crate) async fn park(services: &Services, tx: &mut TenantTx, lead: &Lead, co
 }
 
 /// Ends a lead that was not terminal at its deadline.
-pub(crate) async fn time_out(services: &Services, tx: &mut TenantTx, overdue: &Admission, deadline: DateTime<Utc>) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn time_out(
+    services: &Services,
+    tx: &mut TenantTx,
+    overdue: &Admission,
+    deadline: DateTime<Utc>,
+) -> Result<Vec<Outgoing>, WorkError> {
     let lead = swept(tx.tenant(), overdue);
     let event = Event::LeadTimedOut(lead::TimedOut { step: failed("sweep", overdue.attempt), deadline });
     end(services, tx, &lead, "time_out", &lost("timed_out"), event).await
 }
 
 /// Ends every lead of a cancelled run that is not terminal, then the run.
-pub(crate) async fn cancel(services: &Services, tx: &mut TenantTx, cause: &Cause, run: &Run) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn cancel(
+    services: &Services,
+    tx: &mut TenantTx,
+    cause: &Cause,
+    run: &Run,
+) -> Result<Vec<Outgoing>, WorkError> {
     let now = services.clock.now();
     admissions::lock_window(tx).await?;
     admissions::let_go_selected(tx, run.id, now).await?;
@@ -77,13 +93,22 @@ pub(crate) async fn cancel(services: &Services, tx: &mut TenantTx, cause: &Cause
 }
 
 /// Gives free places of the tenant's window to the leads that wait.
-pub(crate) async fn admit_next(services: &Services, tx: &mut TenantTx, cause: &Cause) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn admit_next(
+    services: &Services,
+    tx: &mut TenantTx,
+    cause: &Cause,
+) -> Result<Vec<Outgoing>, WorkError> {
     let size = admissions::lock_window(tx).await?;
     admit(services, tx, cause, size).await
 }
 
 /// What an ending would have done, had no fault come between: places given away, the run ranked.
-pub(crate) async fn move_on(services: &Services, tx: &mut TenantTx, cause: &Cause, run: &Run) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn move_on(
+    services: &Services,
+    tx: &mut TenantTx,
+    cause: &Cause,
+    run: &Run,
+) -> Result<Vec<Outgoing>, WorkError> {
     let mut events = admit_next(services, tx, cause).await?;
     events.extend(rank::if_last(services, tx, cause, run.id).await?);
     Ok(events)
@@ -103,7 +128,13 @@ async fn admit(services: &Services, tx: &mut TenantTx, cause: &Cause, size: i64)
     let outcomes = admitted
         .iter()
         .map(|admission| {
-            let key = StepKey { tenant: tenant.clone(), run: Some(admission.run), company: Some(admission.company), step: "admit", attempt: admission.attempt };
+            let key = StepKey {
+                tenant: tenant.clone(),
+                run: Some(admission.run),
+                company: Some(admission.company),
+                step: "admit",
+                attempt: admission.attempt,
+            };
             let event = Event::LeadAdmitted(lead::Admitted {
                 step: Step::done("admit", 0, admission.attempt, Vec::new()),
                 position: admission.position.unsigned_abs(),

@@ -41,7 +41,12 @@ impl Default for AlertLimits {
 }
 
 /// Ranks and ends the run if no lead of it is open. The caller holds the tenant's window lock.
-pub(crate) async fn if_last(services: &Services, tx: &mut TenantTx, cause: &Cause, run: RunId) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn if_last(
+    services: &Services,
+    tx: &mut TenantTx,
+    cause: &Cause,
+    run: RunId,
+) -> Result<Vec<Outgoing>, WorkError> {
     if admissions::any_open(tx, run).await? {
         return Ok(Vec::new());
     }
@@ -52,7 +57,8 @@ pub(crate) async fn if_last(services: &Services, tx: &mut TenantTx, cause: &Caus
     let leads = admissions::terminal(tx, run).await?;
     let limits: AlertLimits = settings::section(tx, "alerts").await?;
     let alerts = alerts(&held, &leads, &limits);
-    let mut facts: Vec<(&'static str, Event)> = alerts.into_iter().map(|alert| (alert.0, Event::AlertRaised(alert.1))).collect();
+    let mut facts: Vec<(&'static str, Event)> =
+        alerts.into_iter().map(|alert| (alert.0, Event::AlertRaised(alert.1))).collect();
     facts.push(("shortlist", Event::RunShortlisted(shortlisted(&held, &leads))));
     facts.push(("complete", Event::RunCompleted(completed(&held, &leads, &facts))));
     runs::finish(tx, run, services.clock.now()).await?;
@@ -90,7 +96,10 @@ fn shortlisted(run: &Run, leads: &[TerminalLead]) -> run::Shortlisted {
         })
     });
     let top = usize::try_from(run.cap).unwrap_or(0);
-    let company_ids = ranking::shortlist(ranked.collect(), top).into_iter().filter_map(|ranked| CompanyId::new(ranked.company_id).ok()).collect();
+    let company_ids = ranking::shortlist(ranked.collect(), top)
+        .into_iter()
+        .filter_map(|ranked| CompanyId::new(ranked.company_id).ok())
+        .collect();
     let mut buckets = BTreeMap::new();
     for bucket in leads.iter().filter_map(|lead| lead.bucket.clone()) {
         *buckets.entry(bucket).or_default() += 1;
@@ -143,22 +152,32 @@ fn skewed(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Option<(&'
         skewed.total,
         skewed.bucket.as_str()
     );
-    Some(("alert_distribution", alert(run, DegradedReason::DistributionSkewed, share, limits.distribution.share_percent_max, message)))
+    Some((
+        "alert_distribution",
+        alert(run, DegradedReason::DistributionSkewed, share, limits.distribution.share_percent_max, message),
+    ))
 }
 
 fn crawl_errors(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Option<(&'static str, run::Alert)> {
     let failed = |lead: &&TerminalLead| {
-        lead.degraded.iter().any(|reason| reason == DegradedReason::SiteUnreachable.as_str() || reason == DegradedReason::SiteBlockedHttp.as_str())
+        lead.degraded.iter().any(|reason| {
+            reason == DegradedReason::SiteUnreachable.as_str() || reason == DegradedReason::SiteBlockedHttp.as_str()
+        })
     };
-    let without_domain = |lead: &&TerminalLead| lead.degraded.iter().any(|reason| reason == DegradedReason::DomainMissing.as_str());
+    let without_domain =
+        |lead: &&TerminalLead| lead.degraded.iter().any(|reason| reason == DegradedReason::DomainMissing.as_str());
     let tried = leads.iter().filter(|lead| lead.score.is_some()).filter(|lead| !without_domain(lead)).count();
     let failed = leads.iter().filter(failed).count();
     let percent = failed * 100 / tried.max(1);
     let over = percent > usize::try_from(limits.crawl_errors_percent_max).unwrap_or(usize::MAX);
     over.then(|| {
-        let message = format!("{failed} of {tried} sites could not be read: check the network and the crawler's User-Agent");
+        let message =
+            format!("{failed} of {tried} sites could not be read: check the network and the crawler's User-Agent");
         let share = f64::from(u32::try_from(percent).unwrap_or(u32::MAX));
-        ("alert_crawl_errors", alert(run, DegradedReason::CrawlErrorsHigh, share, limits.crawl_errors_percent_max, message))
+        (
+            "alert_crawl_errors",
+            alert(run, DegradedReason::CrawlErrorsHigh, share, limits.crawl_errors_percent_max, message),
+        )
     })
 }
 

@@ -44,7 +44,13 @@ async fn open(services: &Services, envelope: &Envelope, run: RunId) -> Result<Op
 /// Chooses the tenant's candidates afresh and tells how that went.
 async fn refresh(services: &Services, envelope: &Envelope, run: &Run, cause: &Cause) -> Result<(), WorkError> {
     let mut tx = services.database.enter(&envelope.tenant).await?;
-    let key = StepKey { tenant: envelope.tenant.clone(), run: Some(run.id), company: None, step: "candidates", attempt: run.attempt };
+    let key = StepKey {
+        tenant: envelope.tenant.clone(),
+        run: Some(run.id),
+        company: None,
+        step: "candidates",
+        attempt: run.attempt,
+    };
     if let Some(stored) = steps::stored(&mut tx, &key).await? {
         tx.commit().await?;
         services.outbox.publish(vec![stored]).await?;
@@ -80,7 +86,10 @@ fn facts(run: &Run, refreshed: Refresh, limits: &AlertLimits, elapsed_ms: u64) -
         let message = format!("the ICP matches {} companies: widen it, or ingest more companies", refreshed.candidates);
         let floor = u32::try_from(limits.candidates_min).unwrap_or(u32::MAX);
         let found = f64::from(u32::try_from(refreshed.candidates).unwrap_or(u32::MAX));
-        facts.push(("alert_candidates", Event::AlertRaised(rank::alert(run, DegradedReason::CandidatesFew, found, floor, message))));
+        facts.push((
+            "alert_candidates",
+            Event::AlertRaised(rank::alert(run, DegradedReason::CandidatesFew, found, floor, message)),
+        ));
     }
     let event = run::CandidatesRefreshed {
         step: Step::done("candidates", elapsed_ms, run.attempt, degraded),
@@ -116,7 +125,8 @@ async fn target(services: &Services, envelope: &Envelope, run: &Run, cause: &Cau
         return Ok(());
     }
     let chosen = candidates::choose(&mut tx, run.icp_rule, held.cap.unsigned_abs()).await?;
-    let targets: Vec<(CompanyId, Option<String>)> = chosen.targets.iter().map(|target| (target.company, target.uen.clone())).collect();
+    let targets: Vec<(CompanyId, Option<String>)> =
+        chosen.targets.iter().map(|target| (target.company, target.uen.clone())).collect();
     admissions::select(&mut tx, run.id, &targets).await?;
     let degraded = degraded_so_far(&mut tx, &held).await?;
     let candidates = i64::try_from(chosen.candidates).unwrap_or(i64::MAX);
@@ -142,7 +152,8 @@ async fn degraded_so_far(tx: &mut TenantTx, run: &Run) -> Result<Vec<String>, Wo
     for step in ["candidates", "alert_refresh"] {
         let key = StepKey { tenant: tx.tenant().clone(), run: Some(run.id), company: None, step, attempt: run.attempt };
         let Some(stored) = steps::stored(tx, &key).await? else { continue };
-        let envelope = Envelope::decode(&stored.subject, &stored.body).map_err(|error| WorkError::Unfit(error.to_string()))?;
+        let envelope =
+            Envelope::decode(&stored.subject, &stored.body).map_err(|error| WorkError::Unfit(error.to_string()))?;
         degraded.extend(envelope.event.step().degraded_reasons.iter().map(|reason| reason.as_str().to_owned()));
     }
     Ok(degraded)

@@ -8,7 +8,7 @@ use crate::support::{World, whole_run};
 /// How many leads to measure with; by hand: `PRESDR_BENCH_LEADS=20000 cargo nextest run --release -p presdr-projections --no-capture measuring`.
 const LEADS: &str = "PRESDR_BENCH_LEADS";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_rows_are_projected_and_copied() {
     let leads = std::env::var(LEADS).map_or(20, |text| text.parse().unwrap());
     let world = World::new().await;

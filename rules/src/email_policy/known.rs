@@ -2,31 +2,24 @@
 
 /// Whether a domain gives mailboxes to anyone.
 pub fn is_free_mail(domain: &str) -> bool {
-    FREE_MAIL
-        .binary_search(&domain.to_ascii_lowercase().as_str())
-        .is_ok()
+    FREE_MAIL.binary_search(&domain.to_ascii_lowercase().as_str()).is_ok()
 }
 
 /// Whether the part before the `@` names a role rather than a person: `info`, `sales-sg`, `hr2`.
 pub fn is_role(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let mut words = name
-        .split(|character: char| !character.is_ascii_alphabetic())
-        .filter(|word| !word.is_empty());
+    let mut words = name.split(|character: char| !character.is_ascii_alphabetic()).filter(|word| !word.is_empty());
     let is_known = |word: &str| ROLES.binary_search(&word).is_ok();
     words.next().is_some_and(is_known) && words.all(|word| is_known(word) || word.len() <= 3)
 }
 
 pub(super) fn is_no_reply(name: &str) -> bool {
-    NO_REPLY.binary_search(&name).is_ok()
-        || name.starts_with("noreply")
-        || name.starts_with("no-reply")
+    NO_REPLY.binary_search(&name).is_ok() || name.starts_with("noreply") || name.starts_with("no-reply")
 }
 
 /// Reserved for documentation by RFC 2606, or the names that site builders leave behind.
 pub(super) fn is_placeholder(name: &str, domain: &str) -> bool {
-    PLACEHOLDER_DOMAINS.contains(&domain)
-        || (PLACEHOLDER_NAMES.contains(&name) && domain.starts_with("your"))
+    PLACEHOLDER_DOMAINS.contains(&domain) || (PLACEHOLDER_NAMES.contains(&name) && domain.starts_with("your"))
 }
 
 #[rustfmt::skip]
@@ -89,24 +82,10 @@ mod tests {
 
     #[test]
     fn a_role_is_told_from_a_person() {
-        for role in [
-            "info",
-            "SALES-sg",
-            "hr2",
-            "customer.service",
-            "sales.marketing",
-        ] {
+        for role in ["info", "SALES-sg", "hr2", "customer.service", "sales.marketing"] {
             assert!(is_role(role), "{role}");
         }
-        for person in [
-            "jane",
-            "jane.doe",
-            "info.doesworth",
-            "salesh",
-            "it.smith",
-            "7",
-            "",
-        ] {
+        for person in ["jane", "jane.doe", "info.doesworth", "salesh", "it.smith", "7", ""] {
             assert!(!is_role(person), "{person}");
         }
     }

@@ -6,20 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a verifier says of an address. The names are stored: add, never rename.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationStatus {
     /// Mail arrives.
@@ -103,32 +90,12 @@ mod tests {
 
     #[test]
     fn names_of_vendors_and_stored_names_are_read() {
-        assert_eq!(
-            VerificationStatus::read("catch-all"),
-            VerificationStatus::CatchAll
-        );
-        assert_eq!(
-            VerificationStatus::read("Valid "),
-            VerificationStatus::Valid
-        );
-        assert_eq!(
-            VerificationStatus::read("brand_new_status"),
-            VerificationStatus::Unknown
-        );
-        for name in [
-            "valid",
-            "invalid",
-            "unknown",
-            "catch_all",
-            "spamtrap",
-            "abuse",
-            "do_not_mail",
-        ] {
+        assert_eq!(VerificationStatus::read("catch-all"), VerificationStatus::CatchAll);
+        assert_eq!(VerificationStatus::read("Valid "), VerificationStatus::Valid);
+        assert_eq!(VerificationStatus::read("brand_new_status"), VerificationStatus::Unknown);
+        for name in ["valid", "invalid", "unknown", "catch_all", "spamtrap", "abuse", "do_not_mail"] {
             let status: VerificationStatus = serde_json::from_value(name.into()).unwrap();
-            assert_eq!(
-                (status.as_str(), VerificationStatus::read(name)),
-                (name, status)
-            );
+            assert_eq!((status.as_str(), VerificationStatus::read(name)), (name, status));
         }
     }
 

@@ -58,9 +58,7 @@ pub struct EmailFindings {
 
 impl EmailFindings {
     fn usable(self) -> u32 {
-        self.valid
-            .saturating_add(self.catch_all)
-            .saturating_add(self.unknown)
+        self.valid.saturating_add(self.catch_all).saturating_add(self.unknown)
     }
 }
 
@@ -85,60 +83,26 @@ pub fn features(icp: &IcpDocument, facts: &LeadFacts) -> Features {
     let site = facts.site.as_ref();
     Features::default()
         .with(Feature::IndustryFit, industry(icp, company))
-        .with(
-            Feature::EmployeeFit,
-            bounds(icp.employee_range, company.employees, by_ratio),
-        )
-        .with(
-            Feature::AgeFit,
-            bounds(
-                icp.incorporation_year,
-                company.incorporation_year,
-                by_decade,
-            ),
-        )
-        .with(
-            Feature::RevenueFit,
-            asked(
-                icp.revenue_bucket.is_some(),
-                icp.revenue_matches(company).map(yes),
-            ),
-        )
-        .with(
-            Feature::GeographyFit,
-            asked(
-                !icp.geography.is_empty(),
-                icp.geography_matches(company).map(yes),
-            ),
-        )
+        .with(Feature::EmployeeFit, bounds(icp.employee_range, company.employees, by_ratio))
+        .with(Feature::AgeFit, bounds(icp.incorporation_year, company.incorporation_year, by_decade))
+        .with(Feature::RevenueFit, asked(icp.revenue_bucket.is_some(), icp.revenue_matches(company).map(yes)))
+        .with(Feature::GeographyFit, asked(!icp.geography.is_empty(), icp.geography_matches(company).map(yes)))
         .with(Feature::KeywordFit, keywords(icp, site))
         .with(Feature::HasSite, has_site(facts))
         .with(Feature::DomainConfidence, domain_confidence(facts.domain))
         .with(Feature::SiteQuality, found(site, site_quality))
-        .with(
-            Feature::BusinessEmail,
-            found(facts.emails.as_ref(), |emails| yes(emails.usable() > 0)),
-        )
+        .with(Feature::BusinessEmail, found(facts.emails.as_ref(), |emails| yes(emails.usable() > 0)))
         .with(Feature::VerifiedEmail, verified(facts.emails))
         .with(Feature::Contacts, facts.contacts.evidence())
         .with(Feature::Hiring, found(site, hiring))
-        .with(
-            Feature::Technologies,
-            found(site, |site| share(site.technologies, 5)),
-        )
-        .with(
-            Feature::SocialPresence,
-            found(site, |site| share(site.social_profiles, 3)),
-        )
+        .with(Feature::Technologies, found(site, |site| share(site.technologies, 5)))
+        .with(Feature::SocialPresence, found(site, |site| share(site.social_profiles, 3)))
 }
 
 /// What is known of people: those named on the site or by a vendor. A site that names nobody is no evidence that there is
 /// nobody, so only a vendor's answer makes it [`ContactLookup::None`].
 pub fn contact_lookup(on_site: u32, from_vendor: Option<u32>) -> ContactLookup {
-    match (
-        on_site.saturating_add(from_vendor.unwrap_or(0)),
-        from_vendor,
-    ) {
+    match (on_site.saturating_add(from_vendor.unwrap_or(0)), from_vendor) {
         (found @ 1.., _) => ContactLookup::Found(found),
         (0, Some(_)) => ContactLookup::None,
         (0, None) => ContactLookup::Unavailable,
@@ -154,13 +118,7 @@ fn industry(icp: &IcpDocument, company: &CompanyFacts) -> Evidence {
         return Evidence::Known(1.0);
     }
     let code = company.ssic_code.as_deref().unwrap_or_default().as_bytes();
-    let shared = |wanted: &String| {
-        wanted
-            .bytes()
-            .zip(code)
-            .take_while(|(wanted, own)| wanted == *own)
-            .count()
-    };
+    let shared = |wanted: &String| wanted.bytes().zip(code).take_while(|(wanted, own)| wanted == *own).count();
     match icp.ssic_codes.iter().map(shared).max().unwrap_or(0) {
         _ if company.industry.is_none() && code.is_empty() => Evidence::Missing,
         0 | 1 => Evidence::Known(0.0),
@@ -170,19 +128,13 @@ fn industry(icp: &IcpDocument, company: &CompanyFacts) -> Evidence {
 }
 
 fn bounds(bounds: Option<Bounds>, number: Option<u32>, nearness: fn(u32, u32) -> f64) -> Evidence {
-    let fit = bounds
-        .zip(number)
-        .map(|(bounds, number)| nearness(number, bounds.nearest(number)));
+    let fit = bounds.zip(number).map(|(bounds, number)| nearness(number, bounds.nearest(number)));
     asked(bounds.is_some(), fit)
 }
 
 /// Half as many or twice as many employees as wanted is half a fit.
 fn by_ratio(number: u32, nearest: u32) -> f64 {
-    if number == nearest {
-        1.0
-    } else {
-        f64::from(number.min(nearest)) / f64::from(number.max(nearest))
-    }
+    if number == nearest { 1.0 } else { f64::from(number.min(nearest)) / f64::from(number.max(nearest)) }
 }
 
 /// Each year outside the range costs a tenth.
@@ -193,10 +145,7 @@ fn by_decade(year: u32, nearest: u32) -> f64 {
 /// Three keywords, or all of them when the profile has fewer, are a full fit.
 fn keywords(icp: &IcpDocument, site: Option<&SiteFindings>) -> Evidence {
     let enough = icp.keywords.len().min(3) as u32;
-    asked(
-        enough > 0,
-        site.map(|site| share(site.keywords_found, enough)),
-    )
+    asked(enough > 0, site.map(|site| share(site.keywords_found, enough)))
 }
 
 fn has_site(facts: &LeadFacts) -> Evidence {
@@ -249,9 +198,7 @@ fn asked(is_asked: bool, fit: Option<f64>) -> Evidence {
 }
 
 fn found<T>(findings: Option<&T>, measure: impl Fn(&T) -> f64) -> Evidence {
-    findings.map_or(Evidence::Missing, |findings| {
-        Evidence::Known(measure(findings))
-    })
+    findings.map_or(Evidence::Missing, |findings| Evidence::Known(measure(findings)))
 }
 
 fn yes(is_true: bool) -> f64 {

@@ -32,9 +32,7 @@ pub struct CompanyFacts {
 }
 
 /// Why a profile does not admit a company.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// An `exclude` entry names it.
@@ -57,26 +55,11 @@ impl IcpDocument {
         let outside = |bounds: Option<super::Bounds>, number: Option<u32>| matches!((bounds, number), (Some(bounds), Some(number)) if !bounds.contains(number));
         let checks = [
             (self.excludes(company), Refusal::Excluded),
-            (
-                self.asks_for_industry() && !self.industry_matches(company),
-                Refusal::Industry,
-            ),
-            (
-                outside(self.employee_range, company.employees),
-                Refusal::Employees,
-            ),
-            (
-                outside(self.incorporation_year, company.incorporation_year),
-                Refusal::IncorporationYear,
-            ),
-            (
-                self.revenue_matches(company) == Some(false),
-                Refusal::Revenue,
-            ),
-            (
-                self.geography_matches(company) == Some(false),
-                Refusal::Geography,
-            ),
+            (self.asks_for_industry() && !self.industry_matches(company), Refusal::Industry),
+            (outside(self.employee_range, company.employees), Refusal::Employees),
+            (outside(self.incorporation_year, company.incorporation_year), Refusal::IncorporationYear),
+            (self.revenue_matches(company) == Some(false), Refusal::Revenue),
+            (self.geography_matches(company) == Some(false), Refusal::Geography),
         ];
         let refused = checks.into_iter().find(|(refused, _)| *refused);
         refused.map_or(Ok(()), |(_, refusal)| Err(refusal))
@@ -96,10 +79,7 @@ impl IcpDocument {
 
     /// Whether the company has the wanted revenue label; `None` when nothing is asked or known.
     pub fn revenue_matches(&self, company: &CompanyFacts) -> Option<bool> {
-        let (wanted, label) = (
-            self.revenue_bucket.as_ref()?,
-            company.revenue_bucket.as_deref()?,
-        );
+        let (wanted, label) = (self.revenue_bucket.as_ref()?, company.revenue_bucket.as_deref()?);
         Some(*wanted == normalise_label(label))
     }
 
@@ -108,27 +88,15 @@ impl IcpDocument {
         if self.geography.is_empty() || company.places.is_empty() {
             return None;
         }
-        Some(
-            company
-                .places
-                .iter()
-                .any(|place| self.geography.contains(&normalise_label(place))),
-        )
+        Some(company.places.iter().any(|place| self.geography.contains(&normalise_label(place))))
     }
 
     /// Whether an `exclude` entry names the company: by words in its name or industry, by its UEN, or by its domain.
     pub fn excludes(&self, company: &CompanyFacts) -> bool {
-        let words = [Some(&company.name), company.industry.as_ref()]
-            .map(|text| text.map(|text| Words::of(text)));
+        let words = [Some(&company.name), company.industry.as_ref()].map(|text| text.map(|text| Words::of(text)));
         self.exclude.iter().any(|entry| {
-            let is_uen = company
-                .uen
-                .as_ref()
-                .is_some_and(|uen| uen.eq_ignore_ascii_case(entry));
-            let is_domain = company
-                .domain
-                .as_ref()
-                .is_some_and(|domain| is_within(domain, entry));
+            let is_uen = company.uen.as_ref().is_some_and(|uen| uen.eq_ignore_ascii_case(entry));
+            let is_domain = company.domain.as_ref().is_some_and(|domain| is_within(domain, entry));
             is_uen || is_domain || words.iter().flatten().any(|words| words.contain(entry))
         })
     }
@@ -136,11 +104,7 @@ impl IcpDocument {
 
 fn covers(wanted: &str, company: &CompanyFacts) -> bool {
     let by_section = company.ssic_section.as_deref() == Some(wanted);
-    by_section
-        || company
-            .ssic_code
-            .as_ref()
-            .is_some_and(|code| code.starts_with(wanted))
+    by_section || company.ssic_code.as_ref().is_some_and(|code| code.starts_with(wanted))
 }
 
 /// Whether a domain is `parent` or below it. A single word such as `sg` is no parent: it would name half the web.

@@ -46,11 +46,7 @@ impl IcpErrors {
     }
 
     pub(super) fn none_or(errors: Vec<IcpError>) -> Result<(), Self> {
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(errors))
-        }
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
     /// The single errors.

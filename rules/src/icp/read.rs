@@ -25,10 +25,7 @@ const EMPLOYEES: (u32, u32) = (0, 10_000_000);
 const YEARS: (u32, u32) = (1800, 2200);
 
 /// Reads the whole document; the errors come in the alphabetical order of its keys.
-pub(super) fn document(
-    value: &Value,
-    known_ssic: &dyn Fn(&str) -> bool,
-) -> Result<IcpDocument, IcpErrors> {
+pub(super) fn document(value: &Value, known_ssic: &dyn Fn(&str) -> bool) -> Result<IcpDocument, IcpErrors> {
     let mut reader = Reader { errors: Vec::new() };
     let mut icp = IcpDocument::default();
     if let Some(object) = reader.object(value, "$", "an object with the keys of a profile") {
@@ -44,13 +41,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn key(
-        &mut self,
-        icp: &mut IcpDocument,
-        key: &str,
-        value: &Value,
-        known_ssic: &dyn Fn(&str) -> bool,
-    ) {
+    fn key(&mut self, icp: &mut IcpDocument, key: &str, value: &Value, known_ssic: &dyn Fn(&str) -> bool) {
         let path = child("$", key);
         match key {
             _ if !KEYS.contains(&key) => self.unknown_key("$", key, &KEYS),
@@ -60,9 +51,7 @@ impl Reader {
             "employee_range" => icp.employee_range = self.bounds(value, &path, EMPLOYEES),
             "incorporation_year" => icp.incorporation_year = self.bounds(value, &path, YEARS),
             "revenue_bucket" => icp.revenue_bucket = self.label(value, &path),
-            "geography" => {
-                icp.geography = self.labels(value, &path).into_iter().map(place).collect()
-            }
+            "geography" => icp.geography = self.labels(value, &path).into_iter().map(place).collect(),
             "keywords" => icp.keywords = self.labels(value, &path),
             "exclude" => icp.exclude = self.labels(value, &path),
             "titles" => icp.titles = self.labels(value, &path),
@@ -77,21 +66,12 @@ impl Reader {
             return Vec::new();
         };
         if entries.len() > ENTRIES_MAX {
-            let problem = format!(
-                "{} entries are more than the {ENTRIES_MAX} allowed",
-                entries.len()
-            );
-            self.refuse(
-                path,
-                problem,
-                "keep those that matter most, or split the profile",
-            );
+            let problem = format!("{} entries are more than the {ENTRIES_MAX} allowed", entries.len());
+            self.refuse(path, problem, "keep those that matter most, or split the profile");
             return Vec::new();
         }
         let entries = entries.iter().enumerate();
-        entries
-            .filter_map(|(index, entry)| self.label(entry, &format!("{path}[{index}]")))
-            .collect()
+        entries.filter_map(|(index, entry)| self.label(entry, &format!("{path}[{index}]"))).collect()
     }
 
     fn label(&mut self, value: &Value, path: &str) -> Option<String> {
@@ -102,14 +82,9 @@ impl Reader {
         let label = normalise_label(text);
         let length = label.chars().count();
         if label.is_empty() {
-            self.refuse(
-                path,
-                "the text is empty".into(),
-                "write a value or remove the entry",
-            );
+            self.refuse(path, "the text is empty".into(), "write a value or remove the entry");
         } else if length > ENTRY_CHARACTERS_MAX {
-            let problem =
-                format!("{length} characters are more than the {ENTRY_CHARACTERS_MAX} allowed");
+            let problem = format!("{length} characters are more than the {ENTRY_CHARACTERS_MAX} allowed");
             self.refuse(path, problem, "shorten it");
         } else {
             return Some(label);
@@ -117,12 +92,7 @@ impl Reader {
         None
     }
 
-    fn ssic_codes(
-        &mut self,
-        value: &Value,
-        path: &str,
-        known: &dyn Fn(&str) -> bool,
-    ) -> Vec<String> {
+    fn ssic_codes(&mut self, value: &Value, path: &str, known: &dyn Fn(&str) -> bool) -> Vec<String> {
         let Some(entries) = value.as_array() else {
             return self.labels(value, path);
         };
@@ -130,11 +100,7 @@ impl Reader {
         for (index, entry) in entries.iter().enumerate().take(ENTRIES_MAX) {
             let place = format!("{path}[{index}]");
             if entry.is_number() {
-                self.wrong_type(
-                    &place,
-                    entry,
-                    "a code in quotes, such as \"01111\", to keep leading zeros",
-                );
+                self.wrong_type(&place, entry, "a code in quotes, such as \"01111\", to keep leading zeros");
                 continue;
             }
             let Some(code) = self.label(entry, &place).map(|code| code.to_uppercase()) else {
@@ -144,20 +110,13 @@ impl Reader {
                 self.errors.push(IcpError::unknown_ssic(index, &code));
             } else if !has_ssic_form(&code) {
                 let problem = format!("{code:?} is no SSIC code");
-                self.refuse(
-                    &place,
-                    problem,
-                    "use a section letter or a code of 2 to 5 digits",
-                );
+                self.refuse(&place, problem, "use a section letter or a code of 2 to 5 digits");
             } else {
                 codes.push(code);
             }
         }
         if entries.len() > ENTRIES_MAX {
-            let problem = format!(
-                "{} codes are more than the {ENTRIES_MAX} allowed",
-                entries.len()
-            );
+            let problem = format!("{} codes are more than the {ENTRIES_MAX} allowed", entries.len());
             self.refuse(path, problem, "use the shorter codes that cover them");
         }
         codes
@@ -165,10 +124,7 @@ impl Reader {
 
     fn bounds(&mut self, value: &Value, path: &str, limits: (u32, u32)) -> Option<Bounds> {
         let object = self.object(value, path, "an object such as {\"min\": 10, \"max\": 200}")?;
-        for key in object
-            .keys()
-            .filter(|key| !BOUNDS_KEYS.contains(&key.as_str()))
-        {
+        for key in object.keys().filter(|key| !BOUNDS_KEYS.contains(&key.as_str())) {
             self.unknown_key(path, key, &BOUNDS_KEYS);
         }
         let min = self.end(object, path, "min", limits);
@@ -182,13 +138,7 @@ impl Reader {
         Some(Bounds { min, max })
     }
 
-    fn end(
-        &mut self,
-        object: &Map<String, Value>,
-        path: &str,
-        key: &str,
-        (low, high): (u32, u32),
-    ) -> Option<u32> {
+    fn end(&mut self, object: &Map<String, Value>, path: &str, key: &str, (low, high): (u32, u32)) -> Option<u32> {
         let value = object.get(key).filter(|value| !value.is_null())?;
         let path = child(path, key);
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
@@ -196,11 +146,7 @@ impl Reader {
             Some(number) if (low..=high).contains(&number) => Some(number),
             _ if value.is_number() => {
                 let problem = format!("{value} is not a whole number from {low} to {high}");
-                self.refuse(
-                    &path,
-                    problem,
-                    "write such a number, or leave the end out to keep it open",
-                );
+                self.refuse(&path, problem, "write such a number, or leave the end out to keep it open");
                 None
             }
             _ => {
@@ -214,21 +160,12 @@ impl Reader {
         let text = self.label(value, path)?;
         let schedule = text.parse::<Schedule>();
         if let Err(unknown) = schedule {
-            self.refuse(
-                path,
-                format!("{text:?} names no schedule"),
-                &unknown.to_string(),
-            );
+            self.refuse(path, format!("{text:?} names no schedule"), &unknown.to_string());
         }
         schedule.ok()
     }
 
-    fn object<'v>(
-        &mut self,
-        value: &'v Value,
-        path: &str,
-        wanted: &str,
-    ) -> Option<&'v Map<String, Value>> {
+    fn object<'v>(&mut self, value: &'v Value, path: &str, wanted: &str) -> Option<&'v Map<String, Value>> {
         if !value.is_object() {
             self.wrong_type(path, value, wanted);
         }
@@ -244,11 +181,7 @@ impl Reader {
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
         };
-        self.refuse(
-            path,
-            format!("{found} is the wrong type here"),
-            &format!("write {wanted}"),
-        );
+        self.refuse(path, format!("{found} is the wrong type here"), &format!("write {wanted}"));
     }
 
     fn unknown_key(&mut self, parent: &str, key: &str, known: &[&str]) {
@@ -261,33 +194,20 @@ impl Reader {
     }
 
     fn refuse(&mut self, path: &str, problem: String, cure: &str) {
-        self.errors.push(IcpError {
-            path: path.into(),
-            problem,
-            cure: cure.into(),
-        });
+        self.errors.push(IcpError { path: path.into(), problem, cure: cure.into() });
     }
 }
 
 /// JSON objects have no order of their own, and what the parser keeps depends on its build.
 fn by_name(object: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let mut members: Vec<_> = object
-        .iter()
-        .map(|(key, value)| (key.as_str(), value))
-        .collect();
+    let mut members: Vec<_> = object.iter().map(|(key, value)| (key.as_str(), value)).collect();
     members.sort_unstable_by_key(|(key, _)| *key);
     members
 }
 
 fn child(parent: &str, key: &str) -> String {
-    let plain = key
-        .chars()
-        .all(|character| character.is_ascii_alphanumeric() || character == '_');
-    if plain && !key.is_empty() {
-        format!("{parent}.{key}")
-    } else {
-        format!("{parent}[{key:?}]")
-    }
+    let plain = key.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if plain && !key.is_empty() { format!("{parent}.{key}") } else { format!("{parent}[{key:?}]") }
 }
 
 fn has_ssic_form(code: &str) -> bool {
@@ -297,11 +217,7 @@ fn has_ssic_form(code: &str) -> bool {
 }
 
 fn place(label: String) -> String {
-    if label == "sg" {
-        "singapore".into()
-    } else {
-        label
-    }
+    if label == "sg" { "singapore".into() } else { label }
 }
 
 /// The known key that a typing slip of up to two letters may have meant.
@@ -310,13 +226,8 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     if key.len() > 40 {
         return None;
     }
-    let slips = known
-        .iter()
-        .map(|known| (edits(&key.to_lowercase(), known), *known));
-    slips
-        .min()
-        .filter(|(edits, known)| *edits <= 2.min(known.len() - 1))
-        .map(|(_, known)| known)
+    let slips = known.iter().map(|known| (edits(&key.to_lowercase(), known), *known));
+    slips.min().filter(|(edits, known)| *edits <= 2.min(known.len() - 1)).map(|(_, known)| known)
 }
 
 /// Levenshtein distance, in characters.

@@ -37,10 +37,7 @@ impl FromStr for Schedule {
         match super::normalise_label(text).as_str() {
             "nightly" => Ok(Self::Nightly),
             "off" => Ok(Self::Off),
-            other => other
-                .strip_prefix("nightly at ")
-                .and_then(time_of_day)
-                .ok_or(UnknownSchedule),
+            other => other.strip_prefix("nightly at ").and_then(time_of_day).ok_or(UnknownSchedule),
         }
     }
 }

@@ -82,9 +82,7 @@ fn a_code_that_the_reference_lacks_is_refused_with_its_position() {
     let paths: Vec<&str> = both.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(paths, ["$.extra", "$.ssic_codes[1]"]);
 
-    let later = icp(r#"{"ssic_codes": ["492", "99999"]}"#)
-        .check_ssic(&known)
-        .unwrap_err();
+    let later = icp(r#"{"ssic_codes": ["492", "99999"]}"#).check_ssic(&known).unwrap_err();
     assert_eq!(later.iter().next().unwrap().path, "$.ssic_codes[1]");
 }
 
@@ -99,20 +97,8 @@ fn what_asks_too_much_of_one_event_is_refused() {
 fn a_schedule_is_nightly_a_time_or_off() {
     assert_eq!("nightly".parse(), Ok(Schedule::Nightly));
     assert_eq!("OFF".parse(), Ok(Schedule::Off));
-    assert_eq!(
-        "nightly at 23:59".parse(),
-        Ok(Schedule::NightlyAt {
-            hour: 23,
-            minute: 59
-        })
-    );
-    for wrong in [
-        "nightly at 24:00",
-        "nightly at 1:00",
-        "nightly at +1:00",
-        "daily",
-        "",
-    ] {
+    assert_eq!("nightly at 23:59".parse(), Ok(Schedule::NightlyAt { hour: 23, minute: 59 }));
+    for wrong in ["nightly at 24:00", "nightly at 1:00", "nightly at +1:00", "daily", ""] {
         assert_eq!(wrong.parse::<Schedule>(), Err(UnknownSchedule), "{wrong}");
     }
 }
@@ -122,65 +108,27 @@ fn an_industry_matches_by_label_section_or_leading_digits() {
     let admits = |profile: &str| icp(profile).admits(&company()).is_ok();
     assert!(admits(r#"{"industries": ["FREIGHT transport"]}"#));
     assert!(admits(r#"{"ssic_codes": ["H"]}"#));
-    assert!(admits(
-        r#"{"industries": ["catering"], "ssic_codes": ["4923"]}"#
-    ));
+    assert!(admits(r#"{"industries": ["catering"], "ssic_codes": ["4923"]}"#));
     assert!(!admits(r#"{"ssic_codes": ["923"]}"#));
-    assert_eq!(
-        icp(r#"{"industries": ["catering"]}"#).admits(&CompanyFacts::default()),
-        Err(Refusal::Industry)
-    );
+    assert_eq!(icp(r#"{"industries": ["catering"]}"#).admits(&CompanyFacts::default()), Err(Refusal::Industry));
 }
 
 #[test]
 fn a_fact_that_is_not_known_does_not_speak_against_a_company() {
-    let asks = icp(
-        r#"{"employee_range": {"min": 10, "max": 20}, "incorporation_year": {"max": 2000},
-                       "revenue_bucket": "small", "geography": ["singapore"]}"#,
-    );
+    let asks = icp(r#"{"employee_range": {"min": 10, "max": 20}, "incorporation_year": {"max": 2000},
+                       "revenue_bucket": "small", "geography": ["singapore"]}"#);
     assert_eq!(asks.admits(&CompanyFacts::default()), Ok(()));
     let known = |facts: CompanyFacts| asks.admits(&facts);
-    assert_eq!(
-        known(CompanyFacts {
-            employees: Some(9),
-            ..company()
-        }),
-        Err(Refusal::Employees)
-    );
-    assert_eq!(
-        known(CompanyFacts {
-            employees: Some(20),
-            ..company()
-        }),
-        Ok(())
-    );
-    assert_eq!(
-        known(CompanyFacts {
-            incorporation_year: Some(2001),
-            ..company()
-        }),
-        Err(Refusal::IncorporationYear)
-    );
-    assert_eq!(
-        known(CompanyFacts {
-            revenue_bucket: Some("Large".into()),
-            ..company()
-        }),
-        Err(Refusal::Revenue)
-    );
-    assert_eq!(
-        known(CompanyFacts {
-            places: vec!["johor".into()],
-            ..company()
-        }),
-        Err(Refusal::Geography)
-    );
+    assert_eq!(known(CompanyFacts { employees: Some(9), ..company() }), Err(Refusal::Employees));
+    assert_eq!(known(CompanyFacts { employees: Some(20), ..company() }), Ok(()));
+    assert_eq!(known(CompanyFacts { incorporation_year: Some(2001), ..company() }), Err(Refusal::IncorporationYear));
+    assert_eq!(known(CompanyFacts { revenue_bucket: Some("Large".into()), ..company() }), Err(Refusal::Revenue));
+    assert_eq!(known(CompanyFacts { places: vec!["johor".into()], ..company() }), Err(Refusal::Geography));
 }
 
 #[test]
 fn an_exclusion_names_words_a_domain_or_a_uen_but_no_part_of_a_word() {
-    let excludes =
-        |entry: &str| icp(&format!(r#"{{"exclude": ["{entry}"]}}"#)).excludes(&company());
+    let excludes = |entry: &str| icp(&format!(r#"{{"exclude": ["{entry}"]}}"#)).excludes(&company());
     for entry in ["cold chain", "FREIGHT", "acme.example", "201912345k"] {
         assert!(excludes(entry), "{entry}");
     }
@@ -193,10 +141,7 @@ fn an_exclusion_names_words_a_domain_or_a_uen_but_no_part_of_a_word() {
 fn keywords_are_found_as_whole_words_whatever_the_punctuation() {
     let icp = icp(r#"{"keywords": ["cold chain", "last-mile", "drone", "物流"]}"#);
     let text = "Cold-chain experts. COLD CHAIN, last mile. Drones. 我们的物流服务";
-    assert_eq!(
-        icp.keywords_found(text),
-        ["cold chain", "last-mile", "物流"]
-    );
+    assert_eq!(icp.keywords_found(text), ["cold chain", "last-mile", "物流"]);
     assert!(!Words::of("anything").contain(" - "));
 }
 
@@ -212,21 +157,10 @@ fn the_schema_allows_what_the_reader_reads_and_no_more() {
 #[test]
 fn a_title_is_wanted_by_its_telling_words() {
     let wanted = |title: &str| title_is_wanted(title, &TITLES_DEFAULT);
-    for title in [
-        "Co-Founder & CTO",
-        "Chief Executive Officer",
-        "Sales Director",
-        "Head, Sales and Marketing",
-    ] {
+    for title in ["Co-Founder & CTO", "Chief Executive Officer", "Sales Director", "Head, Sales and Marketing"] {
         assert!(wanted(title), "{title}");
     }
-    for title in [
-        "Assistant to the CEO",
-        "Product Owner",
-        "Sales Executive",
-        "Former Managing Director",
-        "",
-    ] {
+    for title in ["Assistant to the CEO", "Product Owner", "Sales Executive", "Former Managing Director", ""] {
         assert!(!wanted(title), "{title}");
     }
     assert!(title_is_wanted("Executive Assistant", &["assistant"]));

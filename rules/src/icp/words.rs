@@ -2,10 +2,7 @@
 
 /// The form in which labels are compared: lower case, one space between words, none around.
 pub fn normalise_label(text: &str) -> String {
-    text.to_lowercase()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A text made ready for looking phrases up: lower case, its words with one space around each.
@@ -30,11 +27,7 @@ impl Words {
     pub fn contain(&self, phrase: &str) -> bool {
         let Self(spaced) = Self::of(phrase);
         let words = spaced.trim();
-        let wanted = if words.chars().any(is_unspaced) {
-            words
-        } else {
-            &spaced
-        };
+        let wanted = if words.chars().any(is_unspaced) { words } else { &spaced };
         !words.is_empty() && self.0.contains(wanted)
     }
 }
@@ -50,23 +43,13 @@ pub fn title_is_wanted(title: &str, wanted: &[&str]) -> bool {
     let title = title_words(title);
     wanted.iter().any(|wanted| {
         let wanted = title_words(wanted);
-        let assists = title
-            .iter()
-            .any(|word| ASSISTING.contains(&word.as_str()) && !wanted.contains(word));
+        let assists = title.iter().any(|word| ASSISTING.contains(&word.as_str()) && !wanted.contains(word));
         !wanted.is_empty() && !assists && wanted.iter().all(|word| title.contains(word))
     })
 }
 
 /// Words that turn a title into the title of someone else.
-const ASSISTING: [&str; 7] = [
-    "assistant",
-    "secretary",
-    "pa",
-    "intern",
-    "trainee",
-    "former",
-    "product",
-];
+const ASSISTING: [&str; 7] = ["assistant", "secretary", "pa", "intern", "trainee", "former", "product"];
 const LINKING: [&str; 6] = ["of", "the", "and", "for", "to", "in"];
 const ABBREVIATED: [(&str, &str); 5] = [
     ("chief executive officer", "ceo"),
@@ -81,8 +64,6 @@ fn title_words(title: &str) -> Vec<String> {
     for (long, short) in ABBREVIATED {
         text = text.replace(&format!(" {long} "), &format!(" {short} "));
     }
-    let telling = text
-        .split_whitespace()
-        .filter(|word| !LINKING.contains(word));
+    let telling = text.split_whitespace().filter(|word| !LINKING.contains(word));
     telling.map(str::to_owned).collect()
 }

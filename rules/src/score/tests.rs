@@ -12,18 +12,13 @@ fn scored(features: &Features) -> Score {
 fn known(value: f64) -> Features {
     Feature::ALL
         .into_iter()
-        .fold(Features::default(), |features, feature| {
-            features.with(feature, Evidence::Known(value))
-        })
+        .fold(Features::default(), |features, feature| features.with(feature, Evidence::Known(value)))
 }
 
 #[test]
 fn a_lead_that_has_everything_is_high_with_full_confidence() {
     let score = scored(&known(1.0));
-    assert_eq!(
-        (score.value, score.confidence, score.bucket),
-        (1.0, 1.0, Bucket::High)
-    );
+    assert_eq!((score.value, score.confidence, score.bucket), (1.0, 1.0, Bucket::High));
     assert!(score.missing.is_empty());
 }
 
@@ -51,10 +46,7 @@ fn contacts_that_could_not_be_looked_up_do_not_make_a_lead_high() {
     let unavailable = scored(&almost.with(Feature::Contacts, Evidence::Missing));
     assert_eq!(unavailable.value, 0.75);
     assert_eq!(unavailable.bucket, Bucket::Medium);
-    assert_eq!(
-        unavailable.held_below_high,
-        Some(HeldBelowHigh::ContactsUnavailable)
-    );
+    assert_eq!(unavailable.held_below_high, Some(HeldBelowHigh::ContactsUnavailable));
 }
 
 #[test]
@@ -67,9 +59,7 @@ fn a_lead_that_is_high_without_contacts_is_high_when_they_could_not_be_looked_up
 fn a_score_that_rests_on_little_is_not_high() {
     let only_industry = Feature::ALL
         .into_iter()
-        .fold(Features::default(), |features, feature| {
-            features.with(feature, Evidence::Missing)
-        });
+        .fold(Features::default(), |features, feature| features.with(feature, Evidence::Missing));
     let score = scored(&only_industry.with(Feature::IndustryFit, Evidence::Known(1.0)));
     assert_eq!((score.value, score.bucket), (1.0, Bucket::Medium));
     assert_eq!(score.held_below_high, Some(HeldBelowHigh::LowConfidence));
@@ -77,30 +67,15 @@ fn a_score_that_rests_on_little_is_not_high() {
 
 #[test]
 fn weights_that_are_all_zero_give_a_score_of_zero() {
-    let none = Weights::new(
-        Feature::ALL
-            .into_iter()
-            .map(|feature| (feature, 0.0))
-            .collect(),
-    )
-    .unwrap();
+    let none = Weights::new(Feature::ALL.into_iter().map(|feature| (feature, 0.0)).collect()).unwrap();
     let score = score(&known(1.0), &none, &Thresholds::default());
-    assert_eq!(
-        (score.value, score.confidence, score.bucket),
-        (0.0, 0.0, Bucket::Low)
-    );
+    assert_eq!((score.value, score.confidence, score.bucket), (0.0, 0.0, Bucket::Low));
 }
 
 #[test]
 fn a_tenant_changes_some_weights_and_keeps_the_rest() {
     let weights: Weights = serde_json::from_str(r#"{"hiring": 40}"#).unwrap();
-    assert_eq!(
-        (
-            weights.of(Feature::Hiring),
-            weights.of(Feature::IndustryFit)
-        ),
-        (40.0, 20.0)
-    );
+    assert_eq!((weights.of(Feature::Hiring), weights.of(Feature::IndustryFit)), (40.0, 20.0));
     for wrong in [r#"{"hiring": -1}"#, r#"{"hiring": 1e9}"#, r#"{"charm": 1}"#] {
         assert!(serde_json::from_str::<Weights>(wrong).is_err(), "{wrong}");
     }
@@ -110,19 +85,9 @@ fn a_tenant_changes_some_weights_and_keeps_the_rest() {
 fn a_tenant_changes_some_thresholds_within_their_order() {
     let thresholds: Thresholds = serde_json::from_str(r#"{"high": 0.9}"#).unwrap();
     assert_eq!((thresholds.high, thresholds.medium), (0.9, 0.45));
-    assert_eq!(
-        (thresholds.bucket(0.9), thresholds.bucket(0.45)),
-        (Bucket::High, Bucket::Medium)
-    );
-    for wrong in [
-        r#"{"high": 0.3}"#,
-        r#"{"medium": -0.1}"#,
-        r#"{"middle": 0.1}"#,
-    ] {
-        assert!(
-            serde_json::from_str::<Thresholds>(wrong).is_err(),
-            "{wrong}"
-        );
+    assert_eq!((thresholds.bucket(0.9), thresholds.bucket(0.45)), (Bucket::High, Bucket::Medium));
+    for wrong in [r#"{"high": 0.3}"#, r#"{"medium": -0.1}"#, r#"{"middle": 0.1}"#] {
+        assert!(serde_json::from_str::<Thresholds>(wrong).is_err(), "{wrong}");
     }
 }
 
@@ -135,23 +100,14 @@ fn any_features() -> impl Strategy<Value = Features> {
         Feature::ALL
             .into_iter()
             .zip(evidence)
-            .fold(Features::default(), |features, (feature, evidence)| {
-                features.with(feature, evidence)
-            })
+            .fold(Features::default(), |features, (feature, evidence)| features.with(feature, evidence))
     })
 }
 
 fn any_weights() -> impl Strategy<Value = Weights> {
     let weight = prop_oneof![1 => Just(0.0), 4 => 0.0..=1_000.0, 1 => 0.0..=0.01];
-    proptest::collection::vec(weight, Feature::ALL.len()).prop_map(|weights| {
-        Weights::new(
-            Feature::ALL
-                .into_iter()
-                .zip(weights)
-                .collect::<BTreeMap<_, _>>(),
-        )
-        .unwrap()
-    })
+    proptest::collection::vec(weight, Feature::ALL.len())
+        .prop_map(|weights| Weights::new(Feature::ALL.into_iter().zip(weights).collect::<BTreeMap<_, _>>()).unwrap())
 }
 
 fn any_thresholds() -> impl Strategy<Value = Thresholds> {

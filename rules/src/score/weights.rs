@@ -30,18 +30,11 @@ pub struct WeightsError {
 impl Weights {
     /// The default weights with some of them changed.
     pub fn new(changed: BTreeMap<Feature, f64>) -> Result<Self, WeightsError> {
-        if let Some((&feature, &weight)) = changed
-            .iter()
-            .find(|(_, weight)| !(0.0..=WEIGHT_MAX).contains(*weight))
-        {
+        if let Some((&feature, &weight)) = changed.iter().find(|(_, weight)| !(0.0..=WEIGHT_MAX).contains(*weight)) {
             return Err(WeightsError { feature, weight });
         }
         let mut weights = Self::default();
-        weights.0.extend(
-            changed
-                .into_iter()
-                .map(|(feature, weight)| (feature, rounded(weight, 1_000.0))),
-        );
+        weights.0.extend(changed.into_iter().map(|(feature, weight)| (feature, rounded(weight, 1_000.0))));
         Ok(weights)
     }
 
@@ -63,12 +56,7 @@ impl Default for Weights {
             Feature::RevenueFit => 4.0,
             Feature::DomainConfidence | Feature::Technologies | Feature::SocialPresence => 3.0,
         };
-        Self(
-            Feature::ALL
-                .into_iter()
-                .map(|feature| (feature, weight(feature)))
-                .collect(),
-        )
+        Self(Feature::ALL.into_iter().map(|feature| (feature, weight(feature))).collect())
     }
 }
 
@@ -116,20 +104,13 @@ pub enum ThresholdsError {
 impl Thresholds {
     /// Checked thresholds.
     pub fn new(high: f64, medium: f64, high_confidence: f64) -> Result<Self, ThresholdsError> {
-        if ![high, medium, high_confidence]
-            .iter()
-            .all(|number| (0.0..=1.0).contains(number))
-        {
+        if ![high, medium, high_confidence].iter().all(|number| (0.0..=1.0).contains(number)) {
             return Err(ThresholdsError::OutOfRange);
         }
         if medium > high {
             return Err(ThresholdsError::Reversed { high, medium });
         }
-        Ok(Self {
-            high,
-            medium,
-            high_confidence,
-        })
+        Ok(Self { high, medium, high_confidence })
     }
 
     /// Where a score belongs by its value alone.
@@ -146,11 +127,7 @@ impl Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self {
-            high: 0.7,
-            medium: 0.45,
-            high_confidence: 0.5,
-        }
+        Self { high: 0.7, medium: 0.45, high_confidence: 0.5 }
     }
 }
 
@@ -169,16 +146,8 @@ struct Unchecked {
 
 impl Default for Unchecked {
     fn default() -> Self {
-        let Thresholds {
-            high,
-            medium,
-            high_confidence,
-        } = Thresholds::default();
-        Self {
-            high,
-            medium,
-            high_confidence,
-        }
+        let Thresholds { high, medium, high_confidence } = Thresholds::default();
+        Self { high, medium, high_confidence }
     }
 }
 

@@ -27,10 +27,7 @@ fn facts() -> LeadFacts {
             careers_pages: 1,
             ..SiteFindings::default()
         }),
-        emails: Some(EmailFindings {
-            catch_all: 1,
-            ..EmailFindings::default()
-        }),
+        emails: Some(EmailFindings { catch_all: 1, ..EmailFindings::default() }),
         contacts: ContactLookup::Found(1),
     }
 }
@@ -53,32 +50,19 @@ fn a_lead_of_which_nothing_is_known_has_only_gaps_and_no_negative() {
         emails: None,
         contacts: ContactLookup::Unavailable,
     };
-    assert!(
-        features(&icp(), &nothing)
-            .asked()
-            .all(|(_, value)| value.is_none())
-    );
+    assert!(features(&icp(), &nothing).asked().all(|(_, value)| value.is_none()));
     assert_eq!(features(&icp(), &nothing).asked().count(), 14);
 }
 
 #[test]
 fn a_site_that_could_not_be_read_still_exists() {
-    let blocked = LeadFacts {
-        site: None,
-        emails: None,
-        contacts: ContactLookup::Unavailable,
-        ..facts()
-    };
+    let blocked = LeadFacts { site: None, emails: None, contacts: ContactLookup::Unavailable, ..facts() };
     insta::assert_snapshot!(measured(&blocked), @r#"{"industry_fit":0.6,"employee_fit":0.5,"age_fit":0.5,"geography_fit":1.0,"keyword_fit":null,"has_site":1.0,"domain_confidence":0.9,"site_quality":null,"business_email":null,"verified_email":null,"contacts":null,"hiring":null,"technologies":null,"social_presence":null}"#);
 }
 
 #[test]
 fn no_domain_after_a_search_speaks_against_a_lead_once() {
-    let missing = LeadFacts {
-        domain: DomainFinding::NotFound,
-        site: None,
-        ..facts()
-    };
+    let missing = LeadFacts { domain: DomainFinding::NotFound, site: None, ..facts() };
     let features = features(&icp(), &missing);
     assert_eq!(features.get(Feature::HasSite), Evidence::Known(0.0));
     assert_eq!(features.get(Feature::DomainConfidence), Evidence::NotAsked);
@@ -88,26 +72,9 @@ fn no_domain_after_a_search_speaks_against_a_lead_once() {
 fn the_best_address_decides_and_an_unverified_one_is_a_gap() {
     let verified_of = |emails: EmailFindings| verified(Some(emails));
     let none = EmailFindings::default();
-    assert_eq!(
-        verified_of(EmailFindings {
-            valid: 1,
-            refused: 3,
-            ..none
-        }),
-        Evidence::Known(1.0)
-    );
-    assert_eq!(
-        verified_of(EmailFindings {
-            unknown: 1,
-            refused: 3,
-            ..none
-        }),
-        Evidence::Missing
-    );
-    assert_eq!(
-        verified_of(EmailFindings { refused: 3, ..none }),
-        Evidence::Known(0.0)
-    );
+    assert_eq!(verified_of(EmailFindings { valid: 1, refused: 3, ..none }), Evidence::Known(1.0));
+    assert_eq!(verified_of(EmailFindings { unknown: 1, refused: 3, ..none }), Evidence::Missing);
+    assert_eq!(verified_of(EmailFindings { refused: 3, ..none }), Evidence::Known(0.0));
     assert_eq!(verified_of(none), Evidence::NotAsked);
 }
 
