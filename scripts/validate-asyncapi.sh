@@ -8,6 +8,9 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     exit 0
 fi
 if [ ! -d "$folder/node_modules/@asyncapi/parser" ]; then
-    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    if ! (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); then
+        echo "skipped: @asyncapi/parser could not be installed (is the npm registry reachable?)"
+        exit 0
+    fi
 fi
 exec node "$folder/validate.mjs" "$folder/../asyncapi.json"
