@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use presdr_rules::icp::normalise_label;
 use sqlx::PgConnection;
 
-use super::words::{has_all, stems};
+use super::words::{has_all, may_have_all, stems};
 
 /// The classification's titles by code.
 ///
@@ -26,7 +26,6 @@ struct Title {
     label: String,
     section: String,
     is_division: bool,
-    stems: Vec<String>,
 }
 
 impl Classification {
@@ -45,7 +44,7 @@ impl Classification {
         let titles = rows.into_iter().map(|(code, title, section)| {
             let label = normalise_label(&title);
             let is_division = code.len() == 2;
-            (code, Title { stems: stems(&label), label, section, is_division })
+            (code, Title { label, section, is_division })
         });
         Self { titles: titles.collect() }
     }
@@ -76,7 +75,8 @@ impl Classification {
         let mut found = self.codes_where(|title| title.label == label);
         if found.is_empty() {
             let wanted = stems(industry);
-            found = self.codes_where(|title| has_all(&title.stems, &wanted));
+            found =
+                self.codes_where(|title| may_have_all(&title.label, &wanted) && has_all(&stems(&title.label), &wanted));
         }
         self.covering(found)
     }

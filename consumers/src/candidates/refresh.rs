@@ -49,8 +49,11 @@ pub async fn refresh(
     document: &IcpDocument,
 ) -> Result<Refresh, StoreError> {
     let mut tx = database.enter(tenant).await?;
-    // Two refreshes of one rule take turns; the second then finds little to do.
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('candidates of ' || $1 || '/' || $2, 0))")
+    // Two refreshes of one rule take turns; the second then finds little to do. The commit need not wait for the disk: the event that
+    // tells of it is committed later and waits for both, and until then a crash only means to refresh again.
+    sqlx::query(
+        "select pg_advisory_xact_lock(hashtextextended('candidates of ' || $1 || '/' || $2, 0)), set_config('synchronous_commit', 'off', true)",
+    )
         .bind(tenant.as_str())
         .bind(rule_id.to_string())
         .execute(&mut *tx)
