@@ -1,7 +1,8 @@
 //! Every kind of fact there is, one line each.
 
 use schemars::{Schema, SchemaGenerator};
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::{Attempt, DecodeError, Step, lead, run, tenant};
 
@@ -46,14 +47,15 @@ macro_rules! events {
                 match self { $(Self::$variant(payload) => &payload.step,)* }
             }
 
-            pub(crate) fn data(&self) -> Result<Value, serde_json::Error> {
-                match self { $(Self::$variant(payload) => serde_json::to_value(payload),)* }
+            /// Its data, to be written as JSON.
+            pub(crate) fn data(&self) -> impl Serialize + '_ {
+                Data(self)
             }
 
             /// Reads data of the newest version; older shapes are upcast before.
-            pub(crate) fn read(name: &str, data: Value) -> Result<Self, DecodeError> {
+            pub(crate) fn read(name: &str, data: &RawValue) -> Result<Self, DecodeError> {
                 match name {
-                    $($name => serde_json::from_value(data).map(Self::$variant)
+                    $($name => serde_json::from_str(data.get()).map(Self::$variant)
                         .map_err(|error| DecodeError::Data { name: name.to_owned(), error: shape_only(&error) }),)*
                     _ => Err(DecodeError::UnknownType { name: name.to_owned() }),
                 }
@@ -65,6 +67,15 @@ macro_rules! events {
                 about: $doc.trim_ascii(),
                 data: SchemaGenerator::subschema_for::<$payload>,
             }),*];
+        }
+
+        /// An event's data without its envelope.
+        struct Data<'a>(&'a Event);
+
+        impl Serialize for Data<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self.0 { $(Event::$variant(payload) => payload.serialize(serializer),)* }
+            }
         }
 
         /// The types by the name of their variant.

@@ -86,7 +86,7 @@ fn json_schema(form: &EventForm) -> Value {
 
 /// The whole event: the envelope with this type's name, version and data in place.
 fn envelope(form: &EventForm, generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = Wire::json_schema(generator);
+    let mut schema = Wire::<Value>::json_schema(generator);
     generator.transforms_mut().for_each(|transform| transform.transform(&mut schema));
     schema.insert("title".to_owned(), json!(form.event_type.name));
     schema.insert("description".to_owned(), json!(form.about));
