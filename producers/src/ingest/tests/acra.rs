@@ -1,8 +1,8 @@
 //! Registry files.
 
-use std::{env, path::PathBuf};
+use std::path::PathBuf;
 
-use super::{ACRA_HEADER, Fixture, counts};
+use super::{ACRA_HEADER, Fixture, counts, real_input};
 use crate::ingest::{IngestError, Phase, acra};
 
 #[tokio::test]
@@ -135,18 +135,6 @@ async fn progress_ends_with_every_byte_read() {
     acra(&fixture.producer, &[file.clone(), file], &|progress| seen.lock().unwrap().push(progress)).await.unwrap();
     let last = seen.into_inner().unwrap().pop().unwrap();
     assert_eq!((last.phase, last.rows, last.bytes_read), (Phase::Merging, 2, last.bytes_total));
-}
-
-/// The directory of real input, if this machine has it.
-fn real_input(path: &str) -> Option<PathBuf> {
-    let root = env::var_os("PRESDR_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let file = root.join(path);
-    if !file.exists() {
-        println!("skipped: {} not found", file.display());
-        return None;
-    }
-    Some(file)
 }
 
 #[tokio::test]

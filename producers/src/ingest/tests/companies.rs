@@ -2,7 +2,7 @@
 
 use presdr_events::TenantId;
 
-use super::{Fixture, counts};
+use super::{Fixture, counts, real_input};
 use crate::ingest::{IngestError, Summary, companies};
 
 const SEEN: &str =
@@ -112,4 +112,16 @@ async fn a_list_without_names_and_uens_is_refused() {
     let file = fixture.file("list.csv", "website\na.example\n");
     let refused = companies(&fixture.producer, &acme, &file).await;
     assert!(matches!(refused, Err(IngestError::Header { missing, .. }) if missing == ["name (or uen)"]));
+}
+
+#[tokio::test]
+async fn the_index_of_real_sites_is_a_list_as_it_is() {
+    let Some(index) = real_input("data/sites/index.csv") else {
+        return;
+    };
+    let fixture = Fixture::new().await;
+    let acme = fixture.store.tenant("acme").await.unwrap();
+    assert_eq!(counts(&companies(&fixture.producer, &acme, &index).await.unwrap()), (150, 0, 150, 0));
+    let with_domain = "select count(*)::text || $1 from tenant_company where website_domain like '%.example'";
+    assert_eq!(fixture.rows_of(&acme, with_domain, "").await, ["150"]);
 }

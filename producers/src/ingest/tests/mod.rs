@@ -5,7 +5,7 @@ mod companies;
 mod interrupted;
 mod ssic;
 
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 use presdr_events::TenantId;
 use presdr_store::{Database, Role, testing::TestStore};
@@ -104,4 +104,16 @@ fn without(json: &str, key: &str) -> String {
 /// What came to (rows, quarantined, inserted, updated).
 fn counts(summary: &Summary) -> (u64, u64, u64, u64) {
     (summary.rows, summary.quarantined, summary.inserted, summary.updated)
+}
+
+/// A file of real input, if this machine has it.
+fn real_input(path: &str) -> Option<PathBuf> {
+    let root = env::var_os("PRESDR_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let file = root.join(path);
+    if !file.exists() {
+        println!("skipped: {} not found", file.display());
+        return None;
+    }
+    Some(file)
 }
