@@ -7,7 +7,7 @@
 //! - [`tenants`], [`icp`], [`runs`], [`parked`]: the commands
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
-//! - [`bench`]: how fast ingest is beside the limit
+//! - [`mod@bench`]: how fast ingest is beside the limit
 
 pub mod bench;
 mod desk;

@@ -8,7 +8,7 @@
 //! - [`wait_for`]: lets a read wait for the event it depends on
 //! - [`stale_tenants`]: whose read models lack an event that could not be applied
 //! - [`erasure`]: removes a person's rows, without a race against a batch in flight
-//! - [`bench`]: projecting measured beside a plain `COPY` of the same rows
+//! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
 
 mod apply;

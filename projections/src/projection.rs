@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::{ApplyError, TenantBatch};
 
-/// A read model: turns events into rows. One file in `models/`, one line in [`models::ALL`](crate::models::ALL).
+/// A read model: turns events into rows. One file in `models/`, one line in `models::ALL`.
 ///
 /// Statements use the table's bare name (a rebuild runs the same ones in another schema) and name records as `public.x`. They see
 /// one tenant. Rows are keyed by what they are about, and newer wins by [`version`](crate::version), never by arrival.
