@@ -11,6 +11,9 @@ use presdr_events::{Actor, IdError};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
+/// Warnings, without those about slow statements: on a busy machine they say nothing that a person could act on.
+const LOG_DEFAULT: &str = "warn,sqlx::query=error";
+
 /// What every command can be told, as an option or in the environment.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "For every command")]
@@ -128,7 +131,7 @@ impl Config {
     /// # Errors
     /// When the filter cannot be read.
     pub fn start_log(&self) -> anyhow::Result<()> {
-        let filter = self.log.as_deref().unwrap_or("warn");
+        let filter = self.log.as_deref().unwrap_or(LOG_DEFAULT);
         let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("--log {filter:?}: {error}"))?;
         let colours = io::stderr().is_terminal();
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
