@@ -71,15 +71,15 @@ async fn measure(url: &str, file: &Path, rows: u64) -> Result<Report, BenchError
     settings.extend(size(file, rows)?);
     make_tables(&mut owner, file).await?;
 
-    settle(&mut owner).await?;
+    server::write_out(&mut owner).await?;
     let logged = copy(&mut owner, "copy bench_logged from stdin (format csv, header)", file).await?;
-    settle(&mut owner).await?;
+    server::write_out(&mut owner).await?;
     let unlogged = copy(&mut owner, "copy bench_unlogged from stdin (format csv, header)", file).await?;
     owner.execute("drop table bench_logged, bench_unlogged").await?;
 
-    settle(&mut owner).await?;
+    server::write_out(&mut owner).await?;
     let first = load(&producer, file, rows).await?;
-    settle(&mut owner).await?;
+    server::write_out(&mut owner).await?;
     let again = load(&producer, file, 0).await?;
     owner.close().await?;
 
@@ -105,14 +105,6 @@ async fn make_tables(owner: &mut PgConnection, file: &Path) -> Result<(), BenchE
     let columns = columns.join(", ");
     let tables = format!("create table bench_logged ({columns}); create unlogged table bench_unlogged ({columns})");
     owner.execute(sqlx::AssertSqlSafe(tables)).await?;
-    Ok(())
-}
-
-/// What was written before is on disk: one measurement does not pay for another's.
-async fn settle(owner: &mut PgConnection) -> Result<(), BenchError> {
-    owner.execute("reset role").await?;
-    owner.execute("checkpoint").await?;
-    owner.execute("set role presdr_owner").await?;
     Ok(())
 }
 

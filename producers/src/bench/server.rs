@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{Executor, PgConnection};
 
 /// Settings that say how much a commit is worth and how much memory there is.
 const SHOWN: [&str; 9] = [
@@ -30,4 +30,12 @@ pub(super) async fn settings(connection: &mut PgConnection) -> Result<(BTreeMap<
     let durable = rows.iter().filter(|(name, _)| DURABLE.contains(&name.as_str())).all(|(_, value)| value == "on");
     let settings = rows.into_iter().map(|(name, value)| (format!("postgres {name}"), Value::from(value))).collect();
     Ok((settings, durable))
+}
+
+/// What was written before is on disk: one measurement does not pay for another's. The connection's user must be superuser.
+pub(super) async fn write_out(owner: &mut PgConnection) -> Result<(), sqlx::Error> {
+    owner.execute("reset role").await?;
+    owner.execute("checkpoint").await?;
+    owner.execute("set role presdr_owner").await?;
+    Ok(())
 }
