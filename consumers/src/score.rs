@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services, company, extract,
     lead::{self as work, Lead, WorkError},
-    run::finish,
+    run::{endings::Endings, finish::Ended},
 };
 
 const STEP: &str = "score";
@@ -23,6 +23,7 @@ const STEP: &str = "score";
 /// Answers what routes a lead here with `lead.scored`.
 pub struct Scorer {
     services: Services,
+    endings: Endings,
 }
 
 /// A lead's way so far, as its steps tell it.
@@ -35,10 +36,10 @@ struct Way {
 }
 
 impl Scorer {
-    /// A scorer of this process.
+    /// A scorer of this process. Needs a Tokio runtime: leads are ended by a task of its own.
     #[must_use]
     pub fn new(services: Services) -> Self {
-        Self { services }
+        Self { endings: Endings::new(services.clone()), services }
     }
 
     async fn score(&self, envelope: Envelope) -> Result<(), WorkError> {
@@ -58,6 +59,7 @@ impl Scorer {
         let begun = Instant::now();
         let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
         let scored = self.scored(&mut tx, &lead, begun).await?;
+        tx.commit().await.map_err(StoreError::from)?;
         let ending = Ending {
             outcome: "scored",
             score: Some(scored.score),
@@ -65,10 +67,7 @@ impl Scorer {
             bucket: Some(scored.bucket.clone()),
             degraded: scored.degraded_reasons.iter().map(|reason| reason.as_str().to_owned()).collect(),
         };
-        let events = finish::end(&self.services, &mut tx, &lead, STEP, &ending, Event::LeadScored(scored)).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        self.services.outbox.publish(events).await?;
-        Ok(())
+        self.endings.end(Ended { lead, step: STEP, ending, event: Event::LeadScored(scored) }).await
     }
 
     async fn scored(&self, tx: &mut TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
@@ -94,6 +93,7 @@ impl Scorer {
             contributions: score.contributions.iter().copied().map(Into::into).collect(),
             features: stored(&features)?,
             rationale: text,
+            rationale_source: lead::RationaleSource::Deterministic,
             cache_key,
             degraded_reasons: degraded,
         })

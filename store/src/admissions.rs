@@ -3,6 +3,8 @@
 //! Fairness lives here: at most a window of a tenant's leads is in flight, so that one tenant's five thousand leads do not stand
 //! before another's twenty. Ending a lead gives its place to the next in the same transaction.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use presdr_events::{Attempt, CompanyId, RunId};
 use sqlx::Row;
@@ -105,54 +107,58 @@ pub async fn lock_window(tx: &mut TenantTx) -> Result<i64, StoreError> {
     Ok(i64::from(size))
 }
 
-/// Ends a lead that is admitted at `attempt`; `false` when it is not, and then nothing changed.
+/// Ends those of the leads that are admitted at the attempt given, each lead once, and tells which they are.
 ///
 /// # Errors
 /// What the database says.
 pub async fn end(
     tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-    ending: &Ending,
+    endings: &[(RunId, CompanyId, Attempt, &Ending)],
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<HashSet<(RunId, CompanyId)>, StoreError> {
     let tenant = tx.tenant().clone();
-    let done = sqlx::query(
+    let rows = sqlx::query(
         "with ended as (
-             update admissions set state = 'terminal', outcome = $5, score = $6, confidence = $7, bucket = $8, degraded = $9, terminal_at = $10
-             where tenant_id = $1 and run_id = $2 and company_id = $3 and attempt = $4 and state = 'admitted'
-             returning tenant_id, company_id)
-         insert into seen_companies (tenant_id, company_id, last_seen_at) select tenant_id, company_id, $10 from ended
-         on conflict (tenant_id, company_id) do update set last_seen_at = greatest(seen_companies.last_seen_at, excluded.last_seen_at)",
+             update admissions a set state = 'terminal', outcome = e.outcome, score = e.score, confidence = e.confidence, bucket = e.bucket,
+                    degraded = e.degraded, terminal_at = $3
+             from jsonb_to_recordset($2) as e (run_id bigint, company_id bigint, attempt int, outcome text, score double precision,
+                  confidence double precision, bucket text, degraded text[])
+             where a.tenant_id = $1 and a.run_id = e.run_id and a.company_id = e.company_id and a.attempt = e.attempt and a.state = 'admitted'
+             returning a.run_id, a.company_id),
+         seen as (
+             insert into seen_companies (tenant_id, company_id, last_seen_at)
+             select distinct $1, company_id, $3::timestamptz from ended order by company_id
+             on conflict (tenant_id, company_id) do update set last_seen_at = greatest(seen_companies.last_seen_at, excluded.last_seen_at))
+         select run_id, company_id from ended",
     )
     .bind(tenant.as_str())
-    .bind(run.get())
-    .bind(company.get())
-    .bind(number(attempt))
-    .bind(ending.outcome)
-    .bind(ending.score)
-    .bind(ending.confidence)
-    .bind(&ending.bucket)
-    .bind(&ending.degraded)
+    .bind(endings.iter().map(ending_row).collect::<serde_json::Value>())
     .bind(now)
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    rows.iter().map(|row| Ok((run(row)?, company(row)?))).collect()
 }
 
-/// How many of the tenant's leads are in flight, and how many of its open runs' leads wait.
+fn ending_row((run, company, attempt, ending): &(RunId, CompanyId, Attempt, &Ending)) -> serde_json::Value {
+    serde_json::json!({
+        "run_id": run.get(), "company_id": company.get(), "attempt": number(*attempt), "outcome": ending.outcome, "score": ending.score,
+        "confidence": ending.confidence, "bucket": ending.bucket, "degraded": ending.degraded,
+    })
+}
+
+/// How many of the tenant's leads are in flight, and how many of its open runs' leads wait; of those not more than `enough` are counted.
 ///
 /// # Errors
 /// What the database says.
-pub async fn load(tx: &mut TenantTx) -> Result<(i64, i64), StoreError> {
+pub async fn load(tx: &mut TenantTx, enough: i64) -> Result<(i64, i64), StoreError> {
     let tenant = tx.tenant().clone();
     let load = sqlx::query_as(
         "select (select count(*) from admissions where tenant_id = $1 and state = 'admitted'),
                 (select count(*) from (select 1 from admissions a join runs r using (tenant_id, run_id)
-                     where a.tenant_id = $1 and a.state = 'selected' and r.status = 'open' limit 10000) waiting)",
+                     where a.tenant_id = $1 and a.state = 'selected' and r.status = 'open' limit $2) waiting)",
     )
     .bind(tenant.as_str())
+    .bind(enough)
     .fetch_one(&mut **tx)
     .await?;
     Ok(load)
@@ -329,10 +335,12 @@ pub async fn terminal(tx: &mut TenantTx, run: RunId) -> Result<Vec<TerminalLead>
 }
 
 fn admission(row: &sqlx::postgres::PgRow) -> Result<Admission, StoreError> {
-    let run: i64 = row.get("run_id");
     let attempt: i32 = row.get("attempt");
-    let run = RunId::new(run).map_err(|error| StoreError::Refused(error.to_string()))?;
-    Ok(Admission { run, company: company(row)?, position: row.get("position"), attempt: attempt.unsigned_abs() })
+    Ok(Admission { run: run(row)?, company: company(row)?, position: row.get("position"), attempt: attempt.unsigned_abs() })
+}
+
+fn run(row: &sqlx::postgres::PgRow) -> Result<RunId, StoreError> {
+    RunId::new(row.get("run_id")).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
 fn company(row: &sqlx::postgres::PgRow) -> Result<CompanyId, StoreError> {

@@ -114,14 +114,19 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     assert_eq!(size, 256);
     let admitted = admissions::admit(&mut tx, 2, now(), now() + Duration::minutes(10)).await.unwrap();
     assert_eq!(admitted.iter().map(|a| a.company.get()).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(admissions::load(&mut tx).await.unwrap(), (2, 1));
+    assert_eq!(admissions::load(&mut tx, 256).await.unwrap(), (2, 1));
     assert!(admissions::is_admitted(&mut tx, run, company(1), 1).await.unwrap());
     assert!(!admissions::is_admitted(&mut tx, run, company(1), 2).await.unwrap());
-    let parked = Ending::without_score("parked");
-    assert!(!admissions::end(&mut tx, run, company(1), 2, &parked, now()).await.unwrap());
-    assert!(admissions::end(&mut tx, run, company(1), 1, &parked, now()).await.unwrap());
-    assert!(!admissions::end(&mut tx, run, company(1), 1, &parked, now()).await.unwrap());
-    assert!(!admissions::end(&mut tx, run, company(3), 1, &parked, now()).await.unwrap());
+    let parked = Ending { degraded: vec!["leads_lost".to_owned()], ..Ending::without_score("parked") };
+    let scored = Ending { score: Some(0.1234), confidence: Some(1.0), bucket: Some("Low".to_owned()), ..Ending::without_score("scored") };
+    assert!(admissions::end(&mut tx, &[(run, company(1), 2, &parked)], now()).await.unwrap().is_empty());
+    let endings = [(run, company(1), 1, &parked), (run, company(2), 1, &scored), (run, company(3), 1, &scored)];
+    let ended = admissions::end(&mut tx, &endings, now()).await.unwrap();
+    assert_eq!(ended, [(run, company(1)), (run, company(2))].into(), "the third is not admitted");
+    assert!(admissions::end(&mut tx, &endings, now()).await.unwrap().is_empty());
+    let terminal = admissions::terminal(&mut tx, run).await.unwrap();
+    assert_eq!(terminal[0].degraded, ["leads_lost"]);
+    assert_eq!((terminal[1].score, terminal[1].bucket.as_deref()), (Some(0.1234), Some("Low")));
     assert_eq!(admissions::put_back(&mut tx, run, company(1)).await.unwrap(), Some(2));
     assert_eq!(admissions::put_back(&mut tx, run, company(2)).await.unwrap(), None);
 }

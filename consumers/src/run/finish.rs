@@ -1,7 +1,9 @@
 //! Ending a lead: its outcome, its place for the next lead, and the run's ranking after the last one, in one transaction.
 
+use std::collections::{BTreeMap, HashSet};
+
 use chrono::{DateTime, Utc};
-use presdr_events::{DegradedReason, Event, Step, StepStatus, TenantId, lead};
+use presdr_events::{DegradedReason, Event, RunId, Step, StepStatus, TenantId, lead};
 use presdr_rules::admission::{self, Gate};
 use presdr_store::{
     StoreError, TenantTx,
@@ -16,31 +18,54 @@ use crate::{
     lead::{Cause, Lead, WorkError, header},
 };
 
-/// Ends a lead with `event`, the outcome of `step`, and gives its place away. What is to be published once the caller has committed;
-/// nothing when the lead is not admitted at that attempt.
+/// A lead at its end: the outcome of its last step.
+pub(crate) struct Ended {
+    pub lead: Lead,
+    pub step: &'static str,
+    pub ending: Ending,
+    pub event: Event,
+}
+
+/// Ends leads of one tenant and gives their places away. What is to be published once the caller has committed; nothing of a lead
+/// that is not admitted at that attempt.
 pub(crate) async fn end(
     services: &Services,
     tx: &mut TenantTx,
-    lead: &Lead,
-    step: &'static str,
-    ending: &Ending,
-    event: Event,
+    leads: &[Ended],
 ) -> Result<Vec<Outgoing>, WorkError> {
     let now = services.clock.now();
     // The window's lock comes first everywhere, so that two endings of a tenant never wait for each other in a ring.
     let size = admissions::lock_window(tx).await?;
-    if !admissions::end(tx, lead.run, lead.company, lead.attempt, ending, now).await? {
-        return Ok(Vec::new());
+    let leads = once_each(leads);
+    let endings: Vec<_> =
+        leads.iter().map(|one| (one.lead.run, one.lead.company, one.lead.attempt, &one.ending)).collect();
+    let ended = admissions::end(tx, &endings, now).await?;
+    let leads: Vec<_> = leads.into_iter().filter(|one| ended.contains(&(one.lead.run, one.lead.company))).collect();
+    let Some(last) = leads.last() else { return Ok(Vec::new()) };
+    let outcomes = leads.iter().map(|one| one.outcome(services)).collect::<Result<Vec<_>, _>>()?;
+    if steps::record(tx, &outcomes).await? < u64::try_from(outcomes.len()).unwrap_or(u64::MAX) {
+        return Err(WorkError::Busy("a lead's last step has an outcome already".to_owned()));
     }
-    let key = lead.key(step);
-    let outcome = steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event)?;
-    if steps::record(tx, std::slice::from_ref(&outcome)).await? == 0 {
-        return Err(WorkError::Busy(format!("step {step} of company {} has an outcome already", lead.company)));
+    let mut events: Vec<_> = outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect();
+    events.extend(admit(services, tx, &last.lead.cause, size).await?);
+    let runs: BTreeMap<RunId, &Cause> = leads.iter().map(|one| (one.lead.run, &one.lead.cause)).collect();
+    for (run, cause) in runs {
+        events.extend(rank::if_last(services, tx, cause, run).await?);
     }
-    let mut events = vec![outcome.outgoing().clone()];
-    events.extend(admit(services, tx, &lead.cause, size).await?);
-    events.extend(rank::if_last(services, tx, &lead.cause, lead.run).await?);
     Ok(events)
+}
+
+/// A lead that is delivered twice may end twice at once: its first ending counts.
+fn once_each(leads: &[Ended]) -> Vec<&Ended> {
+    let mut seen = HashSet::new();
+    leads.iter().filter(|one| seen.insert((one.lead.run, one.lead.company))).collect()
+}
+
+impl Ended {
+    fn outcome(&self, services: &Services) -> Result<steps::Outcome, WorkError> {
+        let key = self.lead.key(self.step);
+        Ok(steps::Outcome::new(key.clone(), &header(services, &key, &self.lead.cause), &self.event)?)
+    }
 }
 
 /// Ends a lead whose work was set aside.
@@ -56,7 +81,7 @@ pub(crate) async fn park(
         event_id: lead.cause.id,
         error: reason.to_owned(),
     });
-    end(services, tx, lead, "park", &lost("parked"), event).await
+    end(services, tx, &[Ended { lead: lead.clone(), step: "park", ending: lost("parked"), event }]).await
 }
 
 /// Ends a lead that was not terminal at its deadline.
@@ -68,7 +93,7 @@ pub(crate) async fn time_out(
 ) -> Result<Vec<Outgoing>, WorkError> {
     let lead = swept(tx.tenant(), overdue);
     let event = Event::LeadTimedOut(lead::TimedOut { step: failed("sweep", overdue.attempt), deadline });
-    end(services, tx, &lead, "time_out", &lost("timed_out"), event).await
+    end(services, tx, &[Ended { lead, step: "time_out", ending: lost("timed_out"), event }]).await
 }
 
 /// Ends every lead of a cancelled run that is not terminal, then the run.
@@ -81,13 +106,16 @@ pub(crate) async fn cancel(
     let now = services.clock.now();
     admissions::lock_window(tx).await?;
     admissions::let_go_selected(tx, run.id, now).await?;
-    let mut events = Vec::new();
-    for admitted in admissions::in_flight(tx, run.id).await? {
-        let lead = Lead { cause: cause.clone(), ..swept(tx.tenant(), &admitted) };
+    let tenant = tx.tenant().clone();
+    let dropped = |admitted: &Admission| {
+        let lead = Lead { cause: cause.clone(), ..swept(&tenant, admitted) };
         let step = Step { status: StepStatus::Skipped, ..Step::done("cancel", 0, admitted.attempt, Vec::new()) };
         let event = Event::LeadDropped(lead::Dropped { step, reason: "cancelled".to_owned() });
-        events.extend(end(services, tx, &lead, "drop", &Ending::without_score("dropped"), event).await?);
-    }
+        Ended { lead, step: "drop", ending: Ending::without_score("dropped"), event }
+    };
+    let in_flight = admissions::in_flight(tx, run.id).await?;
+    let leads: Vec<_> = in_flight.iter().map(dropped).collect();
+    let mut events = end(services, tx, &leads).await?;
     events.extend(rank::if_last(services, tx, cause, run.id).await?);
     Ok(events)
 }
@@ -115,7 +143,7 @@ pub(crate) async fn move_on(
 }
 
 async fn admit(services: &Services, tx: &mut TenantTx, cause: &Cause, size: i64) -> Result<Vec<Outgoing>, WorkError> {
-    let (in_flight, waiting) = admissions::load(tx).await?;
+    let (in_flight, waiting) = admissions::load(tx, size).await?;
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let room = admission::admit(Gate::Open, small(size), small(in_flight), small(waiting));
     if room == 0 {

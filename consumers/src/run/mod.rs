@@ -1,5 +1,6 @@
 //! A run: candidates, targets, first admissions; steering; and, when its last lead is terminal, ranking.
 
+pub(crate) mod endings;
 pub(crate) mod finish;
 mod rank;
 mod start;
