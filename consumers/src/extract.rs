@@ -165,6 +165,7 @@ impl Extractor {
                 role_title: person.role_title.as_ref().map(|title| seal("person.role_title", title)).transpose()?,
                 profile: person.profile_url.as_ref().map(|url| seal("person.profile", url)).transpose()?,
                 wanted: person.role_title.as_ref().is_some_and(|title| title_is_wanted(title, &wanted)),
+                source: "site".to_owned(),
             });
         }
         Ok(people)
@@ -355,6 +356,7 @@ fn describe(
         people: sealed.people,
         phones: sealed.phones,
         emails_dropped,
+        ai: None,
         route: decision.route(),
     }
 }

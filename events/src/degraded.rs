@@ -42,6 +42,16 @@ pub enum DegradedReason {
     DistributionSkewed,
     /// Some leads were parked or timed out.
     LeadsLost,
+    /// A vendor was not asked, since the tenant's cap is reached.
+    VendorCapReached,
+    /// A vendor's quota or credits are gone.
+    VendorQuotaExhausted,
+    /// A vendor could not be asked, or did not answer.
+    VendorUnavailable,
+    /// The model could not be asked: what it would have added is missing, or stands in plainer words.
+    AiUnavailable,
+    /// The model's rationale said more than the features do; the plain one is used.
+    RationaleRefused,
 }
 
 impl DegradedReason {
@@ -65,6 +75,11 @@ impl DegradedReason {
             Self::CrawlErrorsHigh => "crawl_errors_high",
             Self::DistributionSkewed => "distribution_skewed",
             Self::LeadsLost => "leads_lost",
+            Self::VendorCapReached => "vendor_cap_reached",
+            Self::VendorQuotaExhausted => "vendor_quota_exhausted",
+            Self::VendorUnavailable => "vendor_unavailable",
+            Self::AiUnavailable => "ai_unavailable",
+            Self::RationaleRefused => "rationale_refused",
         }
     }
 }

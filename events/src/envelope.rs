@@ -146,7 +146,7 @@ pub(crate) struct Wire<Data = Value> {
     /// Made from what the event means: telling it twice is one event.
     id: EventId,
     /// The service that says it, by permanent name.
-    #[schemars(regex(pattern = "^/presdr/[a-z-]+$"))]
+    #[schemars(regex(pattern = "^/presdr/[a-z._-]+$"))]
     source: String,
     #[serde(rename = "type")]
     name: String,

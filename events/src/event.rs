@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Attempt, DecodeError, Step, lead, run, tenant};
+use crate::{Attempt, DecodeError, Step, lead, run, tenant, vendor};
 
 /// The permanent name of a kind of event and the version of its newest shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,8 +115,12 @@ events! {
     LeadThin(lead::Visit) = "lead.thin" v 1,
     /// Its site does not let us read it.
     LeadBlocked(lead::Visit) = "lead.blocked" v 1,
+    /// A vendor read its site for us.
+    LeadVendorRead(vendor::VendorRead) = "lead.vendor_read" v 1,
     /// What its site says is known.
     LeadExtracted(lead::Extracted) = "lead.extracted" v 1,
+    /// A vendor told whom to talk to.
+    LeadContactsFound(vendor::ContactsFound) = "lead.contacts_found" v 1,
     /// Its addresses were checked.
     LeadEmailsVerified(lead::EmailsVerified) = "lead.emails_verified" v 1,
     /// It has its score.
@@ -127,6 +131,8 @@ events! {
     LeadParked(lead::Parked) = "lead.parked" v 1,
     /// It took too long.
     LeadTimedOut(lead::TimedOut) = "lead.timed_out" v 1,
+    /// A vendor was asked, or was not, and why.
+    VendorCalled(vendor::VendorCalled) = "vendor.called" v 1,
     /// Admission stops.
     RunPaused(run::Steered) = "run.paused" v 1,
     /// Admission goes on.

@@ -105,7 +105,7 @@ pub struct FoundEmail {
     pub role_account: bool,
     /// Whether it is at the company's own domain.
     pub own_domain: bool,
-    /// Where it was found: `site`, or the vendor.
+    /// Where it was found: `site`, the vendor that read the site, or `model` when a model pointed at it in the text.
     pub source: String,
 }
 
@@ -120,6 +120,26 @@ pub struct FoundPerson {
     pub profile: Option<Pii<String>>,
     /// Whether the title is one that the tenant looks for.
     pub wanted: bool,
+    /// Where the person was found: `site`, or `model` when a model pointed at the name in the text.
+    #[serde(default = "site")]
+    pub source: String,
+}
+
+fn site() -> String {
+    "site".to_owned()
+}
+
+/// What a model added to an extraction: only fields that were left empty, only values that stand in the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Filled {
+    /// Which model.
+    pub model: String,
+    /// Which wording of the question.
+    pub prompt_version: u32,
+    /// The fields it filled, such as `about_text` and `emails`.
+    pub fields: Vec<String>,
+    /// How many of its claims were dropped, by reason: `email_not_in_text`, ….
+    pub dropped: BTreeMap<String, u32>,
 }
 
 /// What the company's site says, merged over its pages.
@@ -157,6 +177,9 @@ pub struct Extracted {
     pub phones: Vec<Pii<String>>,
     /// How many addresses the policy dropped, by reason.
     pub emails_dropped: BTreeMap<String, u32>,
+    /// What a model added, if one was asked.
+    #[serde(default)]
+    pub ai: Option<Filled>,
     /// What comes next.
     pub route: Route,
 }
@@ -172,6 +195,12 @@ pub struct VerifiedEmail {
     pub confidence: Option<f64>,
     /// Who verified it.
     pub source: String,
+    /// The verifier's finer word, such as `role_based`.
+    #[serde(default)]
+    pub sub_status: Option<String>,
+    /// When it was verified: earlier than the event for a verdict that was bought before.
+    #[serde(default)]
+    pub checked_at: Option<DateTime<Utc>>,
 }
 
 /// The lead's addresses were checked as far as was possible.
@@ -198,6 +227,31 @@ pub struct Contribution {
     pub points: f64,
 }
 
+/// Who worded a rationale.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RationaleSource {
+    /// Our own rule.
+    #[default]
+    Deterministic,
+    /// A model, for this lead.
+    Model,
+    /// A model, for a lead with the same features.
+    Cache,
+}
+
+impl RationaleSource {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deterministic => "deterministic",
+            Self::Model => "model",
+            Self::Cache => "cache",
+        }
+    }
+}
+
 /// The lead has its score: it is terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scored {
@@ -215,6 +269,9 @@ pub struct Scored {
     pub features: serde_json::Value,
     /// At most two sentences, without personal data.
     pub rationale: String,
+    /// Who worded it.
+    #[serde(default)]
+    pub rationale_source: RationaleSource,
     /// SHA-256 over the quantised features, the model and the prompt version: what the rationale is cached under.
     pub cache_key: String,
     /// Every degraded reason of the lead's way.

@@ -19,6 +19,7 @@ pub mod schema;
 mod step;
 mod subject;
 pub mod tenant;
+pub mod vendor;
 
 pub use degraded::DegradedReason;
 pub use envelope::{DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};

@@ -165,6 +165,14 @@ pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
                 subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
             }
             Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),
+            Event::LeadContactsFound(found) => {
+                for contact in &found.contacts {
+                    let names = [&contact.first_name, &contact.last_name, &contact.role_title, &contact.email];
+                    let others = [&contact.phone, &contact.profile, &contact.vendor_id];
+                    let details = names.into_iter().chain(others).flatten();
+                    subjects.extend(details.chain([&contact.name]).map(|value| value.subject));
+                }
+            }
             _ => {}
         }
     }

@@ -231,6 +231,7 @@ impl Author {
             people: Vec::new(),
             phones: Vec::new(),
             emails_dropped: BTreeMap::new(),
+            ai: None,
             route: Route { next: "score".to_owned(), because: "bench".to_owned() },
         })
     }

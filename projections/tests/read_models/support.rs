@@ -292,9 +292,11 @@ impl Teller<'_> {
                 role_title: None,
                 profile: None,
                 wanted: true,
+                source: "site".to_owned(),
             }],
             phones: vec![seal("phone", "+6560000000")],
             emails_dropped: BTreeMap::new(),
+            ai: None,
             route: route(),
         };
         self.tell(5, Some(company), &Event::LeadExtracted(event))
@@ -306,6 +308,8 @@ impl Teller<'_> {
             status: status.to_owned(),
             confidence: Some(0.9),
             source: "test".to_owned(),
+            sub_status: None,
+            checked_at: None,
         };
         let event = lead::EmailsVerified { step: step("verify", 40, attempt), emails: vec![email], route: route() };
         self.tell(6, Some(company), &Event::LeadEmailsVerified(event))
@@ -320,6 +324,7 @@ impl Teller<'_> {
             contributions: vec![],
             features: serde_json::json!({ "words": 120 }),
             rationale: "It fits.".to_owned(),
+            rationale_source: lead::RationaleSource::Deterministic,
             cache_key: "cafe".to_owned(),
             degraded_reasons: vec![DegradedReason::SiteThin],
         };
