@@ -5,6 +5,7 @@
 mod alone;
 mod isolation;
 mod personal_data;
+mod real_sites;
 mod redelivery;
 mod spine;
 mod support;
