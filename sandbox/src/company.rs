@@ -249,7 +249,8 @@ pub(crate) fn domain_label(text: &str) -> String {
     text.to_lowercase().replace('&', "n").chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-fn person(domain: &str, random: &mut Random) -> Person {
+/// Somebody with an address at `domain`.
+pub(crate) fn person(domain: &str, random: &mut Random) -> Person {
     let (given, family) = (random.pick(GIVEN), random.pick(FAMILY));
     Person {
         name: format!("{given} {family}"),

@@ -4,6 +4,7 @@
 //! - [`Sandbox`]: some hundreds of company web sites of every kind, or a folder of real ones
 //! - [`company`]: who the made-up companies are
 //! - [`write_acra`], [`write_ssic`], [`write_tenant_list`]: files about them as registry, classification and tenants have them
+//! - [`vendors`]: the vendors that presdr pays, imitated down to their errors, limits and prices
 //! - [`domains`]: companies labelled with their right domain, and how well domain resolution does on them
 
 mod company;
@@ -14,6 +15,7 @@ mod ssic;
 mod tenants;
 mod trades;
 mod uen;
+pub mod vendors;
 pub mod web;
 
 pub use company::{Address, Company, Form, Person, company};

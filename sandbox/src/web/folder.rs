@@ -41,6 +41,7 @@ pub enum FolderError {
 pub struct FolderWeb {
     root: PathBuf,
     slugs: HashMap<String, String>,
+    names: Vec<(String, String)>,
 }
 
 impl FolderWeb {
@@ -56,19 +57,28 @@ impl FolderWeb {
             place.ok_or_else(|| FolderError::Column { path: path.clone(), column })
         };
         let (slug, domain) = (place("slug")?, place("fake_domain")?);
+        let name = headers.iter().position(|header| header == "company_name");
         let mut slugs = HashMap::new();
+        let mut names = Vec::new();
         for record in index.records() {
             let record = record.map_err(failed)?;
             if let (Some(slug), Some(domain)) = (record.get(slug), record.get(domain)) {
+                let name = name.and_then(|name| record.get(name)).unwrap_or(slug);
+                names.push((domain.to_lowercase(), name.to_owned()));
                 slugs.insert(domain.to_lowercase(), slug.to_owned());
             }
         }
-        Ok(Self { root, slugs })
+        Ok(Self { root, slugs, names })
     }
 
     /// Every host that is served.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.slugs.keys().map(String::as_str)
+    }
+
+    /// Every host with the name of its company, in the order of the index; the slug where the index has no `company_name`.
+    pub(crate) fn names(&self) -> &[(String, String)] {
+        &self.names
     }
 
     /// The answer to `request`; none for a host that is not in the index. Reads the file in place: it is local and small.

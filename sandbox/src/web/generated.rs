@@ -43,6 +43,11 @@ impl GeneratedWeb {
         self.by_host.keys().map(String::as_str)
     }
 
+    /// The site that answers for `host`.
+    pub(crate) fn site(&self, host: &str) -> Option<&Profile> {
+        self.by_host.get(host).map(|place| &self.profiles[*place])
+    }
+
     /// The answer to `request`; none for a host that does not exist.
     pub fn answer(&self, request: &Request<'_>) -> Option<Answer> {
         let profile = &self.profiles[*self.by_host.get(request.host)?];
@@ -76,7 +81,7 @@ impl GeneratedWeb {
     }
 
     /// The domain that a site which sends its visitors elsewhere sends them to.
-    fn neighbour(&self, profile: &Profile) -> &str {
+    pub(crate) fn neighbour(&self, profile: &Profile) -> &str {
         let place = self.profiles.iter().position(|other| other.company.index == profile.company.index).unwrap_or(0);
         &self.profiles[(place + 1) % self.profiles.len()].company.domain
     }

@@ -10,10 +10,11 @@ mod generated;
 mod layout;
 pub mod profile;
 pub mod requests;
-mod server;
+pub(crate) mod server;
 mod writing;
 
+pub use folder::FolderError;
 pub use generated::GeneratedWeb;
 pub use layout::path as page_path;
 pub use server::{Running, Sandbox, SandboxConfig, SandboxError, WebKind};
-pub(crate) use writing::escaped;
+pub(crate) use writing::{escaped, phone_text};

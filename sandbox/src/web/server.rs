@@ -100,7 +100,8 @@ impl Sandbox {
         if !config.address.ip().is_loopback() {
             return Err(SandboxError::NotLoopback(config.address));
         }
-        let web = Arc::new(Web::of(&config)?);
+        let seed = config.seed;
+        let web = Arc::new(Web::of(seed, &config.web)?);
         let failed = |source| SandboxError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -110,7 +111,7 @@ impl Sandbox {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
-        Ok(Running { address, web, requests, stop, server })
+        Ok(Running { address, seed, web, requests, stop, server })
     }
 }
 
@@ -119,6 +120,7 @@ impl Sandbox {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    seed: u64,
     web: Arc<Web>,
     requests: Arc<Requests>,
     stop: CancellationToken,
@@ -137,6 +139,16 @@ impl Running {
             Web::Generated(web) => web.profiles(),
             Web::Folder(_) | Web::Labelled(_) => &[],
         }
+    }
+
+    /// What all invention derives from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The web itself.
+    pub(crate) fn web(&self) -> Arc<Web> {
+        Arc::clone(&self.web)
     }
 
     /// What was asked so far.
@@ -159,17 +171,18 @@ impl Drop for Running {
     }
 }
 
+/// What is served.
 #[derive(Debug)]
-enum Web {
+pub(crate) enum Web {
     Generated(GeneratedWeb),
     Folder(FolderWeb),
     Labelled(LabelledWeb),
 }
 
 impl Web {
-    fn of(config: &SandboxConfig) -> Result<Self, FolderError> {
-        let seed = config.seed;
-        Ok(match &config.web {
+    /// The web of this kind that follows from `seed`.
+    pub(crate) fn of(seed: u64, kind: &WebKind) -> Result<Self, FolderError> {
+        Ok(match kind {
             WebKind::Varied { sites } => Self::Generated(GeneratedWeb::new(
                 seed,
                 (0..*sites).map(|index| Profile::varied(seed, index)).collect(),
@@ -193,14 +206,18 @@ impl Web {
         hosts
     }
 
-    fn answer(&self, request: &Request<'_>) -> Answer {
-        let answer = match self {
+    /// The answer to `request`; none for a host that does not exist.
+    pub(crate) fn known(&self, request: &Request<'_>) -> Option<Answer> {
+        match self {
             Self::Generated(web) => web.answer(request),
             Self::Folder(web) => web.answer(request),
             Self::Labelled(web) => web.answer(request),
-        };
+        }
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Answer {
         // Closing first keeps the side that is asked about thousands of names from running out of ports.
-        answer.unwrap_or_else(|| {
+        self.known(request).unwrap_or_else(|| {
             Answer::new(421, "text/plain", "no site of this name").with_header("connection", "close")
         })
     }

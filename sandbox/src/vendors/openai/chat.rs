@@ -1,0 +1,71 @@
+//! `POST /v1/chat/completions`.
+
+use chrono::Utc;
+use serde_json::{Value, json};
+
+use crate::vendors::faults::FaultKind;
+use crate::vendors::ids::Ids;
+use crate::vendors::openai::models::{self, Kind};
+use crate::vendors::openai::prompt::{Ending, Prompt, temperature, tokens_max, writes};
+use crate::vendors::openai::{error, text, wrong};
+use crate::vendors::reply::Reply;
+
+/// The answer, or what is wrong with the question.
+pub(super) fn answer(body: &Value, fault: Option<FaultKind>, ids: &Ids) -> Result<Reply, Reply> {
+    let model = models::named(body)?;
+    writes(model)?;
+    if body["stream"] == true {
+        return Err(wrong("The sandbox does not stream.", "stream"));
+    }
+    let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
+    let messages = messages.ok_or_else(|| wrong("Missing required parameter: 'messages'.", "messages"))?;
+    temperature(body, model)?;
+    if model.kind == Kind::Reasoning && !body["max_tokens"].is_null() {
+        let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        return Err(error(400, "invalid_request_error", message, Some("max_tokens"), Some("unsupported_parameter")));
+    }
+    let format = &body["response_format"];
+    let mut prompt = Prompt::read(messages, "messages", None)?;
+    prompt = prompt.shaped(text(format, "type"), &format["json_schema"], "response_format")?;
+    if format["type"] == "json_object" && !body["messages"].to_string().to_lowercase().contains("json") {
+        let message =
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.";
+        return Err(wrong(message, "messages"));
+    }
+    let limit = tokens_max(body, "max_completion_tokens")?.or(tokens_max(body, "max_tokens")?);
+    prompt.tokens_max = limit.unwrap_or(u64::MAX);
+    let written = prompt.write(fault);
+    let refused = written.ending == Ending::Refused;
+    let answer = json!({
+        "id": ids.token("chatcmpl-"),
+        "object": "chat.completion",
+        "created": Utc::now().timestamp(),
+        "model": model.snapshot,
+        "choices": [{
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": if refused { Value::Null } else { json!(written.text) },
+                "refusal": if refused { json!(written.text) } else { Value::Null },
+                "annotations": [],
+            },
+            "logprobs": null,
+            "finish_reason": if written.ending == Ending::Cut { "length" } else { "stop" },
+        }],
+        "usage": {
+            "prompt_tokens": written.tokens_input,
+            "completion_tokens": written.tokens_output,
+            "total_tokens": written.tokens_input + written.tokens_output,
+            "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0 },
+            "completion_tokens_details": {
+                "reasoning_tokens": 0,
+                "audio_tokens": 0,
+                "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0,
+            },
+        },
+        "service_tier": "default",
+        "system_fingerprint": "fp_sandbox",
+    });
+    Ok(Reply::json(200, &answer).receipt(written.receipt()))
+}
