@@ -8,6 +8,7 @@ use presdr_rules::{
     features::{self, DomainFinding, EmailFindings, Features, LeadFacts, SiteFindings},
     rationale,
     score::{self, Score, Thresholds, Weights},
+    similarity::Similarity,
 };
 use presdr_store::{StoreError, TenantTx, admissions::Ending, runs, settings, steps, texts};
 use tokio_util::sync::CancellationToken;
@@ -156,7 +157,7 @@ fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
         .map(|found| EmailFindings { unknown: count(found.emails.len()), ..EmailFindings::default() });
     let wanted =
         way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|person| person.wanted).count()));
-    LeadFacts { company, domain: way.domain, site, emails, contacts: features::contact_lookup(wanted, None) }
+    LeadFacts { company, domain: way.domain, site, emails, contacts: features::contact_lookup(wanted, None), similarity: Similarity::NotAsked }
 }
 
 impl Consumer for Scorer {

@@ -48,11 +48,13 @@ pub enum Feature {
     Technologies,
     /// It keeps social profiles.
     SocialPresence,
+    /// It describes itself as the tenant's sample customers do.
+    Similarity,
 }
 
 impl Feature {
     /// All features, in the order in which ties are broken.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::IndustryFit,
         Self::EmployeeFit,
         Self::AgeFit,
@@ -68,6 +70,7 @@ impl Feature {
         Self::Hiring,
         Self::Technologies,
         Self::SocialPresence,
+        Self::Similarity,
     ];
 
     /// The stored name.
@@ -89,6 +92,7 @@ impl Feature {
             Self::Hiring => "hiring",
             Self::Technologies => "technologies",
             Self::SocialPresence => "social_presence",
+            Self::Similarity => "similarity",
         }
     }
 }

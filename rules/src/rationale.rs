@@ -1,7 +1,9 @@
 //! Why a lead scored as it did: at most two sentences, from its strongest signals and its main gap.
 //!
 //! The text is made from features alone, so it holds no personal data, and equal features, weights and bucket give equal
-//! text. [`cache_key`] covers exactly that input.
+//! text. [`cache_key`] covers exactly that input. A tenant that has a model switched on gets [`model`]'s words instead.
+
+pub mod model;
 
 use sha2::{Digest, Sha256};
 
@@ -89,6 +91,7 @@ fn words(feature: Feature) -> Words {
         Feature::Hiring => ("hiring", "no sign of hiring", "hiring not known"),
         Feature::Technologies => ("shows its technologies", "few technologies recognised", "technologies not known"),
         Feature::SocialPresence => ("present on social media", "few social profiles", "social profiles not known"),
+        Feature::Similarity => ("like the sample customers", "unlike the sample customers", "likeness not known"),
     };
     Words { signal, weak, missing }
 }

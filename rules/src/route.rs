@@ -7,16 +7,22 @@
 //! |---|---|---|
 //! | domain | resolved | crawl |
 //! | | missing | search the web, look up contacts, score |
+//! | search | resolved | crawl |
+//! | | missing, or the search could not be made | look up contacts, score |
 //! | crawl | read | extract |
 //! | | thin | have it read by a vendor, extract |
 //! | | blocked by robots.txt | look up contacts, score |
 //! | | blocked otherwise, unreachable | have it read by a vendor, look up contacts, score |
+//! | reading by a vendor | read, or our own visit read something | extract |
+//! | | nothing | look up contacts, score |
 //! | extraction | addresses | verify, score |
-//! | | none, from a thin site | look up contacts, score |
-//! | | none, from a rich site | score |
+//! | | people, no address | score |
+//! | | neither | look up contacts, score |
 //! | contacts | addresses | verify, score |
-//! | | none | score |
+//! | | none, or they could not be looked up | score |
 //! | verification | any | score |
+//!
+//! So contacts are bought only where the site or contacts are missing.
 
 use presdr_events::{DegradedReason, Route};
 use schemars::JsonSchema;
@@ -33,6 +39,32 @@ pub enum Availability {
     Off,
     /// The tenant's cap or the vendor's quota is used up.
     Exhausted,
+}
+
+/// Why a vendor that was to be asked gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// The tenant switched it off meanwhile, or it is not configured.
+    Off,
+    /// A cap of the tenant has no room.
+    Cap,
+    /// The vendor's quota or credits are gone.
+    Quota,
+    /// It refused the key, its breaker is open, or it failed.
+    Fault,
+}
+
+impl Silence {
+    /// What it leaves degraded, beside what is missing.
+    #[must_use]
+    pub fn degraded(self) -> Option<DegradedReason> {
+        match self {
+            Self::Off => None,
+            Self::Cap => Some(DegradedReason::VendorCapReached),
+            Self::Quota => Some(DegradedReason::VendorQuotaExhausted),
+            Self::Fault => Some(DegradedReason::VendorUnavailable),
+        }
+    }
 }
 
 /// What can be asked beyond our own means. The default is nothing.
@@ -166,10 +198,12 @@ pub struct Reachable {
 /// Whether addresses were verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// The verifier answered.
+    /// The verifier answered for all of them.
     Answered,
+    /// It answered for some of them.
+    Partly(Silence),
     /// It could not be asked.
-    Unavailable,
+    Unavailable(Silence),
 }
 
 /// After the company's domain was looked for by our own means.
@@ -191,6 +225,12 @@ pub fn after_search(domain: Domain, vendors: Vendors) -> Decision {
     }
 }
 
+/// After the web was to be searched and could not be.
+pub fn after_search_failed(silence: Silence, vendors: Vendors) -> Decision {
+    let reasons = [DegradedReason::DomainMissing, DegradedReason::SearchUnavailable];
+    without_site(vendors).leaving(reasons.into_iter().chain(silence.degraded()))
+}
+
 /// After a visit to the site.
 pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
     match (visit, vendors.search) {
@@ -203,7 +243,16 @@ pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
                 .leaving([DegradedReason::SiteThin, DegradedReason::SearchUnavailable])
         }
         // Not even when a vendor could: the owner's word counts for whomever we would send.
-        (Visit::Blocked(Block::Robots), _) => without_site(vendors).leaving([DegradedReason::SiteBlockedRobots]),
+        (Visit::Blocked(Block::Robots), _) => {
+            let decision = without_site(vendors);
+            let because = match decision.next {
+                Next::Contacts => "robots.txt disallows the site, so no vendor is sent to read it either",
+                _ => {
+                    "robots.txt disallows the site, so no vendor is sent to read it either, and nobody else can be asked"
+                }
+            };
+            Decision { because, ..decision }.leaving([DegradedReason::SiteBlockedRobots])
+        }
         (Visit::Blocked(block), Availability::On) => {
             Decision::to(Next::VendorRead, "the site does not answer us").leaving([reason(block)])
         }
@@ -213,15 +262,39 @@ pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
     }
 }
 
+/// What a vendor's reading of a site came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It read something.
+    Read,
+    /// It read nothing, or there was nothing that it might be asked to read.
+    Nothing,
+    /// It could not be asked.
+    Silent(Silence),
+}
+
+/// After a vendor was asked to read the site; `before` is what our own visit came to.
+pub fn after_vendor_read(before: Visit, reading: Reading, vendors: Vendors) -> Decision {
+    let decision = match (reading, before) {
+        (Reading::Read, _) => Decision::to(Next::Extract, "the vendor read the site"),
+        (_, Visit::Rich | Visit::Thin) => Decision::to(Next::Extract, "the vendor added nothing to what we read"),
+        (_, Visit::Blocked(_)) => without_site(vendors),
+    };
+    match reading {
+        Reading::Silent(silence) => {
+            decision.leaving([DegradedReason::SearchUnavailable].into_iter().chain(silence.degraded()))
+        }
+        Reading::Read | Reading::Nothing => decision,
+    }
+}
+
 /// After features and addresses were made of what was read, by us or by a vendor.
 pub fn after_extraction(site: Site, reachable: Reachable, vendors: Vendors) -> Decision {
     match (reachable, site) {
         (Reachable { addresses: 1.., .. }, _) => verify(vendors),
         (Reachable { addresses: 0, people: 1.. }, _) => Decision::to(Next::Score, "people are known, but no address"),
         (Reachable { addresses: 0, people: 0 }, Site::Thin) => without_site(vendors),
-        (Reachable { addresses: 0, people: 0 }, Site::Rich) => {
-            Decision::to(Next::Score, "the site was read and gives no contact").leaving([DegradedReason::NoContacts])
-        }
+        (Reachable { addresses: 0, people: 0 }, Site::Rich) => without_contacts(vendors),
     }
 }
 
@@ -236,12 +309,20 @@ pub fn after_contacts(reachable: Reachable, vendors: Vendors) -> Decision {
     }
 }
 
+/// After a vendor was to be asked for people and could not be. The lead goes on without them: their weight is left out of its score.
+pub fn after_contacts_failed(silence: Silence) -> Decision {
+    let reasons = [DegradedReason::NoContacts, DegradedReason::ContactsUnavailable];
+    Decision::to(Next::Score, "contacts could not be looked up").leaving(reasons.into_iter().chain(silence.degraded()))
+}
+
 /// After addresses were given to a verifier.
 pub fn after_verification(verification: Verification) -> Decision {
     match verification {
         Verification::Answered => Decision::to(Next::Score, "the addresses are verified"),
-        Verification::Unavailable => Decision::to(Next::Score, "the addresses could not be verified")
-            .leaving([DegradedReason::VerificationUnavailable]),
+        Verification::Partly(silence) => Decision::to(Next::Score, "some addresses could not be verified")
+            .leaving([DegradedReason::VerificationUnavailable].into_iter().chain(silence.degraded())),
+        Verification::Unavailable(silence) => Decision::to(Next::Score, "the addresses could not be verified")
+            .leaving([DegradedReason::VerificationUnavailable].into_iter().chain(silence.degraded())),
     }
 }
 
@@ -252,6 +333,16 @@ fn without_site(vendors: Vendors) -> Decision {
             Decision::to(Next::Score, "neither the site nor contacts are at hand, and nobody can be asked")
                 .leaving([DegradedReason::NoContacts, DegradedReason::ContactsUnavailable])
         }
+    }
+}
+
+/// A site that was read and names nobody.
+fn without_contacts(vendors: Vendors) -> Decision {
+    let alone = || Decision::to(Next::Score, "the site was read and gives no contact");
+    match vendors.contacts {
+        Availability::On => Decision::to(Next::Contacts, "the site was read and gives no contact"),
+        Availability::Off => alone().leaving([DegradedReason::NoContacts]),
+        Availability::Exhausted => alone().leaving([DegradedReason::NoContacts, DegradedReason::ContactsUnavailable]),
     }
 }
 

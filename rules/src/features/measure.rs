@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContactLookup, Evidence, Feature, Features};
 use crate::icp::{Bounds, CompanyFacts, IcpDocument};
+use crate::similarity::Similarity;
 
 /// What the search for a company's domain came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +76,9 @@ pub struct LeadFacts {
     pub emails: Option<EmailFindings>,
     /// Its people.
     pub contacts: ContactLookup,
+    /// How like the tenant's sample customers it describes itself.
+    #[serde(default)]
+    pub similarity: Similarity,
 }
 
 /// What a lead is known to be, measured against the profile.
@@ -97,6 +101,7 @@ pub fn features(icp: &IcpDocument, facts: &LeadFacts) -> Features {
         .with(Feature::Hiring, found(site, hiring))
         .with(Feature::Technologies, found(site, |site| share(site.technologies, 5)))
         .with(Feature::SocialPresence, found(site, |site| share(site.social_profiles, 3)))
+        .with(Feature::Similarity, facts.similarity.evidence())
 }
 
 /// What is known of people: those named on the site or by a vendor. A site that names nobody is no evidence that there is

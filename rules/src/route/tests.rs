@@ -1,6 +1,6 @@
 use DegradedReason::{
     ContactsUnavailable, DomainMissing, NoContacts, SearchUnavailable, SiteBlockedChallenge, SiteBlockedRobots,
-    SiteThin, SiteUnreachable, VerificationUnavailable,
+    SiteThin, SiteUnreachable, VendorCapReached, VendorQuotaExhausted, VendorUnavailable, VerificationUnavailable,
 };
 
 use super::*;
@@ -65,6 +65,9 @@ fn what_robots_txt_disallows_is_not_handed_to_a_vendor() {
     given(OFF)
         .when(|vendors| after_visit(visit, vendors))
         .then(Next::Score, &[SiteBlockedRobots, NoContacts, ContactsUnavailable]);
+    for vendors in [ON, OFF] {
+        assert!(after_visit(visit, vendors).because.contains("no vendor is sent"));
+    }
 }
 
 #[test]
@@ -89,13 +92,52 @@ fn addresses_are_verified_where_someone_can() {
 }
 
 #[test]
-fn contacts_are_bought_only_where_both_site_and_contacts_are_missing() {
+fn contacts_are_bought_only_where_site_or_contacts_are_missing() {
     given(ON).when(|vendors| after_extraction(Site::Thin, NOBODY, vendors)).then(Next::Contacts, &[]);
-    given(ON).when(|vendors| after_extraction(Site::Rich, NOBODY, vendors)).then(Next::Score, &[NoContacts]);
-    given(ON).when(|vendors| after_extraction(Site::Thin, PERSON, vendors)).then(Next::Score, &[]);
+    given(ON).when(|vendors| after_extraction(Site::Rich, NOBODY, vendors)).then(Next::Contacts, &[]);
+    for site in [Site::Rich, Site::Thin] {
+        given(ON).when(|vendors| after_extraction(site, PERSON, vendors)).then(Next::Score, &[]);
+        given(ON).when(|vendors| after_extraction(site, ADDRESS, vendors)).then(Next::Verify, &[]);
+    }
+}
+
+#[test]
+fn without_a_vendor_for_contacts_a_lead_is_scored_on_what_is_known() {
     given(OFF)
         .when(|vendors| after_extraction(Site::Thin, NOBODY, vendors))
         .then(Next::Score, &[NoContacts, ContactsUnavailable]);
+    given(OFF).when(|vendors| after_extraction(Site::Rich, NOBODY, vendors)).then(Next::Score, &[NoContacts]);
+    given(Vendors { contacts: Availability::Exhausted, ..ON })
+        .when(|vendors| after_extraction(Site::Rich, NOBODY, vendors))
+        .then(Next::Score, &[NoContacts, ContactsUnavailable]);
+}
+
+#[test]
+fn a_site_read_by_a_vendor_is_extracted_and_so_is_what_we_read_ourselves() {
+    let blocked = Visit::Blocked(Block::Http);
+    given(ON).when(|vendors| after_vendor_read(blocked, Reading::Read, vendors)).then(Next::Extract, &[]);
+    given(ON).when(|vendors| after_vendor_read(Visit::Thin, Reading::Nothing, vendors)).then(Next::Extract, &[]);
+    given(ON).when(|vendors| after_vendor_read(blocked, Reading::Nothing, vendors)).then(Next::Contacts, &[]);
+    given(ON)
+        .when(|vendors| after_vendor_read(Visit::Thin, Reading::Silent(Silence::Cap), vendors))
+        .then(Next::Extract, &[SearchUnavailable, VendorCapReached]);
+    given(OFF)
+        .when(|vendors| after_vendor_read(blocked, Reading::Silent(Silence::Fault), vendors))
+        .then(Next::Score, &[SearchUnavailable, VendorUnavailable, NoContacts, ContactsUnavailable]);
+}
+
+#[test]
+fn a_vendor_that_gives_no_answer_leaves_its_reason() {
+    given(ON)
+        .when(|vendors| after_search_failed(Silence::Quota, vendors))
+        .then(Next::Contacts, &[DomainMissing, SearchUnavailable, VendorQuotaExhausted]);
+    given(ON)
+        .when(|_| after_contacts_failed(Silence::Quota))
+        .then(Next::Score, &[NoContacts, ContactsUnavailable, VendorQuotaExhausted]);
+    given(ON).when(|_| after_contacts_failed(Silence::Off)).then(Next::Score, &[NoContacts, ContactsUnavailable]);
+    given(ON)
+        .when(|_| after_verification(Verification::Partly(Silence::Cap)))
+        .then(Next::Score, &[VerificationUnavailable, VendorCapReached]);
 }
 
 #[test]
@@ -107,7 +149,9 @@ fn a_lead_whose_contacts_were_looked_up_in_vain_is_scored() {
 #[test]
 fn a_lead_whose_addresses_were_given_to_a_verifier_is_scored() {
     given(ON).when(|_| after_verification(Verification::Answered)).then(Next::Score, &[]);
-    given(ON).when(|_| after_verification(Verification::Unavailable)).then(Next::Score, &[VerificationUnavailable]);
+    given(ON)
+        .when(|_| after_verification(Verification::Unavailable(Silence::Off)))
+        .then(Next::Score, &[VerificationUnavailable]);
 }
 
 #[test]
@@ -116,6 +160,11 @@ fn every_way_ends_and_asks_no_vendor_that_is_off() {
     let visits = [Visit::Rich, Visit::Thin, Visit::Blocked(Block::Robots), Visit::Blocked(Block::Http)];
     let mut decisions = vec![after_domain(Domain::Missing, OFF), after_search(Domain::Missing, OFF)];
     decisions.extend(visits.map(|visit| after_visit(visit, OFF)));
+    for silence in [Silence::Off, Silence::Cap, Silence::Quota, Silence::Fault] {
+        decisions.extend([after_search_failed(silence, OFF), after_contacts_failed(silence)]);
+        decisions.extend(visits.map(|visit| after_vendor_read(visit, Reading::Silent(silence), OFF)));
+        decisions.extend([Verification::Partly(silence), Verification::Unavailable(silence)].map(after_verification));
+    }
     for reachable in [NOBODY, ADDRESS, PERSON] {
         decisions.extend([Site::Rich, Site::Thin].map(|site| after_extraction(site, reachable, OFF)));
         decisions.push(after_contacts(reachable, OFF));

@@ -50,7 +50,7 @@ impl Default for Weights {
             Feature::IndustryFit => 20.0,
             Feature::KeywordFit | Feature::Contacts => 15.0,
             Feature::EmployeeFit | Feature::BusinessEmail => 10.0,
-            Feature::SiteQuality => 8.0,
+            Feature::SiteQuality | Feature::Similarity => 8.0,
             Feature::VerifiedEmail => 7.0,
             Feature::GeographyFit | Feature::HasSite | Feature::AgeFit | Feature::Hiring => 5.0,
             Feature::RevenueFit => 4.0,

@@ -29,6 +29,7 @@ fn facts() -> LeadFacts {
         }),
         emails: Some(EmailFindings { catch_all: 1, ..EmailFindings::default() }),
         contacts: ContactLookup::Found(1),
+        similarity: Similarity::NotAsked,
     }
 }
 
@@ -49,6 +50,7 @@ fn a_lead_of_which_nothing_is_known_has_only_gaps_and_no_negative() {
         site: None,
         emails: None,
         contacts: ContactLookup::Unavailable,
+        similarity: Similarity::NotAsked,
     };
     assert!(features(&icp(), &nothing).asked().all(|(_, value)| value.is_none()));
     assert_eq!(features(&icp(), &nothing).asked().count(), 14);
