@@ -3,10 +3,12 @@
 //! Benches run on servers of their own in a new folder, which is removed again: they never touch a database or broker in use.
 
 mod events;
+mod fairness;
 mod own;
 mod pipeline;
 mod quality;
 mod registry;
+mod stage;
 mod web;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -33,22 +35,22 @@ enum Name {
     /// Registry files into companies, beside a plain COPY of them
     Ingest {
         /// How many companies
-        #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+        #[arg(long, value_name = "N", default_value_t = registry::ROWS)]
         rows: u64,
     },
     /// The candidates of many tenants, beside one materialized view of all
     Candidates {
         /// How many companies
-        #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+        #[arg(long, value_name = "N", default_value_t = registry::COMPANIES)]
         companies: u32,
         /// How many tenants
-        #[arg(long, value_name = "N", default_value_t = 20)]
+        #[arg(long, value_name = "N", default_value_t = registry::TENANTS)]
         tenants: u32,
     },
     /// Publishing beside a raw client, projecting beside a COPY of the rows
     Events {
         /// How many events
-        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        #[arg(long, value_name = "N", default_value_t = events::EVENTS_DEFAULT)]
         events: u32,
     },
     /// A run from its start to its shortlist, over an imitated web
@@ -56,6 +58,15 @@ enum Name {
         /// How many leads, each with its own domain
         #[arg(long, value_name = "N", default_value_t = pipeline::LEADS)]
         leads: u32,
+    },
+    /// A small tenant's run while a big tenant's is under way, beside its time alone
+    Fairness {
+        /// How many leads the big tenant's run has
+        #[arg(long, value_name = "N", default_value_t = fairness::BIG, value_parser = clap::value_parser!(u32).range(1..=i64::from(fairness::BIG)))]
+        big: u32,
+        /// How many leads the small tenant's run has
+        #[arg(long, value_name = "N", default_value_t = fairness::SMALL, value_parser = clap::value_parser!(u32).range(1..=i64::from(fairness::BIG)))]
+        small: u32,
     },
     /// Extraction from sites that a person has labelled
     Extract {
@@ -88,6 +99,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Candidates { companies, tenants } => registry::candidates(&folder, companies, tenants).await?,
         Name::Events { events } => events::measure(&folder, events).await?,
         Name::Pipeline { leads } => pipeline::measure(&folder, leads).await?,
+        Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,
         Name::Domains { companies } => quality::domains(companies).await?,
         Name::Web(command) => return web::serve(&command, output).await,

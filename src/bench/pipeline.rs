@@ -2,61 +2,36 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::Path,
     time::{Duration, Instant},
 };
 
-use presdr_consumers::WorkConfig;
-use presdr_events::{Actor, RunId, TenantId};
 use presdr_producers::{
-    Desk,
     bench::report::{Aim, Report},
-    icp, ingest, runs, tenants,
+    runs,
 };
-use presdr_sites::{CrawlPolicy, DevelopmentOnly, ResolveTo, Web, WebConfig};
+use presdr_sites::CrawlPolicy;
 use serde_json::{Value, json};
 
-use super::{own::Folder, web::Outside};
-use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, roles, roles::Roles};
+use super::stage::{PAGE_DELAY, PAGES, Stage};
 
 /// Leads of the product's measure.
 pub const LEADS: u32 = 1000;
-/// Pages of each site.
-const PAGES: usize = 8;
-/// How long a site takes for a page.
-const PAGE_DELAY: Duration = Duration::from_millis(100);
-/// A bench that takes longer than this is stuck.
-const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// Runs `leads` leads through the pipeline.
 ///
 /// # Errors
 /// When a server cannot be started, or the run does not end with every lead scored.
 pub async fn measure(folder: &Path, leads: u32) -> anyhow::Result<Report> {
-    let folder = Folder::new(folder)?;
-    let outside = Outside::start(usize::try_from(leads)?, PAGES, PAGE_DELAY)?;
-    let config = Config::of_folder(folder.path());
-    let (database, broker) = tokio::try_join!(DatabaseServer::open(&config), BrokerServer::open(&config))?;
-    let everything = ResolveTo::new(DevelopmentOnly::confirmed(), outside.address.ip(), outside.address.port(), None);
-    let web = Web::new(WebConfig { resolve_to: Some(everything), ..WebConfig::default() })?;
-    let work = WorkConfig::default();
-    let policy = work.crawl.clone();
-    let mut roles = Roles::new();
-    roles.work(&database, &broker, web, work, Vec::new()).await?;
-    roles.project(&database, &broker).await?;
-    let desk = roles::desk(&database, &broker, Actor::service("bench")).await?;
-    let tenant = prepare(&desk, folder.path(), &outside.hosts).await?;
+    let stage = Stage::open(folder, usize::try_from(leads)?).await?;
+    let tenant = stage.tenant("bench", &stage.hosts).await?;
 
     let (cpu_before, started) = (Usage::now(), Instant::now());
-    let run = runs::start(&desk, &tenant, Some(leads)).await?.run;
-    let scored = until_readable(&desk, &tenant, run).await?;
+    let run = runs::start(&stage.desk, &tenant, Some(leads)).await?.run;
+    stage.until_readable(&tenant, run, leads).await?;
     let (wall, usage) = (started.elapsed(), Usage::now());
-    roles.finish().await?;
-    let requests = outside.stop()?;
-    broker.stop().await;
-    database.stop().await;
-    anyhow::ensure!(scored == i64::from(leads), "{scored} of {leads} leads were scored: the times mean nothing");
+    let policy = stage.policy.clone();
+    let requests = stage.close().await?;
 
     let requests_of_site = requests as f64 / f64::from(leads);
     let mut report = Report::new("pipeline", settings(leads, requests, &policy), leads == LEADS);
@@ -86,40 +61,6 @@ fn settings(leads: u32, requests: u64, policy: &CrawlPolicy) -> BTreeMap<String,
 fn floor(requests_of_site: f64, policy: &CrawlPolicy) -> Duration {
     let pauses = (requests_of_site - 1.0).max(0.0);
     PAGE_DELAY.mul_f64(requests_of_site) + policy.min_interval.mul_f64(pauses)
-}
-
-/// A tenant whose own list is the sites.
-async fn prepare(desk: &Desk, folder: &Path, hosts: &[String]) -> anyhow::Result<TenantId> {
-    let tenant = TenantId::new("bench")?;
-    tenants::create(desk, &tenant, "Bench").await?;
-    let list = folder.join("companies.csv");
-    let lines = hosts.iter().enumerate().map(|(at, host)| format!("Company {at} Pte Ltd,{host}\n"));
-    fs::write(&list, format!("name,domain\n{}", lines.collect::<String>()))?;
-    ingest::companies(desk.database(), &tenant, &list).await?;
-    icp::set(desk, &tenant, r#"{"keywords": ["service", "logistics"]}"#).await?;
-    Ok(tenant)
-}
-
-/// Waits until the run's shortlist can be read; tells how many leads were scored.
-async fn until_readable(desk: &Desk, tenant: &TenantId, run: RunId) -> anyhow::Result<i64> {
-    let begun = Instant::now();
-    let mut beat = tokio::time::interval(Duration::from_millis(50));
-    loop {
-        beat.tick().await;
-        anyhow::ensure!(begun.elapsed() < PATIENCE, "the run did not end in {PATIENCE:?}");
-        let mut tx = desk.database().enter(tenant).await?;
-        let scored: Option<i64> = sqlx::query_scalar(
-            "select s.scored from run_summaries s join enrichment_runs r using (tenant_id, run_id)
-             where s.tenant_id = $1 and s.run_id = $2 and r.ended_at is not null",
-        )
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .fetch_optional(&mut *tx)
-        .await?;
-        if let Some(scored) = scored {
-            return Ok(scored);
-        }
-    }
 }
 
 /// What this process has used so far.

@@ -10,6 +10,13 @@ use presdr_store::{Database, StoreError};
 
 use super::own::Folder;
 
+/// Rows of the product's measure of taking companies in.
+pub const ROWS: u64 = 2_000_000;
+/// Companies of the product's measure of refreshing candidates.
+pub const COMPANIES: u32 = 2_000_000;
+/// And its tenants.
+pub const TENANTS: u32 = 20;
+
 /// Taking `rows` companies in.
 ///
 /// # Errors
@@ -19,7 +26,7 @@ pub async fn ingest(folder: &Path, rows: u64) -> anyhow::Result<Report> {
     let postgres = folder.postgres().await?;
     let report = bench::ingest::ingest(&postgres.url(), folder.path(), rows).await;
     postgres.stop().await;
-    Ok(report?)
+    Ok(report?.of_sizes(rows == ROWS))
 }
 
 /// Refreshing the candidates of so many tenants.
@@ -31,7 +38,7 @@ pub async fn candidates(folder: &Path, companies: u32, tenants: u32) -> anyhow::
     let postgres = folder.postgres().await?;
     let report = bench::candidates::candidates(&postgres.url(), companies, tenants, &AsWorkersDo).await;
     postgres.stop().await;
-    Ok(report?)
+    Ok(report?.of_sizes((companies, tenants) == (COMPANIES, TENANTS)))
 }
 
 /// The run manager's own refresh.

@@ -88,6 +88,16 @@ impl Report {
         Self { bench, machine: Machine::this(), settings, metrics: Vec::new(), defaults }
     }
 
+    /// The same report, of sizes that are the product's measure or are not; where they are not, no aim is met.
+    #[must_use]
+    pub fn of_sizes(mut self, defaults: bool) -> Self {
+        self.defaults &= defaults;
+        for metric in &mut self.metrics {
+            metric.met = metric.met.map(|met| met && self.defaults);
+        }
+        self
+    }
+
     /// Adds a value that stands alone.
     pub fn value(&mut self, name: impl Into<String>, value: f64, unit: &'static str, aim: Option<Aim>) {
         self.metrics.push(Metric {
@@ -225,8 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_meet_no_aim() {
+    fn other_settings_or_sizes_meet_no_aim() {
         assert_eq!(report(false).metrics[0].met, Some(false));
+        assert_eq!(report(true).of_sizes(false).metrics[0].met, Some(false));
+        assert_eq!(report(true).of_sizes(true).metrics[0].met, Some(true));
     }
 
     #[test]
