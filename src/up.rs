@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Args;
 use presdr_consumers::WorkConfig;
 use presdr_sites::CrawlPolicy;
+use serde_json::json;
 
 use crate::{
     broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions,
@@ -47,7 +48,9 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     roles.work(&database, &broker, web, WorkConfig::default(), Vec::new()).await?;
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker).await?;
-    output.line(&format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display()))?;
+    output.answer(&json!({ "state": "up", "data": config.data }), |_| {
+        format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display())
+    })?;
     run(roles, database, broker).await
 }
 

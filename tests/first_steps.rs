@@ -144,6 +144,7 @@ async fn what_cannot_be_done_is_said_with_its_cure() {
     let icp = desk.file("icp.json", r#"{ "employee_range": { "min": 9, "max": 2 }, "industry": [] }"#);
     let wrong = desk.refused(&["icp", "set", "--tenant", "acme", &icp]);
     assert!(wrong.contains("$.employee_range") && wrong.contains("$.industry"), "{wrong}");
+    assert_eq!(wrong.matches("refused").count(), 1, "{wrong}");
 
     let early = desk.refused(&["run", "start", "--tenant", "acme"]);
     assert!(early.contains("presdr icp set"), "{early}");

@@ -24,7 +24,7 @@ pub enum CommandError {
     #[error("{0}")]
     Refused(String),
     /// An ICP document that does not hold.
-    #[error("the ICP is refused:\n{0}")]
+    #[error(transparent)]
     Icp(#[from] presdr_rules::icp::IcpErrors),
 }
 

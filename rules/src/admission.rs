@@ -1,24 +1,7 @@
-//! How many waiting leads of a tenant may start now. A window per tenant and kind of run keeps a large run from holding
-//! up a small one.
+//! How many waiting leads of a tenant may start now. A window per tenant keeps a large run from holding up another's small one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// Leads of one tenant in flight at once, per kind of run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Windows {
-    /// For nightly runs.
-    pub nightly: u32,
-    /// For runs that a person asked for, beside the nightly one.
-    pub on_demand: u32,
-}
-
-impl Default for Windows {
-    fn default() -> Self {
-        Self { nightly: 32, on_demand: 16 }
-    }
-}
 
 /// Whether a run takes new leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
