@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
 
 mod alone;
+mod fairness;
 mod isolation;
+mod nightly;
 mod personal_data;
 mod real_sites;
 mod redelivery;
