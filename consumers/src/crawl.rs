@@ -6,13 +6,13 @@ use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
 use presdr_sites::{BlockReason, KnownPage, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain};
-use presdr_store::{StoreError, leases, leases::Lease, texts};
+use presdr_store::{TenantTx, leases, leases::Lease, texts};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services,
-    lead::{self as work, Done, Lead, WorkError},
+    lead::{self as work, Lead, WorkError},
 };
 
 const STEP: &str = "crawl";
@@ -34,35 +34,29 @@ impl Crawler {
     async fn crawl(&self, envelope: Envelope, stopping: &CancellationToken) -> Result<(), WorkError> {
         let Event::LeadDomainResolved(resolved) = &envelope.event else { return Ok(()) };
         let lead = Lead::of(&envelope)?;
-        if work::done_or_not_ours(&self.services, &lead, &lead.key(STEP)).await? {
-            return Ok(());
-        }
         let domain = registrable_domain(&resolved.domain);
-        // The lease comes before the check of what is done: a repeat waits here until the first is done, and then asks for nothing.
+        // The lease comes before the look at what is done: a repeat waits here until the first is done, and then asks for nothing.
         let lease = domain_lease(&self.services, &domain, stopping).await?;
-        work::step(&self.services, &lead, STEP, async || {
-            let visit = self.visit(&lead, &domain, &lease, stopping).await?;
-            let event = event_of(&visit, lead.attempt);
-            let stored = serde_json::to_value(&visit)
-                .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
-            let store = async move |tx: &mut presdr_store::TenantTx| {
-                texts::store_visit(tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
-                Ok(())
-            };
-            Ok(Done { event, also: store })
-        })
-        .await
+        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        let known = known_pages(&mut tx, &lead, &domain).await?;
+        drop(tx);
+        let visit = self.visit(&domain, known, &lease, stopping).await?;
+        let stored = serde_json::to_value(&visit)
+            .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
+        let mut tx = self.services.database.enter(&lead.tenant).await?;
+        texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
+        work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, lead.attempt)).await
     }
 
     async fn visit(
         &self,
-        lead: &Lead,
         domain: &str,
+        known: HashMap<String, KnownPage>,
         lease: &Lease,
         stopping: &CancellationToken,
     ) -> Result<Visit, WorkError> {
         let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
-        request.known = self.known_pages(lead, domain).await?;
+        request.known = known;
         // Whether a company hires is worth a page even when the rest has said enough.
         request.extra = vec![PageKind::Careers];
         request.not_before = spacing(&self.services, domain).await?;
@@ -79,28 +73,27 @@ impl Crawler {
         leases::note_visit(&self.services.database, domain, quiet).await?;
         Ok(visit)
     }
+}
 
-    /// What the tenant kept of the last visit, for conditional requests.
-    async fn known_pages(&self, lead: &Lead, domain: &str) -> Result<HashMap<String, KnownPage>, WorkError> {
-        let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-        let Some((_, stored)) = texts::last_visit(&mut tx, lead.company, domain).await? else {
-            return Ok(HashMap::new());
+/// What the tenant kept of the last visit, for conditional requests.
+async fn known_pages(tx: &mut TenantTx, lead: &Lead, domain: &str) -> Result<HashMap<String, KnownPage>, WorkError> {
+    let Some((_, stored)) = texts::last_visit(tx, lead.company, domain).await? else {
+        return Ok(HashMap::new());
+    };
+    let Ok(visit) = serde_json::from_value::<Visit>(stored) else {
+        // A visit stored by an older version is not worth failing for: its pages are read anew.
+        return Ok(HashMap::new());
+    };
+    let known = |page: presdr_sites::PageVisit| {
+        let known = KnownPage {
+            etag: page.etag,
+            last_modified: page.last_modified,
+            content_hash: page.content_hash,
+            findings: page.findings,
         };
-        let Ok(visit) = serde_json::from_value::<Visit>(stored) else {
-            // A visit stored by an older version is not worth failing for: its pages are read anew.
-            return Ok(HashMap::new());
-        };
-        let known = |page: presdr_sites::PageVisit| {
-            let known = KnownPage {
-                etag: page.etag,
-                last_modified: page.last_modified,
-                content_hash: page.content_hash,
-                findings: page.findings,
-            };
-            (page.url.to_string(), known)
-        };
-        Ok(visit.pages.into_iter().map(known).collect())
-    }
+        (page.url.to_string(), known)
+    };
+    Ok(visit.pages.into_iter().map(known).collect())
 }
 
 /// Waits for the domain's lease.

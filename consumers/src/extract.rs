@@ -16,14 +16,14 @@ use presdr_sites::{
 use presdr_store::{
     StoreError, TenantTx,
     keys::{DataSubject, TenantKeys},
-    runs, settings, texts,
+    settings, texts,
 };
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services, company,
-    lead::{self as work, Done, Lead, WorkError},
+    lead::{self as work, Lead, WorkError},
 };
 
 const STEP: &str = "extract";
@@ -70,50 +70,28 @@ impl Extractor {
             return Ok(());
         }
         let lead = Lead::of(&envelope)?;
-        let domain = visit.domain.clone();
         let begun = Instant::now();
-        work::step(&self.services, &lead, STEP, async || {
-            let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-            let findings = merged(&mut tx, &lead).await?;
-            let company = company::read(&mut tx, lead.company).await?;
-            let run = runs::get(&mut tx, lead.run)
-                .await?
-                .ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
-            let icp = icp(runs::pinned_icp(&mut tx, &run).await?)?;
-            let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
-            let (kept, dropped) = screen(&mut tx, &keys, &findings, &domain).await?;
-            let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp).await?;
-            // Subjects are committed before the event that names them; repeating this finds the same ones.
-            tx.commit().await.map_err(StoreError::from)?;
-            let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
-                || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
-            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let event = Event::LeadExtracted(describe(
-                &findings,
-                &icp,
-                sealed,
-                dropped,
-                site,
-                confirmed,
-                (elapsed, lead.attempt),
-            ));
-            let store = async move |tx: &mut TenantTx| {
-                let text = texts::LeadText {
-                    corpus_hash: &findings.corpus_hash,
-                    about_text: &findings.about_text,
-                    corpus: &findings.corpus,
-                };
-                texts::store_text(tx, lead.run, lead.company, lead.attempt, &text).await?;
-                Ok(())
-            };
-            Ok(Done { event, also: store })
-        })
-        .await
+        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        let findings = merged(&mut tx, &lead).await?;
+        let company = company::read(&mut tx, lead.company).await?;
+        let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
+        let (kept, dropped) = screen(&mut tx, &keys, &findings, &visit.domain).await?;
+        let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp).await?;
+        let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
+            || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let event = describe(&findings, &icp, sealed, dropped, site, confirmed, (elapsed, lead.attempt));
+        let text = texts::LeadText {
+            corpus_hash: &findings.corpus_hash,
+            about_text: &findings.about_text,
+            corpus: &findings.corpus,
+        };
+        texts::store_text(&mut tx, lead.run, lead.company, lead.attempt, &text).await?;
+        work::conclude(&self.services, &lead, STEP, tx, &Event::LeadExtracted(event)).await
     }
 
     /// Seals what is personal under the subject it leads to. A person who was erased is left out.
-    ///
-    /// Subjects are looked up in the order of their identifiers, so that two leads that share some never wait for each other in a ring.
     async fn seal(
         &self,
         tx: &mut TenantTx,
@@ -122,84 +100,60 @@ impl Extractor {
         findings: &SiteFindings,
         icp: &IcpDocument,
     ) -> Result<Sealed, WorkError> {
+        let people = &findings.people[..findings.people.len().min(PEOPLE_MAX)];
+        let phones: Vec<_> = findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
+        let mut identifiers: Vec<_> = kept.iter().map(|email| (IdentifierKind::Email, email.address.clone())).collect();
+        identifiers.extend(people.iter().map(|person| identifier(person, lead)));
+        // Phones belong to the company's switchboard, where no person is known to answer them.
+        identifiers.extend((!phones.is_empty()).then(|| (IdentifierKind::Company, lead.company.to_string())));
+        let subjects = self.services.keyring.identified(tx, &lead.tenant, &identifiers).await?;
+        let (of_emails, rest) = subjects.split_at(kept.len());
+        let (of_people, of_phones) = rest.split_at(people.len());
         let event = lead.key(STEP).event_id();
-        let mut emails = Vec::with_capacity(kept.len());
-        let mut order: Vec<usize> = (0..kept.len()).collect();
-        order.sort_by(|one, other| kept[*one].address.cmp(&kept[*other].address));
-        for index in order {
-            let email = &kept[index];
-            if let Some(subject) = self.subject(tx, lead, IdentifierKind::Email, &email.address).await? {
-                emails.push((index, seal_email(&subject, lead, event, email)?));
+        let wanted = icp.wanted_titles();
+        let mut sealed = Sealed { emails: Vec::new(), people: Vec::new(), phones: Vec::new() };
+        for (email, subject) in kept.iter().zip(of_emails) {
+            if let Some(subject) = subject {
+                sealed.emails.push(seal_email(subject, lead, event, email)?);
             }
         }
-        emails.sort_by_key(|(index, _)| *index);
-        Ok(Sealed {
-            emails: emails.into_iter().map(|(_, email)| email).collect(),
-            people: self.seal_people(tx, lead, event, findings, icp).await?,
-            phones: self.seal_phones(tx, lead, event, findings).await?,
-        })
-    }
-
-    async fn seal_people(
-        &self,
-        tx: &mut TenantTx,
-        lead: &Lead,
-        event: EventId,
-        findings: &SiteFindings,
-        icp: &IcpDocument,
-    ) -> Result<Vec<lead::FoundPerson>, WorkError> {
-        let wanted = icp.wanted_titles();
-        let mut people = Vec::new();
-        let identified = |person: &extract::FoundPerson| match &person.profile_url {
-            Some(profile) => (IdentifierKind::Profile, profile.clone()),
-            None => (IdentifierKind::Name, format!("{}/{}", person.name, lead.company)),
-        };
-        let mut found: Vec<_> =
-            findings.people.iter().take(PEOPLE_MAX).map(|person| (identified(person), person)).collect();
-        found.sort_by(|(one, _), (other, _)| (one.0.as_str(), &one.1).cmp(&(other.0.as_str(), &other.1)));
-        for ((kind, identifier), person) in found {
-            let Some(subject) = self.subject(tx, lead, kind, &identifier).await? else { continue };
-            let seal = |field, value: &String| subject.seal(&lead.tenant, event, field, &Clear(value.clone()));
-            people.push(lead::FoundPerson {
-                name: seal("person.name", &person.name)?,
-                role_title: person.role_title.as_ref().map(|title| seal("person.role_title", title)).transpose()?,
-                profile: person.profile_url.as_ref().map(|url| seal("person.profile", url)).transpose()?,
-                wanted: person.role_title.as_ref().is_some_and(|title| title_is_wanted(title, &wanted)),
-                source: "site".to_owned(),
-            });
+        for (person, subject) in people.iter().zip(of_people) {
+            if let Some(subject) = subject {
+                sealed.people.push(seal_person(subject, lead, event, person, &wanted)?);
+            }
         }
-        Ok(people)
-    }
-
-    /// Phones belong to the company's switchboard, where no person is known to answer them.
-    async fn seal_phones(
-        &self,
-        tx: &mut TenantTx,
-        lead: &Lead,
-        event: EventId,
-        findings: &SiteFindings,
-    ) -> Result<Vec<Pii<String>>, WorkError> {
-        let numbers: Vec<&String> =
-            findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
-        if numbers.is_empty() {
-            return Ok(Vec::new());
+        if let Some(Some(subject)) = of_phones.first() {
+            for number in phones {
+                sealed.phones.push(subject.seal(&lead.tenant, event, "phone", &Clear(number.clone()))?);
+            }
         }
-        let Some(subject) = self.subject(tx, lead, IdentifierKind::Company, &lead.company.to_string()).await? else {
-            return Ok(Vec::new());
-        };
-        let seal = |number: &String| Ok(subject.seal(&lead.tenant, event, "phone", &Clear(number.clone()))?);
-        numbers.into_iter().map(seal).collect()
+        Ok(sealed)
     }
+}
 
-    async fn subject(
-        &self,
-        tx: &mut TenantTx,
-        lead: &Lead,
-        kind: IdentifierKind,
-        identifier: &str,
-    ) -> Result<Option<DataSubject>, WorkError> {
-        Ok(self.services.keyring.subject(tx, &lead.tenant, kind, identifier).await?)
+/// What a person is known by: a profile link identifies, a name only within its company.
+fn identifier(person: &extract::FoundPerson, lead: &Lead) -> (IdentifierKind, String) {
+    match &person.profile_url {
+        Some(profile) => (IdentifierKind::Profile, profile.clone()),
+        None => (IdentifierKind::Name, format!("{}/{}", person.name, lead.company)),
     }
+}
+
+fn seal_person(
+    subject: &DataSubject,
+    lead: &Lead,
+    event: EventId,
+    person: &extract::FoundPerson,
+    wanted: &[&str],
+) -> Result<lead::FoundPerson, WorkError> {
+    let seal = |field, value: &String| subject.seal(&lead.tenant, event, field, &Clear(value.clone()));
+    Ok(lead::FoundPerson {
+        name: seal("person.name", &person.name)?,
+        role_title: person.role_title.as_ref().map(|title| seal("person.role_title", title)).transpose()?,
+        profile: person.profile_url.as_ref().map(|url| seal("person.profile", url)).transpose()?,
+        wanted: person.role_title.as_ref().is_some_and(|title| title_is_wanted(title, wanted)),
+        source: "site".to_owned(),
+    })
 }
 
 /// What is personal, sealed.
@@ -239,12 +193,6 @@ async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<SiteFindings, WorkErro
     let visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
     let pages: Vec<_> = visit.pages.into_iter().filter_map(|page| page.findings).collect();
     Ok(extract::merge(&pages))
-}
-
-/// The document a run is pinned to.
-pub(crate) fn icp(document: serde_json::Value) -> Result<IcpDocument, WorkError> {
-    serde_json::from_value(document)
-        .map_err(|error| WorkError::Unfit(format!("the pinned ICP cannot be read: {error}")))
 }
 
 /// Applies the tenant's policy to what was found; also counts what it dropped, by reason.

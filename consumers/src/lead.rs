@@ -1,10 +1,13 @@
-//! The shape of every step of a lead: check, do, commit, publish.
+//! The shape of every step of a lead: [`begin`] (what is left to do), the work, [`conclude`] (commit, then publish).
 
 use std::{future::Future, time::Duration};
 
 use presdr_events::{Actor, Attempt, CompanyId, Envelope, Event, EventId, Header, RunId, TenantId};
 use presdr_nats::{BrokerError, Delivery, Outcome};
-use presdr_store::{StoreError, TenantTx, admissions, parked, steps, steps::StepKey};
+use presdr_store::{
+    StoreError, TenantTx, parked,
+    steps::{self, Standing, StepKey},
+};
 
 use crate::{Services, run::finish};
 
@@ -117,60 +120,39 @@ impl WorkError {
     }
 }
 
-/// What a step came to: its event, and what else is committed with it.
-pub(crate) struct Done<Write> {
-    pub event: Event,
-    /// Written in the same transaction, before the event.
-    pub also: Write,
+/// Begins a step of a lead: a transaction in which it is open. `None` when there is nothing to do: an outcome that is stored was
+/// published again, or the lead is not to be worked on.
+pub(crate) async fn begin(services: &Services, lead: &Lead, name: &'static str) -> Result<Option<TenantTx>, WorkError> {
+    let mut tx = services.database.enter(&lead.tenant).await?;
+    match steps::standing(&mut tx, &lead.key(name)).await? {
+        Standing::Open => Ok(Some(tx)),
+        Standing::NotAdmitted => Ok(None),
+        Standing::Done(stored) => {
+            drop(tx);
+            services.outbox.publish(vec![stored]).await?;
+            Ok(None)
+        }
+    }
 }
 
-/// Nothing but the event is committed.
-pub(crate) async fn nothing_else(_: &mut TenantTx) -> Result<(), WorkError> {
-    Ok(())
-}
-
-/// Does one step of a lead once: an outcome that is stored is published again, a lead that is not admitted is left alone.
-pub(crate) async fn step<Work, Write>(
+/// Commits what a step came to, with everything else that was written in `tx`, then publishes it. When the step is open no longer
+/// nothing is committed, and an outcome that another worker stored meanwhile is published.
+pub(crate) async fn conclude(
     services: &Services,
     lead: &Lead,
     name: &'static str,
-    work: Work,
-) -> Result<(), WorkError>
-where
-    Work: AsyncFnOnce() -> Result<Done<Write>, WorkError>,
-    Write: AsyncFnOnce(&mut TenantTx) -> Result<(), WorkError>,
-{
+    mut tx: TenantTx,
+    event: &Event,
+) -> Result<(), WorkError> {
     let key = lead.key(name);
-    if done_or_not_ours(services, lead, &key).await? {
+    let outcome = steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), event)?;
+    if steps::conclude(&mut tx, &outcome).await? {
+        tx.commit().await?;
+        services.outbox.publish(vec![outcome.outgoing().clone()]).await?;
         return Ok(());
     }
-    let Done { event, also } = work().await?;
-    let mut tx = services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-    if !admissions::is_admitted(&mut tx, lead.run, lead.company, lead.attempt).await? {
-        return Ok(());
-    }
-    also(&mut tx).await?;
-    let outcome =
-        steps::Outcome::new(key.clone(), &header(services, &key, &lead.cause), &event).map_err(StoreError::from)?;
-    if steps::record(&mut tx, std::slice::from_ref(&outcome)).await? == 0 {
-        drop(tx);
-        done_or_not_ours(services, lead, &key).await?;
-        return Ok(());
-    }
-    tx.commit().await.map_err(StoreError::from)?;
-    services.outbox.publish(vec![outcome.outgoing().clone()]).await?;
-    Ok(())
-}
-
-/// Publishes the step's outcome if there is one; tells whether there is nothing left to do.
-pub(crate) async fn done_or_not_ours(services: &Services, lead: &Lead, key: &StepKey) -> Result<bool, WorkError> {
-    let mut tx = services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-    if let Some(stored) = steps::stored(&mut tx, key).await? {
-        drop(tx);
-        services.outbox.publish(vec![stored]).await?;
-        return Ok(true);
-    }
-    Ok(!admissions::is_admitted(&mut tx, lead.run, lead.company, lead.attempt).await?)
+    drop(tx);
+    begin(services, lead, name).await.map(drop)
 }
 
 /// The header of the event that tells a step's outcome.

@@ -6,14 +6,14 @@ use presdr_events::{Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Domain, Vendors};
 use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Turns, WhyNot};
-use presdr_store::{StoreError, leases::Lease};
+use presdr_store::leases::Lease;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services,
     company::{self, Company},
     crawl::{name_of, spacing},
-    lead::{self as work, Done, Lead, WorkError, nothing_else},
+    lead::{self as work, Lead, WorkError},
 };
 
 const STEP: &str = "resolve";
@@ -33,29 +33,29 @@ impl Resolver {
     async fn resolve(&self, envelope: Envelope, stopping: &CancellationToken) -> Result<(), WorkError> {
         let Event::LeadAdmitted(_) = &envelope.event else { return Ok(()) };
         let lead = Lead::of(&envelope)?;
-        let company = {
-            let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
-            company::read(&mut tx, lead.company).await?
-        };
+        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        let company = company::read(&mut tx, lead.company).await?;
         if let Some(domain) = &company.facts.domain {
-            let event = known(&company, domain, lead.attempt);
-            return work::step(&self.services, &lead, STEP, async || Ok(Done { event, also: nothing_else })).await;
+            return work::conclude(&self.services, &lead, STEP, tx, &known(&company, domain, lead.attempt)).await;
         }
+        drop(tx);
         // A repeat that comes while the first is at work finds the lease taken and comes again later.
         let Some(lease) = self.services.leases.try_take(&lead.lease(STEP)).await? else {
             return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
         };
-        work::step(&self.services, &lead, STEP, async || {
-            let begun = Instant::now();
-            let found = tokio::select! {
-                found = self.look_for(&company, stopping) => found,
-                () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
-                () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
-            };
-            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok(Done { event: event_of(found, elapsed, lead.attempt), also: nothing_else })
-        })
-        .await
+        // Under the lease: a repeat that took it after the first was done has nothing left to do.
+        if work::begin(&self.services, &lead, STEP).await?.is_none() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let found = tokio::select! {
+            found = self.look_for(&company, stopping) => found,
+            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
+            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
+        };
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let tx = self.services.database.enter(&lead.tenant).await?;
+        work::conclude(&self.services, &lead, STEP, tx, &event_of(found, elapsed, lead.attempt)).await
     }
 
     async fn look_for(&self, company: &Company, stopping: &CancellationToken) -> Resolution {

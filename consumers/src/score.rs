@@ -10,11 +10,11 @@ use presdr_rules::{
     score::{self, Score, Thresholds, Weights},
     similarity::Similarity,
 };
-use presdr_store::{StoreError, TenantTx, admissions::Ending, runs, settings, steps, texts};
+use presdr_store::{TenantTx, admissions::Ending, settings, steps, texts};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Services, company, extract,
+    Services, company,
     lead::{self as work, Lead, WorkError},
     run::{endings::Endings, finish::Ended},
 };
@@ -54,13 +54,10 @@ impl Scorer {
             return Ok(());
         }
         let lead = Lead::of(&envelope)?;
-        if work::done_or_not_ours(&self.services, &lead, &lead.key(STEP)).await? {
-            return Ok(());
-        }
         let begun = Instant::now();
-        let mut tx = self.services.database.enter(&lead.tenant).await.map_err(StoreError::from)?;
+        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let scored = self.scored(&mut tx, &lead, begun).await?;
-        tx.commit().await.map_err(StoreError::from)?;
+        tx.commit().await?;
         let ending = Ending {
             outcome: "scored",
             score: Some(scored.score),
@@ -74,11 +71,10 @@ impl Scorer {
     async fn scored(&self, tx: &mut TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
         let way = way(tx, lead).await?;
         let company = company::read(tx, lead.company).await?;
-        let run =
-            runs::get(tx, lead.run).await?.ok_or_else(|| WorkError::Unfit(format!("run {} is gone", lead.run)))?;
-        let icp = extract::icp(runs::pinned_icp(tx, &run).await?)?;
-        let weights: Weights = settings::section(tx, "weights").await?;
-        let thresholds: Thresholds = settings::section(tx, "thresholds").await?;
+        let icp = self.services.icps.of(tx, lead.run).await?;
+        let settings = settings::all(tx).await?;
+        let weights: Weights = settings.section("weights")?;
+        let thresholds: Thresholds = settings.section("thresholds")?;
         let facts = facts(company.facts, &way);
         let features = features::features(&icp, &facts);
         let score = score::score(&features, &weights, &thresholds);

@@ -6,7 +6,7 @@ use presdr_nats::{Broker, ConsumeConfig};
 use presdr_sites::{CrawlPolicy, Web};
 use presdr_store::{Database, keys::Keyring, leases::Leases};
 
-use crate::{Clock, Outbox};
+use crate::{Clock, Icps, Outbox};
 
 /// How work is done in this process.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub struct Services {
     pub outbox: Outbox,
     /// One visitor per domain.
     pub leases: Leases,
+    /// What runs look for.
+    pub icps: Icps,
     /// The only HTTP client.
     pub web: Web,
     /// The time.
@@ -86,6 +88,7 @@ impl Services {
         Self {
             outbox: Outbox::new(database.clone(), broker.clone()),
             leases: Leases::new(database.clone()),
+            icps: Icps::default(),
             database,
             keyring,
             broker,

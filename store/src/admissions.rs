@@ -336,7 +336,12 @@ pub async fn terminal(tx: &mut TenantTx, run: RunId) -> Result<Vec<TerminalLead>
 
 fn admission(row: &sqlx::postgres::PgRow) -> Result<Admission, StoreError> {
     let attempt: i32 = row.get("attempt");
-    Ok(Admission { run: run(row)?, company: company(row)?, position: row.get("position"), attempt: attempt.unsigned_abs() })
+    Ok(Admission {
+        run: run(row)?,
+        company: company(row)?,
+        position: row.get("position"),
+        attempt: attempt.unsigned_abs(),
+    })
 }
 
 fn run(row: &sqlx::postgres::PgRow) -> Result<RunId, StoreError> {

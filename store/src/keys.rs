@@ -3,7 +3,12 @@
 //! The master key lives outside Postgres and NATS. Tenant keys are cached in memory for the life of the process; a subject's key never is,
 //! so that erasing a person takes effect with the next transaction.
 
-use std::{collections::HashMap, fmt, path::Path, sync::Mutex};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    path::Path,
+    sync::Mutex,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use presdr_events::{
@@ -25,7 +30,7 @@ pub struct Keyring {
 /// A tenant's keys, unwrapped.
 #[derive(Clone)]
 pub struct TenantKeys {
-    data: Key,
+    pub(crate) data: Key,
     /// Makes the keyed hashes of identifiers and suppressions.
     pub index: IndexKey,
 }
@@ -128,43 +133,40 @@ impl Keyring {
         kind: IdentifierKind,
         identifier: &str,
     ) -> Result<Option<DataSubject>, StoreError> {
-        let keys = self.tenant(connection, tenant).await?;
-        let hash = keys.index.hash(kind, identifier);
-        if let Some(found) = find(connection, tenant, kind, &hash).await? {
-            return found.open(&keys, tenant);
-        }
-        self.make(connection, tenant, &keys, kind, &hash).await?;
-        match find(connection, tenant, kind, &hash).await? {
-            Some(found) => found.open(&keys, tenant),
-            None => Err(StoreError::Refused(format!("tenant {tenant}: a data subject vanished while it was made"))),
-        }
+        let mut found = self.identified(connection, tenant, &[(kind, identifier.to_owned())]).await?;
+        Ok(found.pop().flatten())
     }
 
-    /// Makes a subject; when another worker was quicker, theirs is the one the identifier leads to.
-    async fn make(
+    /// The subjects that these identify, in their order; those that are not there yet are made. `None` for a person who was erased.
+    ///
+    /// A transaction asks once for all it needs: whoever makes the same subjects at the same time waits for it, and rows are made in one
+    /// order everywhere, so that two never wait for each other in a ring.
+    ///
+    /// # Errors
+    /// What the database or the cipher says.
+    pub async fn identified(
         &self,
         connection: &mut PgConnection,
         tenant: &TenantId,
-        keys: &TenantKeys,
-        kind: IdentifierKind,
-        hash: &[u8],
-    ) -> Result<(), StoreError> {
-        let id = Uuid::from_bytes(random());
-        let wrapped = wrap_key(&keys.data, &Key::new(random()), &subject_purpose(tenant, id), random())
-            .map_err(failed(tenant))?;
-        sqlx::query(
-            "with made as (insert into data_subjects (tenant_id, subject_id, wrapped_key) values ($1, $2, $3) returning tenant_id, subject_id)
-             insert into subject_identifiers (tenant_id, kind, hash, subject_id) select tenant_id, $4, $5, subject_id from made
-             on conflict do nothing",
-        )
-        .bind(tenant.as_str())
-        .bind(id)
-        .bind(wrapped)
-        .bind(kind.as_str())
-        .bind(hash)
-        .execute(connection)
-        .await?;
-        Ok(())
+        identifiers: &[(IdentifierKind, String)],
+    ) -> Result<Vec<Option<DataSubject>>, StoreError> {
+        if identifiers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.tenant(connection, tenant).await?;
+        let hashed: Vec<Identifier> = identifiers
+            .iter()
+            .map(|(kind, identifier)| (kind.as_str(), keys.index.hash(*kind, identifier).to_vec()))
+            .collect();
+        let wanted: BTreeSet<Identifier> = hashed.iter().cloned().collect();
+        let mut found = find(connection, tenant, &wanted).await?;
+        let missing: BTreeSet<Identifier> = wanted.into_iter().filter(|one| !found.contains_key(one)).collect();
+        if !missing.is_empty() {
+            make(connection, tenant, &keys, &missing).await?;
+            found.extend(find(connection, tenant, &missing).await?);
+        }
+        let vanished = || StoreError::Refused(format!("tenant {tenant}: a data subject vanished while it was made"));
+        hashed.iter().map(|one| found.get(one).ok_or_else(vanished)?.clone().open(&keys, tenant)).collect()
     }
 
     /// The keys of many subjects at once, for reading events: a subject that was erased, or never was, is not in the answer.
@@ -199,7 +201,11 @@ impl Keyring {
     }
 }
 
+/// A kind of identifier and the keyed hash of one.
+type Identifier = (&'static str, Vec<u8>);
+
 /// A subject's row.
+#[derive(Clone)]
 struct Found {
     id: Uuid,
     wrapped: Option<Vec<u8>>,
@@ -218,19 +224,48 @@ impl Found {
 async fn find(
     connection: &mut PgConnection,
     tenant: &TenantId,
-    kind: IdentifierKind,
-    hash: &[u8],
-) -> Result<Option<Found>, StoreError> {
-    let row: Option<(Uuid, Option<Vec<u8>>)> = sqlx::query_as(
-        "select s.subject_id, s.wrapped_key from subject_identifiers i join data_subjects s using (tenant_id, subject_id)
-         where i.tenant_id = $1 and i.kind = $2 and i.hash = $3",
+    wanted: &BTreeSet<Identifier>,
+) -> Result<HashMap<Identifier, Found>, StoreError> {
+    let rows: Vec<(i64, Uuid, Option<Vec<u8>>)> = sqlx::query_as(
+        "select w.at, s.subject_id, s.wrapped_key
+         from unnest($2::text[], $3::bytea[]) with ordinality as w (kind, hash, at)
+         join subject_identifiers i on i.tenant_id = $1 and i.kind = w.kind and i.hash = w.hash
+         join data_subjects s on s.tenant_id = $1 and s.subject_id = i.subject_id",
     )
     .bind(tenant.as_str())
-    .bind(kind.as_str())
-    .bind(hash)
-    .fetch_optional(connection)
+    .bind(wanted.iter().map(|(kind, _)| *kind).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|(_, hash)| hash.as_slice()).collect::<Vec<_>>())
+    .fetch_all(connection)
     .await?;
-    Ok(row.map(|(id, wrapped)| Found { id, wrapped }))
+    let mut found: HashMap<i64, Found> =
+        rows.into_iter().map(|(at, id, wrapped)| (at, Found { id, wrapped })).collect();
+    Ok((1..).zip(wanted).filter_map(|(at, one)| Some((one.clone(), found.remove(&at)?))).collect())
+}
+
+/// Makes subjects; when another worker was quicker, theirs is the one the identifier leads to.
+async fn make(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    keys: &TenantKeys,
+    missing: &BTreeSet<Identifier>,
+) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = missing.iter().map(|_| Uuid::from_bytes(random())).collect();
+    let wrap = |id: &Uuid| wrap_key(&keys.data, &Key::new(random()), &subject_purpose(tenant, *id), random());
+    let wrapped = ids.iter().map(wrap).collect::<Result<Vec<_>, _>>().map_err(failed(tenant))?;
+    sqlx::query(
+        "with wanted as (select * from unnest($2::uuid[], $3::bytea[], $4::text[], $5::bytea[]) as w (subject_id, wrapped_key, kind, hash)),
+              made as (insert into data_subjects (tenant_id, subject_id, wrapped_key) select $1, subject_id, wrapped_key from wanted)
+         insert into subject_identifiers (tenant_id, kind, hash, subject_id) select $1, kind, hash, subject_id from wanted order by kind, hash
+         on conflict do nothing",
+    )
+    .bind(tenant.as_str())
+    .bind(ids)
+    .bind(wrapped)
+    .bind(missing.iter().map(|(kind, _)| *kind).collect::<Vec<_>>())
+    .bind(missing.iter().map(|(_, hash)| hash.as_slice()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 fn subject_purpose(tenant: &TenantId, id: Uuid) -> String {

@@ -160,7 +160,7 @@ fn lose(slot: &mut Option<Session>) {
 }
 
 /// The advisory lock's number: the first 64 bits of SHA-256 of the name.
-fn key(name: &str) -> i64 {
+pub(crate) fn key(name: &str) -> i64 {
     let hash = Sha256::digest(name.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash[..8]);
@@ -172,7 +172,6 @@ fn key(name: &str) -> i64 {
 /// # Errors
 /// What the database says.
 pub async fn note_visit(database: &Database, domain: &str, quiet: Duration) -> Result<Duration, StoreError> {
-    let mut tx = database.shared().await?;
     let wait_ms: Option<i64> = sqlx::query_scalar(
         "with before as (select free_at from domain_visits where domain = $1),
               noted as (insert into domain_visits (domain, free_at) values ($1, clock_timestamp() + make_interval(secs => $2))
@@ -181,8 +180,7 @@ pub async fn note_visit(database: &Database, domain: &str, quiet: Duration) -> R
     )
     .bind(domain)
     .bind(quiet.as_secs_f64())
-    .fetch_optional(&mut *tx)
+    .fetch_optional(database.platform())
     .await?;
-    tx.commit().await?;
     Ok(Duration::from_millis(wait_ms.unwrap_or(0).unsigned_abs()))
 }

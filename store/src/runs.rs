@@ -82,6 +82,23 @@ pub async fn pinned_icp(tx: &mut TenantTx, run: &Run) -> Result<Value, StoreErro
     Ok(payload)
 }
 
+/// The ICP document that a run, by its id, is pinned to; `None` when there is no such run.
+///
+/// # Errors
+/// What the database says.
+pub async fn icp_of(tx: &mut TenantTx, run: RunId) -> Result<Option<Value>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let payload = sqlx::query_scalar(
+        "select v.payload from runs r join icp_rule_versions v on v.tenant_id = r.tenant_id and v.rule_id = r.icp_rule and v.version = r.icp_version
+         where r.tenant_id = $1 and r.run_id = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(payload)
+}
+
 /// Creates a run. A nightly one is claimed by its date: `None` when another process has claimed it.
 ///
 /// # Errors

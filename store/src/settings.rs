@@ -1,5 +1,6 @@
 //! What a tenant has set differently from the defaults: one JSON document, one key per section.
 
+use presdr_events::TenantId;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -17,14 +18,50 @@ pub async fn section<T: DeserializeOwned + Default>(tx: &mut TenantTx, section: 
             .bind(section)
             .fetch_optional(&mut **tx)
             .await?;
-    match value.flatten() {
-        None => Ok(T::default()),
-        Some(value) => serde_json::from_value(value).map_err(|error| StoreError::Settings {
-            tenant,
-            section,
-            error: error.to_string(),
-        }),
+    read(&tenant, section, value.flatten())
+}
+
+/// All of a tenant's settings, read by one question.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    tenant: TenantId,
+    sections: Value,
+}
+
+impl Settings {
+    /// A section, or its default when the tenant has not set it.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] when what is stored does not have the section's shape.
+    pub fn section<T: DeserializeOwned + Default>(&self, section: &'static str) -> Result<T, StoreError> {
+        read(&self.tenant, section, self.sections.get(section).cloned())
     }
+}
+
+/// All of the tenant's settings.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(tx: &mut TenantTx) -> Result<Settings, StoreError> {
+    let tenant = tx.tenant().clone();
+    let sections: Option<Value> = sqlx::query_scalar("select settings from tenant_settings where tenant_id = $1")
+        .bind(tenant.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(Settings { tenant, sections: sections.unwrap_or(Value::Null) })
+}
+
+fn read<T: DeserializeOwned + Default>(
+    tenant: &TenantId,
+    section: &'static str,
+    value: Option<Value>,
+) -> Result<T, StoreError> {
+    let Some(value) = value else { return Ok(T::default()) };
+    serde_json::from_value(value).map_err(|error| StoreError::Settings {
+        tenant: tenant.clone(),
+        section,
+        error: error.to_string(),
+    })
 }
 
 /// Sets a section.

@@ -99,6 +99,74 @@ pub async fn stored(connection: &mut PgConnection, key: &StepKey) -> Result<Opti
     Ok(row.map(|row| outgoing(&key.tenant, &row)))
 }
 
+/// Where a step of a lead stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is to be done: the lead is admitted at that attempt in a run that is not over.
+    Open,
+    /// It came to this.
+    Done(Outgoing),
+    /// The lead is not to be worked on.
+    NotAdmitted,
+}
+
+/// Where a lead's step stands, by one question.
+///
+/// A paused run's admitted leads go on: pause stops admission, not what is in flight.
+///
+/// # Errors
+/// What the database says.
+pub async fn standing(tx: &mut TenantTx, key: &StepKey) -> Result<Standing, StoreError> {
+    let row = sqlx::query(
+        "select s.event_id, s.subject, s.body,
+                exists (select from admissions a join runs r using (tenant_id, run_id)
+                    where a.tenant_id = $1 and a.run_id = $2 and a.company_id = $3 and a.attempt = $5 and a.state = 'admitted'
+                      and r.status in ('open', 'paused')) as admitted
+         from (values (1)) one left join lead_steps s
+             on s.tenant_id = $1 and s.run_id = $2 and s.company_id = $3 and s.step = $4 and s.attempt = $5",
+    )
+    .bind(key.tenant.as_str())
+    .bind(key.run_number())
+    .bind(key.company_number())
+    .bind(key.step)
+    .bind(i32::try_from(key.attempt).unwrap_or(i32::MAX))
+    .fetch_one(&mut **tx)
+    .await?;
+    let done: Option<Uuid> = row.get("event_id");
+    Ok(match (done, row.get("admitted")) {
+        (Some(_), _) => Standing::Done(outgoing(&key.tenant, &row)),
+        (None, true) => Standing::Open,
+        (None, false) => Standing::NotAdmitted,
+    })
+}
+
+/// Commits the outcome of a lead's step with the caller's transaction, if the step is open: `false` when it is not, and then the
+/// caller rolls back what it did in the transaction.
+///
+/// # Errors
+/// What the database says.
+pub async fn conclude(tx: &mut TenantTx, outcome: &Outcome) -> Result<bool, StoreError> {
+    let key = &outcome.key;
+    let done = sqlx::query(
+        "insert into lead_steps (tenant_id, run_id, company_id, step, attempt, event_id, subject, body)
+         select $1, $2, $3, $4, $5, $6, $7, $8 from admissions a join runs r using (tenant_id, run_id)
+         where a.tenant_id = $1 and a.run_id = $2 and a.company_id = $3 and a.attempt = $5 and a.state = 'admitted'
+           and r.status in ('open', 'paused')
+         on conflict do nothing",
+    )
+    .bind(key.tenant.as_str())
+    .bind(key.run_number())
+    .bind(key.company_number())
+    .bind(key.step)
+    .bind(i32::try_from(key.attempt).unwrap_or(i32::MAX))
+    .bind(outcome.event.id.0)
+    .bind(&outcome.event.subject)
+    .bind(&outcome.event.body)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// The newest attempt's body of each of `steps` of one lead, by step name: a lead's state.
 ///
 /// # Errors

@@ -118,7 +118,12 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     assert!(admissions::is_admitted(&mut tx, run, company(1), 1).await.unwrap());
     assert!(!admissions::is_admitted(&mut tx, run, company(1), 2).await.unwrap());
     let parked = Ending { degraded: vec!["leads_lost".to_owned()], ..Ending::without_score("parked") };
-    let scored = Ending { score: Some(0.1234), confidence: Some(1.0), bucket: Some("Low".to_owned()), ..Ending::without_score("scored") };
+    let scored = Ending {
+        score: Some(0.1234),
+        confidence: Some(1.0),
+        bucket: Some("Low".to_owned()),
+        ..Ending::without_score("scored")
+    };
     assert!(admissions::end(&mut tx, &[(run, company(1), 2, &parked)], now()).await.unwrap().is_empty());
     let endings = [(run, company(1), 1, &parked), (run, company(2), 1, &scored), (run, company(3), 1, &scored)];
     let ended = admissions::end(&mut tx, &endings, now()).await.unwrap();

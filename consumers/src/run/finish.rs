@@ -28,11 +28,7 @@ pub(crate) struct Ended {
 
 /// Ends leads of one tenant and gives their places away. What is to be published once the caller has committed; nothing of a lead
 /// that is not admitted at that attempt.
-pub(crate) async fn end(
-    services: &Services,
-    tx: &mut TenantTx,
-    leads: &[Ended],
-) -> Result<Vec<Outgoing>, WorkError> {
+pub(crate) async fn end(services: &Services, tx: &mut TenantTx, leads: &[Ended]) -> Result<Vec<Outgoing>, WorkError> {
     let now = services.clock.now();
     // The window's lock comes first everywhere, so that two endings of a tenant never wait for each other in a ring.
     let size = admissions::lock_window(tx).await?;

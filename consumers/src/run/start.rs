@@ -19,7 +19,6 @@ use super::{
 use crate::{
     Services,
     candidates::{self, Refresh},
-    extract,
     lead::{Cause, WorkError},
 };
 
@@ -57,7 +56,7 @@ async fn refresh(services: &Services, envelope: &Envelope, run: &Run, cause: &Ca
         return Ok(());
     }
     let begun = Instant::now();
-    let icp = extract::icp(runs::pinned_icp(&mut tx, run).await?)?;
+    let icp = services.icps.of(&mut tx, run.id).await?;
     tx.commit().await?;
     let refreshed = candidates::refresh(&services.database, &envelope.tenant, run.icp_rule, &icp).await;
     let mut tx = services.database.enter(&envelope.tenant).await?;
