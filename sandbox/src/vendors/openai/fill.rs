@@ -138,6 +138,9 @@ impl Filling<'_> {
         };
         let people = || evidence.people.iter().cloned().map(Thing::Person).collect::<Vec<_>>();
         match kind(name) {
+            Some(Kind::Email) if has_type(items, "object") => {
+                evidence.emails.iter().map(|email| self.owner(email)).collect()
+            }
             Some(Kind::Email) => texts(&evidence.emails),
             Some(Kind::Phone) => texts(&evidence.phones),
             Some(Kind::Url) => texts(&evidence.urls),
@@ -153,6 +156,12 @@ impl Filling<'_> {
             Some(Kind::Offer) => texts(&evidence.items),
             _ => vec![],
         }
+    }
+
+    /// An address with whoever it belongs to, as far as the text tells.
+    fn owner(&self, email: &str) -> Thing {
+        let known = self.evidence.people.iter().find(|person| person.email.as_deref() == Some(email));
+        Thing::Person(known.cloned().unwrap_or_else(|| Named { email: Some(email.to_owned()), ..Named::default() }))
     }
 
     fn string(&self, name: &str) -> Option<String> {
@@ -254,7 +263,7 @@ fn kind(name: &str) -> Option<Kind> {
 /// A property of the thing that an object is about.
 fn of_thing(thing: &Thing, name: &str) -> Option<String> {
     match (thing, kind(name)) {
-        (Thing::Person(person), Some(Kind::Email)) => person.email.clone(),
+        (Thing::Person(person), Some(Kind::Email | Kind::Address)) => person.email.clone(),
         (Thing::Person(person), Some(Kind::Phone)) => person.phone.clone(),
         (Thing::Person(person), Some(Kind::Role)) => person.role.clone(),
         (Thing::Person(person), Some(Kind::Name | Kind::Person | Kind::Quote)) => person.name.clone(),
@@ -300,6 +309,7 @@ mod tests {
             "emails": { "type": "array", "items": { "type": "string" } },
             "phones": { "type": "array", "items": { "type": "string" } },
             "people": { "type": "array", "items": { "$ref": "#/$defs/person" } },
+            "email_list": { "type": "array", "items": object(&json!({ "address": { "type": "string" }, "name": { "type": ["string", "null"] } })) },
             "services": { "type": "array", "items": { "type": "string" }, "maxItems": 1 },
             "employees": { "type": ["integer", "null"] },
             "founded": { "type": ["integer", "null"] },
@@ -322,6 +332,7 @@ mod tests {
                 "emails": ["idris@kelmora.example", "info@kelmora.example"],
                 "phones": [],
                 "people": [{ "name": "Idris Tanowick", "role_title": "Managing Director", "email": "idris@kelmora.example" }],
+                "email_list": [{ "address": "idris@kelmora.example", "name": "Idris Tanowick" }, { "address": "info@kelmora.example", "name": null }],
                 "services": ["Automation"],
                 "employees": 84,
                 "founded": null,

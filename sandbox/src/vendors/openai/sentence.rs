@@ -22,6 +22,12 @@ pub(super) fn about(text: &str) -> String {
 
 fn told(name: &str, value: &str) -> String {
     let words = name.replace(['_', '.'], " ");
+    // `3 of 4, in a wanted industry` says it in words.
+    if let Some((level, said)) = value.split_once(", ")
+        && level.contains(" of ")
+    {
+        return said.to_owned();
+    }
     match value {
         "true" => words,
         "false" => format!("no {words}"),
@@ -29,18 +35,20 @@ fn told(name: &str, value: &str) -> String {
     }
 }
 
+/// How much a value speaks for whatever it is about: `3 of 4` as 3, what is not there as 0, anything else as 4.
+fn strength(value: &str) -> u32 {
+    if matches!(value, "false" | "0" | "0.0" | "0.00") {
+        return 0;
+    }
+    value.split_once(" of ").and_then(|(level, _)| level.parse().ok()).unwrap_or(4)
+}
+
 fn features(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if let Some(value) = json(text) {
         flatten("", &value, &mut found);
     } else {
-        for line in text.lines() {
-            let line = line.trim().trim_start_matches(['-', '*', ' ']);
-            let pair = line.split_once(": ").or_else(|| line.split_once(" = "));
-            found.extend(
-                pair.map(|(name, value)| (name.to_owned(), value.trim().trim_end_matches([',', '.']).to_owned())),
-            );
-        }
+        found.extend(text.lines().filter_map(pair));
     }
     let fits = |(name, value): &(String, String)| {
         let short = |text: &str| !text.is_empty() && text.chars().count() <= CHARACTERS_MAX;
@@ -48,8 +56,16 @@ fn features(text: &str) -> Vec<(String, String)> {
     };
     found.retain(fits);
     // What is there counts for more than what is not.
-    found.sort_by_key(|(_, value)| matches!(value.as_str(), "false" | "0" | "0.0" | "0.00"));
+    found.sort_by_key(|(_, value)| std::cmp::Reverse(strength(value)));
     found
+}
+
+/// A line that gives something a value: `name: value`, `name = value`, `- name (remark): value`.
+fn pair(line: &str) -> Option<(String, String)> {
+    let line = line.trim().trim_start_matches(['-', '*', ' ']);
+    let (name, value) = line.split_once(": ").or_else(|| line.split_once(" = "))?;
+    let name = name.split_once(" (").map_or(name, |(name, _)| name);
+    Some((name.to_owned(), value.trim().trim_end_matches([',', '.']).to_owned()))
 }
 
 /// The JSON object in `text`, whatever stands around it.
@@ -85,6 +101,10 @@ mod tests {
         assert_eq!(told, "This lead stands out: bucket High, employees 84 and industry match.");
         let told = about("score: 0.81\nwanted contacts = 2\n");
         assert_eq!(told, "This lead stands out: score 0.81 and wanted contacts 2.");
+        let told = about(
+            "Score: High\n- jobs (weight 10 of 100): 0 of 4, no open jobs\n- industry (weight 30 of 100): 4 of 4, in a wanted industry\n",
+        );
+        assert_eq!(told, "This lead stands out: Score High, in a wanted industry and no open jobs.");
         assert_eq!(about("hello"), "There is too little to go by.");
     }
 }
