@@ -11,6 +11,8 @@ use presdr_events::{Actor, IdError};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
+use crate::panics;
+
 /// Warnings, without those about slow statements: on a busy machine they say nothing that a person could act on.
 const LOG_DEFAULT: &str = "warn,sqlx::query=error";
 
@@ -126,7 +128,7 @@ impl Config {
         self.actor.clone().unwrap_or_else(login)
     }
 
-    /// Sends the log to standard error from here on.
+    /// Sends the log to standard error from here on, panics included.
     ///
     /// # Errors
     /// When the filter cannot be read.
@@ -139,6 +141,7 @@ impl Config {
             LogFormat::Text => log.init(),
             LogFormat::Json => log.json().init(),
         }
+        panics::install();
         Ok(())
     }
 }

@@ -18,11 +18,13 @@ mod icp;
 mod ingest;
 mod key_file;
 mod output;
+mod panics;
 mod parked;
 mod rebuild;
 mod robots;
 mod roles;
 mod run;
+mod sandbox;
 mod schema;
 mod session;
 mod shortlist;
@@ -73,6 +75,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Topology(command) => schema::topology(&command, &config, &output).await,
         Command::Crawl(command) => crawl::run(&command, config.mode, &output).await,
         Command::Robots(command) => robots::run(&command, &output),
+        Command::Sandbox(command) => sandbox::run(&command, &output).await,
         Command::Bench(command) => bench::run(command, &config, &output).await,
         Command::Events(command) => events::run(&command, &output),
         Command::Completions(command) => completions::run(&command),

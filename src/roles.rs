@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{broker::BrokerServer, database::DatabaseServer};
+use crate::{broker::BrokerServer, database::DatabaseServer, panics};
 
 /// Connections of a process's workers: more than two dozen transactions at once gain nothing on one database.
 const WORKER_CONNECTIONS: u32 = 24;
@@ -159,6 +159,6 @@ fn outcome(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) ->
     match ended {
         None => Ok(()),
         Some(Ok(done)) => done,
-        Some(Err(error)) => Err(error).context("a role ended unexpectedly"),
+        Some(Err(error)) => Err(panics::ended(&error)).context("a role ended unexpectedly"),
     }
 }

@@ -115,6 +115,10 @@ async fn a_tenant_gets_from_nothing_to_a_run() {
     desk.told(&["run", "cancel", "--tenant", "acme", &run]);
     assert_eq!(desk.answer(&["run", "show", "--tenant", "acme", &run])["status"], "cancelled");
     assert_eq!(desk.told(&["parked", "list", "--tenant", "acme"]), "nothing is parked\n");
+
+    let waiting = desk.refused(&["run", "start", "--tenant", "acme", "--wait", "--patience", "1"]);
+    assert!(waiting.contains("stands still and no worker is running: start `presdr up`"), "{waiting}");
+    assert!(desk.told(&["run", "list", "--tenant", "acme"]).contains("open"), "the run stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]

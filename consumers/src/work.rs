@@ -46,9 +46,11 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
                 stopping.cancel();
                 return Err(error);
             }
+            // The error itself would quote what a panic said, which may be of a page or a person.
             Err(error) => {
                 stopping.cancel();
-                return Err(BrokerError::Topology(format!("a worker ended unexpectedly: {error}")));
+                let how = if error.is_panic() { "is broken: the log says where" } else { "was cut off" };
+                return Err(BrokerError::Topology(format!("a worker {how}")));
             }
         }
     }

@@ -3,7 +3,7 @@
 mod view;
 mod watch;
 
-use std::{process::ExitCode, str::FromStr};
+use std::{process::ExitCode, str::FromStr, time::Duration};
 
 use clap::{Args, Subcommand};
 use presdr_events::{RunId, TenantId};
@@ -33,6 +33,9 @@ enum What {
         /// Wait until it is over, with its progress
         #[arg(long)]
         wait: bool,
+        /// Stop waiting once the run has stood still for so many seconds without any worker
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+        patience: u64,
     },
     /// Show a run: its leads, stages, degraded reasons and alerts
     Show(OneRun),
@@ -79,7 +82,10 @@ struct Steered {
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let session = Session::open(config).await?;
     let done = match command.what {
-        What::Start { tenant, cap, wait } => start(&session, &tenant, cap, wait, output).await,
+        What::Start { tenant, cap, wait, patience } => {
+            let wait = wait.then(|| Duration::from_secs(patience));
+            start(&session, &tenant, cap, wait, output).await
+        }
         What::Show(OneRun { tenant, run }) => show(&session, &tenant, run, output).await,
         What::List { tenant, top } => list(&session, &tenant, top, output).await,
         What::Pause(steered) => steer(&session, steered, Course::Pause, output).await,
@@ -94,12 +100,12 @@ async fn start(
     session: &Session,
     tenant: &TenantId,
     cap: Option<u32>,
-    wait: bool,
+    wait: Option<Duration>,
     output: &Output,
 ) -> anyhow::Result<()> {
     let started = runs::start(&session.desk, tenant, cap).await?;
-    if wait {
-        watch::until_over(session, tenant, started.run).await?;
+    if let Some(patience) = wait {
+        watch::until_over(session, tenant, started.run, patience).await?;
         return show(session, tenant, started.run, output).await;
     }
     let run = started.run;

@@ -1,53 +1,87 @@
 //! Waiting for a run, with its progress for whoever watches a terminal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use presdr_events::{RunId, TenantId};
-use presdr_nats::topology::{self, User};
+use presdr_nats::{
+    Broker,
+    topology::{self, User},
+};
 use presdr_store::{Database, runs};
 
 use crate::{output::progress, session::Session};
 
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often, while the run stands still, the broker is asked who works.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// Where to find workers.
+const CURE: &str = "start `presdr up` or `presdr work` in another terminal";
 
 /// Returns when the run is over and its outcome can be read.
 ///
 /// # Errors
-/// When the database cannot be asked.
-pub async fn until_over(session: &Session, tenant: &TenantId, run: RunId) -> anyhow::Result<()> {
-    if !workers_are_there(session).await {
-        eprintln!(
-            "presdr: no worker is running, so run {run} waits: start `presdr up` or `presdr work` in another terminal"
-        );
+/// When the database cannot be asked, or the run stands still for `patience` and nobody works. The run stays as it is.
+pub async fn until_over(session: &Session, tenant: &TenantId, run: RunId, patience: Duration) -> anyhow::Result<()> {
+    let broker = session.broker.connect(User::Producer).await?;
+    if is_idle(&broker).await {
+        eprintln!("presdr: no worker is running, so run {run} waits: {CURE}");
     }
+    let over = watch(session.desk.database(), &broker, tenant, run, patience).await;
+    broker.close().await;
+    over
+}
+
+async fn watch(
+    database: &Database,
+    broker: &Broker,
+    tenant: &TenantId,
+    run: RunId,
+    patience: Duration,
+) -> anyhow::Result<()> {
     let bar = progress::bar(0, "leads");
     let mut beat = tokio::time::interval(LOOK_EVERY);
+    let (mut before, mut moved, mut asked) = (None, Instant::now(), Instant::now());
     loop {
         beat.tick().await;
-        let now = look(session.desk.database(), tenant, run).await?;
+        let now = look(database, tenant, run).await?;
         bar.set_length(now.leads.unsigned_abs());
         bar.set_position(now.terminal.unsigned_abs());
-        bar.set_message(now.status);
+        bar.set_message(now.status.clone());
         if now.readable {
             bar.finish_and_clear();
             return Ok(());
         }
+        if before.as_ref() != Some(&now) {
+            (before, moved) = (Some(now), Instant::now());
+        } else if asked.elapsed() >= ASK_EVERY {
+            asked = Instant::now();
+            // Somebody at work counts as movement: a visit may take a while.
+            moved = if is_idle(broker).await { moved } else { Instant::now() };
+        }
+        if moved.elapsed() >= patience {
+            bar.finish_and_clear();
+            bail!("run {run} stands still and no worker is running: {CURE}; the run stays and goes on then");
+        }
     }
 }
 
-/// Whether somebody asks the broker for work: without anybody the run does not move.
-async fn workers_are_there(session: &Session) -> bool {
+/// Whether nobody asks the broker for any kind of work: then no run moves.
+async fn is_idle(broker: &Broker) -> bool {
     let asked = async {
-        let broker = session.broker.connect(User::Producer).await?;
-        let run = topology::DURABLES.first().map_or("run", |durable| durable.name);
-        let info = topology::events(&broker).await?.consumer_info(run).await?;
-        broker.close().await;
-        anyhow::Ok(info.num_waiting > 0)
+        let events = topology::events(broker).await?;
+        for durable in topology::DURABLES {
+            if events.consumer_info(durable.name).await?.num_waiting > 0 {
+                return Ok(false);
+            }
+        }
+        anyhow::Ok(true)
     };
-    asked.await.unwrap_or(true) // who may not ask says nothing
+    asked.await.unwrap_or(false) // who may not ask says nothing
 }
 
+#[derive(PartialEq)]
 struct Now {
     status: String,
     leads: i64,
