@@ -59,14 +59,22 @@ impl Key {
         &self.0
     }
 
-    fn seal(&self, nonce: [u8; NONCE_BYTES], bound_to: &[u8], plain: &[u8]) -> Result<Vec<u8>, PiiError> {
+    /// Seals bytes for the place that `bound_to` names. `nonce` must be random.
+    ///
+    /// # Errors
+    /// [`PiiError::Sealed`] when the cipher refuses.
+    pub fn seal(&self, nonce: [u8; NONCE_BYTES], bound_to: &[u8], plain: &[u8]) -> Result<Vec<u8>, PiiError> {
         let payload = Payload { msg: plain, aad: bound_to };
         let cipher = XChaCha20Poly1305::new(&self.0.into());
         let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| PiiError::Sealed)?;
         Ok([&nonce[..], &sealed[..]].concat())
     }
 
-    fn open(&self, bound_to: &[u8], sealed: &[u8]) -> Result<Vec<u8>, PiiError> {
+    /// Opens what [`Key::seal`] sealed for this place.
+    ///
+    /// # Errors
+    /// [`PiiError`] when the key, the place or the bytes differ.
+    pub fn open(&self, bound_to: &[u8], sealed: &[u8]) -> Result<Vec<u8>, PiiError> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES).ok_or(PiiError::Malformed)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| PiiError::Malformed)?;
         let payload = Payload { msg: ciphertext, aad: bound_to };
@@ -228,14 +236,20 @@ impl IndexKey {
     /// The keyed hash of a normalised identifier (trimmed, lower case).
     #[must_use]
     pub fn hash(&self, kind: IdentifierKind, value: &str) -> [u8; 32] {
+        self.hash_bytes(kind.as_str(), value.trim().to_lowercase().as_bytes())
+    }
+
+    /// The keyed hash of bytes as they are; `context` keeps the hashes of different kinds of things apart and holds no zero byte.
+    #[must_use]
+    pub fn hash_bytes(&self, context: &str, bytes: &[u8]) -> [u8; 32] {
         let key = hmac::digest::Key::<Hmac<Sha256>>::try_from(&[&self.0.0[..], &[0; 32]].concat()[..]);
         let mut mac = match key {
             Ok(key) => <Hmac<Sha256> as KeyInit>::new(&key),
             Err(_) => unreachable!("an HMAC-SHA-256 block is 64 bytes"),
         };
-        mac.update(kind.as_str().as_bytes());
+        mac.update(context.as_bytes());
         mac.update(&[0]);
-        mac.update(value.trim().to_lowercase().as_bytes());
+        mac.update(bytes);
         mac.finalize().into_bytes().into()
     }
 }

@@ -9,17 +9,23 @@
 //! - [`admissions`]: which leads may be worked on; ending one lets the next in
 //! - [`runs`]: claims, states, pause, cancel
 //! - [`leases`]: one visitor per domain across the fleet
+//! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
+//! - [`similarity`]: vectors, and the sample customers they are compared with
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
+pub mod answers;
+pub mod breakers;
 mod database;
 mod error;
 pub mod keys;
 pub mod leases;
+pub mod ledger;
 mod migrate;
 pub mod parked;
 pub mod runs;
 pub mod settings;
+pub mod similarity;
 pub mod steps;
 pub mod tenants;
 #[cfg(feature = "testing")]
