@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench, completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, schema,
+    bench, completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, sandbox, schema,
     shortlist, tenant, up,
 };
 
@@ -54,6 +54,8 @@ pub enum Command {
     Crawl(crawl::Command),
     /// Tell whether the robots.txt on standard input lets an agent fetch a URL, and why
     Robots(robots::Command),
+    /// Serve imitations of the paid vendors and of company sites on this machine, until asked to end
+    Sandbox(sandbox::Command),
     /// Measure presdr on this machine, beside what it is measured against
     Bench(bench::Command),
     /// Write out the events as JSON Schema and AsyncAPI

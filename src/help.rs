@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
-    ("Without a tenant", &["crawl", "robots", "events", "bench", "completions", "help"]),
+    ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];
 
 const EXAMPLES: &str = "\

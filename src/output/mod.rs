@@ -23,6 +23,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether answers are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Answers with a value: as a JSON document, or in the words that `text` finds for it.
     ///
     /// # Errors
