@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use presdr_events::{Event, Pii, lead};
+use presdr_events::{Event, Pii, lead, vendor};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,20 +15,24 @@ pub(crate) struct Contacts;
 const TABLE: Table = Table {
     name: "contacts",
     key: &["company_id", "subject_id"],
-    groups: &[Group {
-        order: &["run_id", "version"],
-        columns: &[
-            "name",
-            "first_name",
-            "last_name",
-            "role_title",
-            "wanted_title",
-            "email",
-            "profile_url",
-            "source",
-            "last_seen_at",
-        ],
-    }],
+    groups: &[
+        Group {
+            order: &["run_id", "version"],
+            columns: &[
+                "name",
+                "first_name",
+                "last_name",
+                "role_title",
+                "wanted_title",
+                "email",
+                "profile_url",
+                "source",
+                "last_seen_at",
+            ],
+        },
+        // What a vendor alone tells; a site that names the person later leaves it.
+        Group { order: &["vendor_run_id", "vendor_version"], columns: &["phone", "vendor_id", "because"] },
+    ],
     looked_up: None,
     merged: None,
 };
@@ -49,6 +53,11 @@ rows! {
         run_id: i64 = "bigint",
         version: i64 = "bigint",
         last_seen_at: DateTime<Utc> = "timestamptz",
+        phone: Option<String> = "text",
+        vendor_id: Option<String> = "text",
+        because: Option<String> = "text",
+        vendor_run_id: i64 = "bigint",
+        vendor_version: i64 = "bigint",
     }
 }
 
@@ -63,24 +72,20 @@ impl Projection for Contacts {
         batch: &'a TenantBatch<'a>,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
-            let mut people = Newest::new();
+            let (mut on_sites, mut at_vendors) = (Newest::new(), Newest::new());
             for event in batch.events {
-                let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) =
-                    (event.lead(), &event.envelope.event)
-                else {
-                    continue;
-                };
+                let Some((run_id, company_id)) = event.lead() else { continue };
                 let place = Place { batch, event, run_id, company_id };
-                let written_to =
-                    extracted.emails.iter().filter(|email| !email.role_account).map(|email| place.of_email(email));
-                let named = extracted.people.iter().map(|person| place.of_person(person));
-                for row in written_to.chain(named) {
-                    if let Some(row) = row? {
-                        people.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
-                    }
+                for row in place.on_site()? {
+                    on_sites.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
+                }
+                for row in place.at_vendor()? {
+                    at_vendors.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
                 }
             }
-            Row::write(connection, batch.tenant, people.into_rows()).await?;
+            // One after the other: a person may be in both, and a statement writes a row once.
+            Row::write(connection, batch.tenant, on_sites.into_rows()).await?;
+            Row::write(connection, batch.tenant, at_vendors.into_rows()).await?;
             Ok(())
         })
     }
@@ -95,6 +100,39 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    fn on_site(&self) -> Result<Vec<Row>, ApplyError> {
+        let Event::LeadExtracted(extracted) = &self.event.envelope.event else { return Ok(vec![]) };
+        let written_to = extracted.emails.iter().filter(|email| !email.role_account).map(|email| self.of_email(email));
+        let named = extracted.people.iter().map(|person| self.of_person(person));
+        written_to.chain(named).filter_map(Result::transpose).collect()
+    }
+
+    fn at_vendor(&self) -> Result<Vec<Row>, ApplyError> {
+        let Event::LeadContactsFound(found) = &self.event.envelope.event else { return Ok(vec![]) };
+        found.contacts.iter().map(|contact| self.of_contact(contact)).filter_map(Result::transpose).collect()
+    }
+
+    fn of_contact(&self, found: &vendor::FoundContact) -> Result<Option<Row>, ApplyError> {
+        let Some(name) = self.open("contact.name", Some(&found.name))? else { return Ok(None) };
+        let row = self.row(found.name.subject.0);
+        Ok(Some(Row {
+            name: Some(name),
+            first_name: self.open("contact.first_name", found.first_name.as_ref())?,
+            last_name: self.open("contact.last_name", found.last_name.as_ref())?,
+            role_title: self.open("contact.role_title", found.role_title.as_ref())?,
+            wanted_title: found.wanted,
+            email: self.open("contact.email", found.email.as_ref())?,
+            profile_url: self.open("contact.profile", found.profile.as_ref())?,
+            phone: self.open("contact.phone", found.phone.as_ref())?,
+            vendor_id: self.open("contact.vendor_id", found.vendor_id.as_ref())?,
+            because: Some(found.because.clone()),
+            source: found.source.clone(),
+            vendor_run_id: row.run_id,
+            vendor_version: row.version,
+            ..row
+        }))
+    }
+
     /// The owner of a mailbox, if anything but the address is known of them.
     fn of_email(&self, found: &lead::FoundEmail) -> Result<Option<Row>, ApplyError> {
         let first_name = self.open("email.first_name", found.first_name.as_ref())?;
@@ -123,7 +161,8 @@ impl Place<'_> {
         let role_title = self.open("person.role_title", found.role_title.as_ref())?;
         let profile_url = self.open("person.profile", found.profile.as_ref())?;
         let row = self.row(found.name.subject.0);
-        Ok(Some(Row { name: Some(name), role_title, profile_url, wanted_title: found.wanted, ..row }))
+        let source = found.source.clone();
+        Ok(Some(Row { name: Some(name), role_title, profile_url, wanted_title: found.wanted, source, ..row }))
     }
 
     fn open(&self, field: &'static str, value: Option<&Pii<String>>) -> Result<Option<String>, ApplyError> {
@@ -145,6 +184,11 @@ impl Place<'_> {
             run_id: self.run_id,
             version: self.event.version(),
             last_seen_at: self.event.envelope.time,
+            phone: None,
+            vendor_id: None,
+            because: None,
+            vendor_run_id: 0,
+            vendor_version: 0,
         }
     }
 }

@@ -21,23 +21,28 @@ const ORDER: &[&str] = &["run_id", "version"];
 const EMAILS: Table = Table {
     name: "lead_emails",
     key: &["company_id", "email"],
-    groups: &[Group {
-        order: ORDER,
-        columns: &[
-            "subject_id",
-            "first_name",
-            "last_name",
-            "role_title",
-            "role_account",
-            "own_domain",
-            "source",
-            "last_seen_at",
-            "verification_status",
-            "smtp_confidence",
-            "verification_source",
-            "last_verified_at",
-        ],
-    }],
+    groups: &[
+        Group {
+            order: ORDER,
+            columns: &[
+                "subject_id",
+                "first_name",
+                "last_name",
+                "role_title",
+                "role_account",
+                "own_domain",
+                "source",
+                "last_seen_at",
+                "verification_status",
+                "smtp_confidence",
+                "verification_source",
+                "verification_detail",
+                "last_verified_at",
+            ],
+        },
+        // What a vendor alone tells; a site that shows the address later leaves it.
+        Group { order: &["vendor_run_id", "vendor_version"], columns: &["vendor_id", "because"] },
+    ],
     looked_up: Some(Lookup {
         join: "left join lead_email_verifications as checked on checked.tenant_id = $1 and checked.company_id = given.company_id \
                and checked.subject_id = given.subject_id",
@@ -45,6 +50,7 @@ const EMAILS: Table = Table {
             ("verification_status", "coalesce(checked.status, 'unknown')"),
             ("smtp_confidence", "checked.confidence"),
             ("verification_source", "checked.source"),
+            ("verification_detail", "checked.detail"),
             ("last_verified_at", "checked.verified_at"),
         ],
     }),
@@ -54,7 +60,7 @@ const EMAILS: Table = Table {
 const CHECKS: Table = Table {
     name: "lead_email_verifications",
     key: &["company_id", "subject_id"],
-    groups: &[Group { order: ORDER, columns: &["status", "confidence", "source", "verified_at"] }],
+    groups: &[Group { order: ORDER, columns: &["status", "confidence", "source", "detail", "verified_at"] }],
     looked_up: None,
     merged: None,
 };
@@ -74,6 +80,10 @@ rows! {
         run_id: i64 = "bigint",
         version: i64 = "bigint",
         last_seen_at: DateTime<Utc> = "timestamptz",
+        vendor_id: Option<String> = "text",
+        because: Option<String> = "text",
+        vendor_run_id: i64 = "bigint",
+        vendor_version: i64 = "bigint",
     }
 }
 
@@ -85,6 +95,7 @@ rows! {
         status: String = "text",
         confidence: Option<f64> = "double precision",
         source: String = "text",
+        detail: Option<String> = "text",
         verified_at: DateTime<Utc> = "timestamptz",
         run_id: i64 = "bigint",
         version: i64 = "bigint",
@@ -102,10 +113,13 @@ impl Projection for Emails {
         batch: &'a TenantBatch<'a>,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
-            let (mut emails, mut checks) = (Newest::new(), Newest::new());
+            let (mut on_sites, mut at_vendors, mut checks) = (Newest::new(), Newest::new(), Newest::new());
             for event in batch.events {
-                for email in found(batch, event)? {
-                    emails.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
+                for email in on_site(batch, event)? {
+                    on_sites.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
+                }
+                for email in at_vendor(batch, event)? {
+                    at_vendors.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
                 }
                 for check in checked(batch, event) {
                     checks.offer((check.company_id, check.subject_id), (check.run_id, check.version), check);
@@ -115,14 +129,15 @@ impl Projection for Emails {
             let checked = checks.iter().map(|check| (check.company_id, check.subject_id)).collect();
             // Checks first: an address that is written takes its check from there, and few that were there before need it afterwards.
             Check::write(connection, batch.tenant, checks).await?;
-            Email::write(connection, batch.tenant, emails.into_rows()).await?;
+            Email::write(connection, batch.tenant, on_sites.into_rows()).await?;
+            Email::write(connection, batch.tenant, at_vendors.into_rows()).await?;
             take_newest_checks(connection, batch, checked).await?;
             Ok(())
         })
     }
 }
 
-fn found(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
+fn on_site(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
     let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) = (event.lead(), &event.envelope.event) else {
         return Ok(vec![]);
     };
@@ -143,6 +158,40 @@ fn found(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyE
             run_id,
             version: event.version(),
             last_seen_at: event.envelope.time,
+            vendor_id: None,
+            because: None,
+            vendor_run_id: 0,
+            vendor_version: 0,
+        });
+    }
+    Ok(emails)
+}
+
+fn at_vendor(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
+    let (Some((run_id, company_id)), Event::LeadContactsFound(found)) = (event.lead(), &event.envelope.event) else {
+        return Ok(vec![]);
+    };
+    let mut emails = Vec::with_capacity(found.contacts.len());
+    for contact in &found.contacts {
+        let open = |field, value: &Option<_>| value.as_ref().map_or(Ok(None), |value| batch.open(event, field, value));
+        let (Some(sealed), Some(address)) = (&contact.email, open("contact.email", &contact.email)?) else { continue };
+        emails.push(Email {
+            company_id,
+            email: address,
+            subject_id: sealed.subject.0,
+            first_name: open("contact.first_name", &contact.first_name)?,
+            last_name: open("contact.last_name", &contact.last_name)?,
+            role_title: open("contact.role_title", &contact.role_title)?,
+            role_account: contact.role_account,
+            own_domain: contact.own_domain,
+            source: contact.source.clone(),
+            run_id,
+            version: event.version(),
+            last_seen_at: event.envelope.time,
+            vendor_id: open("contact.vendor_id", &contact.vendor_id)?,
+            because: Some(contact.because.clone()),
+            vendor_run_id: run_id,
+            vendor_version: event.version(),
         });
     }
     Ok(emails)
@@ -160,7 +209,9 @@ fn checked<'a>(batch: &'a TenantBatch<'_>, event: &'a Recorded) -> impl Iterator
             status: email.status.clone(),
             confidence: email.confidence,
             source: email.source.clone(),
-            verified_at: event.envelope.time,
+            detail: email.sub_status.clone(),
+            // A verdict that was bought before is as old as it is.
+            verified_at: email.checked_at.unwrap_or(event.envelope.time),
             run_id,
             version: event.version(),
         })
@@ -179,13 +230,13 @@ async fn take_newest_checks(
     sqlx::query(
         "update lead_emails as kept
          set verification_status = checked.status, smtp_confidence = checked.confidence, verification_source = checked.source,
-             last_verified_at = checked.verified_at
+             verification_detail = checked.detail, last_verified_at = checked.verified_at
          from unnest($2::bigint[], $3::uuid[]) as touched (company_id, subject_id)
          join lead_email_verifications as checked
              on checked.tenant_id = $1 and checked.company_id = touched.company_id and checked.subject_id = touched.subject_id
          where kept.tenant_id = $1 and kept.company_id = touched.company_id and kept.subject_id = touched.subject_id
-             and (kept.verification_status, kept.smtp_confidence, kept.verification_source, kept.last_verified_at)
-                 is distinct from (checked.status, checked.confidence, checked.source, checked.verified_at)",
+             and (kept.verification_status, kept.smtp_confidence, kept.verification_source, kept.verification_detail, kept.last_verified_at)
+                 is distinct from (checked.status, checked.confidence, checked.source, checked.detail, checked.verified_at)",
     )
     .bind(batch.tenant.as_str())
     .bind(companies)

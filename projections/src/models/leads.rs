@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use presdr_events::{Event, lead};
+use presdr_events::{Event, lead, vendor};
 use sqlx::PgConnection;
 
 use super::json;
@@ -39,8 +39,13 @@ const TABLE: Table = Table {
                 "jobs_count",
                 "identity_confirmed",
                 "emails_found",
+                "ai_model",
+                "ai_fields",
+                "ai_dropped",
             ],
         },
+        Group { order: &["vendor_read_version"], columns: &["vendor_read_verdict", "vendor_pages"] },
+        Group { order: &["contacts_version"], columns: &["contacts_found"] },
         Group { order: &["outcome_version"], columns: &["outcome", "outcome_reason", "ended_at"] },
     ],
     // The text is a record with a life of its own: a text that is gone is not brought back.
@@ -97,7 +102,15 @@ rows! {
         jobs_count: Option<i64> = "bigint",
         identity_confirmed: Option<bool> = "boolean",
         emails_found: Option<i64> = "bigint",
+        ai_model: Option<String> = "text",
+        ai_fields: Option<String> = "text" as "text[]",
+        ai_dropped: Option<String> = "text" as "jsonb",
         extracted_version: i64 = "bigint",
+        vendor_read_verdict: Option<String> = "text",
+        vendor_pages: Option<i64> = "bigint",
+        vendor_read_version: i64 = "bigint",
+        contacts_found: Option<i64> = "bigint",
+        contacts_version: i64 = "bigint",
         outcome: Option<&'static str> = "text",
         outcome_reason: Option<String> = "text",
         ended_at: Option<DateTime<Utc>> = "timestamptz",
@@ -150,7 +163,9 @@ impl Lead {
             Event::LeadCrawled(visit) | Event::LeadThin(visit) | Event::LeadBlocked(visit) => {
                 self.fold_visit(event, visit)
             }
+            Event::LeadVendorRead(read) => self.fold_vendor_read(event, read),
             Event::LeadExtracted(extracted) => self.fold_extracted(event, extracted),
+            Event::LeadContactsFound(found) => self.fold_contacts(event, found),
             Event::LeadScored(_) => self.fold_outcome(event, "scored", None),
             Event::LeadDropped(dropped) => self.fold_outcome(event, "dropped", Some(&dropped.reason)),
             Event::LeadParked(parked) => self.fold_outcome(event, "parked", Some(&parked.error)),
@@ -214,6 +229,24 @@ impl Lead {
             row.jobs_count = Some(i64::from(extracted.jobs_count));
             row.identity_confirmed = Some(extracted.identity_confirmed);
             row.emails_found = i64::try_from(extracted.emails.len()).ok();
+            row.ai_model = extracted.ai.as_ref().map(|ai| ai.model.clone());
+            row.ai_fields = extracted.ai.as_ref().map(|ai| text_array(&ai.fields));
+            row.ai_dropped = extracted.ai.as_ref().map(|ai| json(&ai.dropped));
+        }
+    }
+
+    fn fold_vendor_read(&mut self, event: &Recorded, read: &vendor::VendorRead) {
+        if event.version() > self.row.vendor_read_version {
+            self.row.vendor_read_version = event.version();
+            self.row.vendor_read_verdict = Some(read.verdict.clone());
+            self.row.vendor_pages = i64::try_from(read.pages.len()).ok();
+        }
+    }
+
+    fn fold_contacts(&mut self, event: &Recorded, found: &vendor::ContactsFound) {
+        if event.version() > self.row.contacts_version {
+            self.row.contacts_version = event.version();
+            self.row.contacts_found = i64::try_from(found.contacts.len()).ok();
         }
     }
 

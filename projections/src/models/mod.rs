@@ -13,6 +13,8 @@ mod scores;
 mod shortlists;
 mod stages;
 mod summaries;
+mod vendor_calls;
+mod vendor_usage;
 
 use crate::Projection;
 
@@ -27,9 +29,11 @@ pub(crate) const ALL: &[&dyn Projection] = &[
     &contacts::Contacts,
     &phones::Phones,
     &alerts::Alerts,
+    &vendor_calls::VendorCalls,
     &stages::Stages,
     &shortlists::Shortlists,
     &summaries::Summaries,
+    &vendor_usage::VendorUsage,
 ];
 
 /// JSON text of a value that always has one: maps with text keys, lists, numbers.

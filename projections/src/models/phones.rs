@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use presdr_events::Event;
+use presdr_events::{Event, Pii};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -45,13 +45,9 @@ impl Projection for Phones {
         Box::pin(async move {
             let mut phones = Newest::new();
             for event in batch.events {
-                let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) =
-                    (event.lead(), &event.envelope.event)
-                else {
-                    continue;
-                };
-                for sealed in &extracted.phones {
-                    let Some(phone) = batch.open(event, "phone", sealed)? else { continue };
+                let Some((run_id, company_id)) = event.lead() else { continue };
+                for (field, sealed) in sealed(&event.envelope.event) {
+                    let Some(phone) = batch.open(event, field, sealed)? else { continue };
                     let (subject_id, version, last_seen_at) = (sealed.subject.0, event.version(), event.envelope.time);
                     let row = Row { company_id, phone: phone.clone(), subject_id, run_id, version, last_seen_at };
                     phones.offer((company_id, phone), (run_id, version), row);
@@ -60,5 +56,16 @@ impl Projection for Phones {
             Row::write(connection, batch.tenant, phones.into_rows()).await?;
             Ok(())
         })
+    }
+}
+
+/// The numbers of an event, each with its field.
+fn sealed(event: &Event) -> Vec<(&'static str, &Pii<String>)> {
+    match event {
+        Event::LeadExtracted(extracted) => extracted.phones.iter().map(|phone| ("phone", phone)).collect(),
+        Event::LeadContactsFound(found) => {
+            found.contacts.iter().filter_map(|contact| Some(("contact.phone", contact.phone.as_ref()?))).collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -5,3 +5,4 @@ mod measuring;
 mod projecting;
 mod rebuilding;
 mod support;
+mod vendors;
