@@ -135,3 +135,19 @@ async fn load(producer: &Database, file: &Path, new: u64) -> Result<Duration, Be
         _ => Err(BenchError::Wrong(format!("the ingest should have inserted {new} companies and came to {summary:?}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use presdr_store::testing::TestStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_ingest_takes_in_every_row_that_the_bench_makes() {
+        let (store, folder) = (TestStore::new().await.unwrap(), tempfile::tempdir().unwrap());
+        // As many as hold each oddity often: quoted names, other letters, short codes, missing ones.
+        let report = ingest(store.url(), folder.path(), 5_000).await.unwrap();
+        assert_eq!(report.settings["rows"], 5_000);
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "the file goes with the bench");
+    }
+}

@@ -100,7 +100,7 @@ impl Asker<'_> {
         if self.cancel.is_cancelled() {
             return Err(Trouble::Cancelled);
         }
-        if self.pace.next() > self.deadline {
+        if self.is_out_of_time() {
             return Err(Trouble::OutOfTime);
         }
         let (due, deadline) = (self.pace.next(), self.deadline);
@@ -138,6 +138,18 @@ impl Asker<'_> {
         if let Some(asked) = asked {
             self.pace.widen(asked.min(self.policy.crawl_delay_max));
         }
+    }
+
+    /// Leaves the site alone for as long as its refusal asks, within the policy.
+    pub fn honour_retry_after(&mut self, asked: Option<Duration>) {
+        if let Some(asked) = asked {
+            self.pace.hold(Instant::now() + asked.min(self.policy.retry_after_max));
+        }
+    }
+
+    /// Whether the next request's time comes only after the visit's.
+    pub fn is_out_of_time(&self) -> bool {
+        self.pace.next() > self.deadline
     }
 }
 

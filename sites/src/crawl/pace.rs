@@ -25,6 +25,11 @@ impl Pace {
         }
     }
 
+    /// The site asks to be left alone until then.
+    pub fn hold(&mut self, until: Instant) {
+        self.next = self.next.max(until);
+    }
+
     pub fn interval(&self) -> Duration {
         self.interval
     }

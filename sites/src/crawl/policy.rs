@@ -10,7 +10,8 @@ use super::millis;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrawlPolicy {
-    /// At most so many pages, the home page included; robots.txt and sitemaps are not pages.
+    /// At most so many pages, the home page included; robots.txt and sitemaps are not pages, nor is what is not there (404, 410).
+    /// At most twice as many are asked for, whatever comes back.
     pub pages_max: usize,
     /// Between two requests to one registrable domain, from the end of one to the start of the next.
     #[serde(with = "millis", rename = "min_interval_ms")]
@@ -18,6 +19,9 @@ pub struct CrawlPolicy {
     /// A `Crawl-delay` is honoured up to this; a site that asks for more gets this.
     #[serde(with = "millis", rename = "crawl_delay_max_ms")]
     pub crawl_delay_max: Duration,
+    /// A refusal's `Retry-After` is honoured up to this; a site that asks for more gets this, and whoever comes next is told again.
+    #[serde(with = "millis", rename = "retry_after_max_ms")]
+    pub retry_after_max: Duration,
     /// How much of a page is read, decompressed.
     pub page_bytes_max: usize,
     /// How much of a sitemap is read, decompressed.
@@ -43,6 +47,7 @@ impl Default for CrawlPolicy {
             pages_max: 8,
             min_interval: Duration::from_millis(500),
             crawl_delay_max: Duration::from_secs(10),
+            retry_after_max: Duration::from_secs(120),
             page_bytes_max: crate::web::PAGE_BYTES_MAX,
             sitemap_bytes_max: 1024 * 1024,
             sitemaps_max: 3,

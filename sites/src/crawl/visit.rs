@@ -93,8 +93,7 @@ impl<'a> Walk<'a> {
     async fn run(&mut self, doors: Vec<Url>) -> End {
         let walked = async {
             self.enter(doors).await?;
-            let has_room = self.pages.len() < self.asker.policy.pages_max;
-            if has_room && self.frontier.as_ref().is_some_and(Frontier::lacks_a_kind) {
+            if self.has_room() && self.frontier.as_ref().is_some_and(Frontier::lacks_a_kind) {
                 self.read_sitemaps().await?;
             }
             self.read_pages().await
@@ -150,10 +149,10 @@ impl<'a> Walk<'a> {
     /// Reads chosen pages until the site has said enough, a limit is reached, or nothing is left.
     async fn read_pages(&mut self) -> Result<(), End> {
         let policy = self.asker.policy;
-        // Pages that fail or lead elsewhere do not use the limit up, but they cannot go on for ever.
+        // Pages that are not there, fail or lead elsewhere do not use the limit up, but they cannot go on for ever.
         let attempts_max = 2 * policy.pages_max;
         for _ in 0..attempts_max {
-            if self.pages.len() >= policy.pages_max {
+            if !self.has_room() {
                 break;
             }
             let Some(frontier) = &mut self.frontier else {
@@ -166,6 +165,12 @@ impl<'a> Walk<'a> {
             self.read_page(chosen).await?;
         }
         Ok(())
+    }
+
+    /// Whether more pages may be read; answers that say there is no such page are none.
+    fn has_room(&self) -> bool {
+        let there = self.pages.iter().filter(|page| !matches!(page.status, 404 | 410));
+        there.count() < self.asker.policy.pages_max
     }
 
     async fn read_page(&mut self, chosen: Chosen) -> Result<(), End> {
@@ -229,6 +234,9 @@ impl<'a> Walk<'a> {
         }
         let status = answer.status;
         let retry_after_seconds = answer.retry_after.map(|wait| wait.as_secs());
+        if is_refusal {
+            self.asker.honour_retry_after(answer.retry_after);
+        }
         self.pages.push(PageVisit {
             url: answer.url,
             kind,
@@ -242,6 +250,7 @@ impl<'a> Walk<'a> {
             not_modified,
             charset: reading.charset,
             challenge,
+            read_by: None,
             findings,
         });
         match (challenge, is_refusal) {
@@ -257,12 +266,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts a refusal. A refused home page, or too many in a row, ends the visit.
+    /// Counts a refusal. A refused home page, too many in a row, or one that asks for more patience than the visit has, ends it.
     fn refused(&mut self, reason: BlockReason) -> Result<(), End> {
         self.tally.refusals += 1;
         self.refusals_in_row += 1;
         let is_home = self.pages.len() == 1 && self.pages[0].kind == PageKind::Home && self.tally.measured().pages == 0;
-        if is_home || self.refusals_in_row >= self.asker.policy.blocked.refusals_in_row {
+        let too_many = self.refusals_in_row >= self.asker.policy.blocked.refusals_in_row;
+        if is_home || too_many || self.asker.is_out_of_time() {
             self.obstacle = Some(reason);
             return Err(End::Refusals);
         }

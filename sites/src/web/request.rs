@@ -88,8 +88,7 @@ impl Fetched {
             content_type: text(header::CONTENT_TYPE),
             etag: text(header::ETAG),
             last_modified: text(header::LAST_MODIFIED),
-            // The other form, a date, is left to the caller's own patience: it would need a wall clock here.
-            retry_after: text(header::RETRY_AFTER).and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs),
+            retry_after: text(header::RETRY_AFTER).and_then(|wait| retry_after(&wait, text(header::DATE).as_deref())),
             location: location.and_then(|location| url.join(&location).ok()),
             challenged: text(header::HeaderName::from_static("cf-mitigated")).is_some_and(|value| value == "challenge")
                 || text(header::HeaderName::from_static("x-amzn-waf-action")).is_some(),
@@ -106,6 +105,19 @@ impl Fetched {
             "" | "text/html" | "application/xhtml+xml" | "text/plain" | "text/xml" | "application/xml"
         )
     }
+}
+
+/// `Retry-After` in either form (RFC 9110, 10.2.3): seconds, or a date. A date counts from the answer's own `Date`, so that a clock
+/// that is wrong, theirs or ours, changes nothing; without one it says nothing.
+fn retry_after(wait: &str, date: Option<&str>) -> Option<Duration> {
+    let wait = wait.trim();
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(wait).ok()?;
+    let from = httpdate::parse_http_date(date?.trim()).ok()?;
+    // A date that is past asks for no wait.
+    Some(until.duration_since(from).unwrap_or_default())
 }
 
 /// Why nothing came back. Messages name hosts, never paths: a path may name a person.
@@ -244,5 +256,22 @@ pub(super) fn route(url: &Url, listed: &[IpNet]) -> Result<Route, Refusal> {
         Some(reason) => Err(Refusal::Address { reason }),
         None if is_listed(address, listed) => Ok(Route::Listed),
         None => Err(Refusal::Numbered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_asks_to_be_left_alone_in_seconds_or_until_a_date() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        let seconds = |wait, date| retry_after(wait, date).map(|wait| wait.as_secs());
+        assert_eq!(seconds(" 120 ", None), Some(120));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:51:37 GMT", date), Some(120));
+        assert_eq!(seconds("Sunday, 06-Nov-94 08:51:37 GMT", date), Some(120), "obsolete dates are dates");
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:00:00 GMT", date), Some(0), "past");
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:51:37 GMT", None), None);
+        assert_eq!(seconds("soon", date), None);
     }
 }

@@ -191,3 +191,28 @@ impl BitWriter {
         self.bytes
     }
 }
+
+#[tokio::test]
+async fn a_site_that_asks_for_time_is_left_alone_for_it() {
+    for in_seconds in [true, false] {
+        let server = Server::start(move |asked| match asked.path.as_str() {
+            "/" => html(&page("cranes", &[("/contact", "Contact"), ("/about", "About")])),
+            "/contact" => {
+                let mut response = status(429);
+                let (now, wait) = (std::time::SystemTime::now(), Duration::from_secs(100));
+                // A date counts from the answer's own.
+                response.headers_mut().insert(header::DATE, httpdate::fmt_http_date(now).parse().unwrap());
+                let asked = if in_seconds { "100".to_owned() } else { httpdate::fmt_http_date(now + wait) };
+                response.headers_mut().insert(header::RETRY_AFTER, asked.parse().unwrap());
+                response
+            }
+            _ => not_found(),
+        })
+        .await;
+        let before = tokio::time::Instant::now();
+        let visit = server.visit("acme.example").await;
+        assert_eq!(server.paths(), ["/robots.txt", "/", "/sitemap.xml", "/contact"], "more patience than a visit has");
+        assert!(visit.next_request_not_before.unwrap() >= before + Duration::from_secs(100));
+        assert!(matches!(visit.verdict, Verdict::Rich { .. }), "the home page was read");
+    }
+}

@@ -22,6 +22,30 @@ async fn no_more_pages_than_the_limit_are_read_and_the_rest_is_named() {
 }
 
 #[tokio::test]
+async fn links_that_lead_nowhere_use_up_requests_and_no_pages() {
+    let links: Vec<String> = (0..30).map(|number| format!("/page{number:02}")).collect();
+    let links: Vec<(&str, &str)> = links.iter().map(|path| (path.as_str(), "Page")).collect();
+    let home = page("cranes", &links);
+    let dead = |path: &str, below: &str| path.starts_with("/page") && path < below;
+    let visit_of = async |below: &'static str| {
+        let home = home.clone();
+        let server = Server::start(move |asked| match asked.path.as_str() {
+            "/" => html(&home),
+            path if path.starts_with("/page") && !dead(path, below) => html(&page(path, &[])),
+            _ => not_found(),
+        })
+        .await;
+        server.visit("acme.example").await
+    };
+    let pages_max = CrawlPolicy::default().pages_max;
+    let some = visit_of("/page05").await;
+    assert_eq!(some.pages.iter().filter(|page| page.status == 200).count(), pages_max);
+    assert_eq!(some.pages.iter().filter(|page| page.status == 404).count(), 5);
+    let all = visit_of("/page99").await;
+    assert_eq!(all.pages.len(), 1 + 2 * pages_max, "the home page and no more tries than twice the limit");
+}
+
+#[tokio::test]
 async fn pages_found_on_later_pages_are_read_too() {
     let server = Server::with_pages(&[
         ("/", &page("cranes", &[("/about", "About us")])),
