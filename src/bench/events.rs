@@ -26,10 +26,13 @@ use presdr_store::{
     tenants,
 };
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::own::Folder;
 
-/// Messages of a publisher that are not acknowledged yet.
+/// Tasks that publish at the same time, raw and ours alike: a worker process has many.
+const PUBLISHERS: usize = 4;
+/// Their messages that are not acknowledged yet, of all together.
 const IN_FLIGHT: usize = 256;
 /// Bytes of an event.
 const EVENT_BYTES: usize = 1024;
@@ -47,12 +50,13 @@ pub const EVENTS_DEFAULT: u32 = 20_000;
 pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
     let folder = Folder::new(folder)?;
     let postgres = folder.postgres().await?;
-    let author = Arc::new(Author::new(&postgres, count).await?);
+    let author = Arc::new(Author::new(&postgres, count * ROUNDS).await?);
     let settings = BTreeMap::from([
         ("events a round".to_owned(), json!(count)),
         ("rounds".to_owned(), json!(ROUNDS)),
-        ("bytes of an event".to_owned(), json!(author.event(1, 1)?.body.len())),
+        ("bytes of an event".to_owned(), json!(author.event(1)?.body.len())),
         ("messages in flight".to_owned(), json!(IN_FLIGHT)),
+        ("publishing tasks".to_owned(), json!(PUBLISHERS)),
     ]);
     let mut report = Report::new("events", settings, count == EVENTS_DEFAULT);
     for (mode, always) in [("two minutes", false), ("always", true)] {
@@ -81,23 +85,15 @@ async fn publish(
     let publisher = Publisher::new(broker.clone());
     let (mut ours, mut beside) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
-        let messages: Vec<Message> = (1..=count).map(|at| author.event(at, round)).collect::<Result<_, _>>()?;
-        let started = Instant::now();
-        stream::iter(messages.into_iter().map(anyhow::Ok))
-            .try_for_each_concurrent(IN_FLIGHT, |message| send_raw(&raw, message))
-            .await?;
-        beside += started.elapsed();
-        let started = Instant::now();
-        stream::iter((1..=count).map(anyhow::Ok))
-            .try_for_each_concurrent(IN_FLIGHT, |at| {
-                let (author, publisher) = (Arc::clone(author), publisher.clone());
-                async move {
-                    publisher.publish(&author.event(at, round)?).await?;
-                    Ok(())
-                }
-            })
-            .await?;
-        ours += started.elapsed();
+        // Companies of its own: a lead is extracted once in a run.
+        let companies = (round - 1) * count + 1..=round * count;
+        let messages: Vec<Message> = companies.clone().map(|at| author.event(at)).collect::<Result<_, _>>()?;
+        let shares: Vec<Vec<Message>> =
+            (0..PUBLISHERS).map(|one| messages.iter().skip(one).step_by(PUBLISHERS).cloned().collect()).collect();
+        beside += together(shares, |messages| send_raw(raw.clone(), messages)).await?;
+        let shares: Vec<Vec<u32>> =
+            (0..PUBLISHERS).map(|one| companies.clone().skip(one).step_by(PUBLISHERS).collect()).collect();
+        ours += together(shares, |companies| send_ours(Arc::clone(author), publisher.clone(), companies)).await?;
     }
     let rate = |took: Duration| f64::from(count * ROUNDS) / took.as_secs_f64();
     report.compared(
@@ -121,10 +117,39 @@ async fn raw_stream(broker: &Broker) -> anyhow::Result<jetstream::Context> {
     Ok(broker.jetstream().clone())
 }
 
-async fn send_raw(context: &jetstream::Context, message: Message) -> anyhow::Result<()> {
-    let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body);
-    context.send_publish("raw", publish).await?.await?;
-    Ok(())
+/// Runs the shares at the same time, each in a task of its own as workers are; tells how long that took.
+async fn together<T, Sending>(shares: Vec<T>, send: impl Fn(T) -> Sending) -> anyhow::Result<Duration>
+where
+    Sending: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    let started = Instant::now();
+    for share in shares {
+        tasks.spawn(send(share));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(started.elapsed())
+}
+
+async fn send_raw(context: jetstream::Context, messages: Vec<Message>) -> anyhow::Result<()> {
+    stream::iter(messages.into_iter().map(anyhow::Ok))
+        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |message| async {
+            let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body);
+            context.send_publish("raw", publish).await?.await?;
+            Ok(())
+        })
+        .await
+}
+
+async fn send_ours(author: Arc<Author>, publisher: Publisher, companies: Vec<u32>) -> anyhow::Result<()> {
+    stream::iter(companies.into_iter().map(anyhow::Ok))
+        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |company| async {
+            publisher.publish(&author.event(company)?).await?;
+            Ok(())
+        })
+        .await
 }
 
 async fn project(postgres: &Postgres, keyring: &Keyring, broker: &Broker, report: &mut Report) -> anyhow::Result<()> {
@@ -177,14 +202,14 @@ impl Author {
         producer.close().await;
         let (run, time, padding) = (RunId::new(1)?, DateTime::UNIX_EPOCH, String::new());
         let mut author = Self { tenant, run, time, keyring, people, padding };
-        author.padding = "x".repeat(EVENT_BYTES.saturating_sub(author.event(count, 1)?.body.len()));
+        author.padding = "x".repeat(EVENT_BYTES.saturating_sub(author.event(count)?.body.len()));
         Ok(author)
     }
 
-    /// The event of a company in a round, as a worker makes it: sealed, in its envelope, encoded.
-    fn event(&self, company: u32, round: u32) -> anyhow::Result<Message> {
+    /// The event of a company, as a worker makes it: sealed, in its envelope, encoded.
+    fn event(&self, company: u32) -> anyhow::Result<Message> {
         let company_id = CompanyId::new(i64::from(company))?;
-        let id = EventId::of(&self.tenant, Some(self.run), Some(company_id), "lead.extracted", round);
+        let id = EventId::of(&self.tenant, Some(self.run), Some(company_id), "lead.extracted", 1);
         let header = Header {
             id,
             source: "extract",
@@ -197,11 +222,11 @@ impl Author {
             causation: Some(id),
             traceparent: None,
         };
-        let event = Event::LeadExtracted(self.extracted(id, company, round)?);
+        let event = Event::LeadExtracted(self.extracted(id, company)?);
         Ok(Message { id, subject: header.subject(&event).to_string(), body: header.encode(&event)?.into() })
     }
 
-    fn extracted(&self, event: EventId, company: u32, round: u32) -> Result<lead::Extracted, StoreError> {
+    fn extracted(&self, event: EventId, company: u32) -> Result<lead::Extracted, StoreError> {
         let number = company / EVENTS_OF_PERSON;
         let person =
             self.people.get(&number).ok_or_else(|| StoreError::Refused("the bench lacks a person".to_owned()))?;
@@ -216,7 +241,7 @@ impl Author {
             source: "site".to_owned(),
         };
         Ok(lead::Extracted {
-            step: Step::done("extract", 12, round, Vec::new()),
+            step: Step::done("extract", 12, 1, Vec::new()),
             corpus_hash: String::new(),
             words: 500,
             text_characters: 3000,
