@@ -143,6 +143,11 @@ impl VendorConfig {
         self.terms.get(&vendor).copied().unwrap_or_else(|| Terms::of(vendor))
     }
 
+    /// Whether any vendor is asked over TLS.
+    pub(crate) fn tls(&self) -> bool {
+        self.bases.values().any(|url| url.scheme() == "https")
+    }
+
     /// Where and with which key a vendor is asked for a tenant; none without a key.
     pub(crate) fn endpoint(&self, tenant: &presdr_events::TenantId, vendor: Vendor) -> Option<Endpoint> {
         let key = self.secrets.key(tenant, vendor)?;

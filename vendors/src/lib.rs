@@ -27,6 +27,8 @@ mod settings;
 mod settle;
 mod state;
 pub mod tavily;
+#[cfg(test)]
+mod testing;
 mod tries;
 mod vendor;
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,9 +21,9 @@ use crate::{
     Answered, Asking, BatchCall, Class, Endpoint, Unanswered, check,
     record::Called,
     reserve::{Reservation, Reserved, Verdict, Wanted},
-    settle::{self, CallOver, EndedThing, Settlement, status_of},
+    settle::{self, CallOver, EndedThing, Failures, Settlement, status_of},
     state::{State, delta},
-    tries::{self, GaveUp, Tally},
+    tries::{GaveUp, Sending, Tally},
 };
 
 /// Some room between the end of a call and the end of its lease, for settling.
@@ -225,32 +225,34 @@ impl<'a, C: BatchCall> Round<'a, C> {
     }
 
     async fn call(&mut self, tenant: &TenantId, endpoint: &Endpoint, bought: &[Bought]) -> Result<(), Unanswered> {
-        let (tally, began) = (Tally::default(), Instant::now());
-        let alerts: Mutex<Vec<Outgoing>> = Mutex::default();
-        let first = (self.lead(bought[0].place), self.things[bought[0].place].0.cause);
-        let failed = async || match settle::note_failure(&self.state.desk, tenant, C::VENDOR, (&first.0, first.1)).await
-        {
-            Ok((open, alert)) => {
-                alerts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(alert);
-                open
-            }
-            Err(error) => {
-                tracing::warn!(tenant.id = %tenant, %error, "a vendor's failure could not be noted");
-                false
-            }
+        let (tally, began, state) = (Tally::default(), Instant::now(), self.state);
+        let failures = Failures {
+            desk: &state.desk,
+            tenant,
+            vendor: C::VENDOR,
+            lead: self.lead(bought[0].place),
+            cause: self.things[bought[0].place].0.cause,
+            alerts: Mutex::default(),
         };
-        let things: Vec<&C::Thing> = bought.iter().map(|bought| &self.things[bought.place].1).collect();
-        let state = self.state;
-        let wire = (&state.wire, endpoint, &state.config);
-        let sent = tries::send(wire, (self.call, &things), (&state.policy, self.begun), &tally, failed).await;
-        let sent = match sent {
+        let sending = Sending {
+            wire: &state.wire,
+            endpoint,
+            prices: &state.config.prices,
+            call: self.call,
+            things: bought.iter().map(|bought| &self.things[bought.place].1).collect(),
+            policy: &state.policy,
+            begun: self.begun,
+            tally: &tally,
+            failures: &failures,
+        };
+        let sent = match sending.send().await {
             Err(gave_up) if gave_up.failure.class == Class::KeyOrQuota => Err(self.told_apart(endpoint, gave_up).await),
             other => other,
         };
         let latency = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let over = self.over(bought, sent, &tally, latency);
         let events = self.settle(tenant, endpoint, over.ended, over.calls, over.verdict).await?;
-        let mut alerts = alerts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut alerts = failures.alerts.into_inner().unwrap_or_else(PoisonError::into_inner);
         alerts.extend(events);
         state.publish(alerts).await;
         for (place, answer) in over.answers {

@@ -2,7 +2,11 @@
 //!
 //! Touches no budget: what was reserved too much is given back by the next reservation.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
@@ -191,23 +195,42 @@ async fn warn(
     desk.claimed.raise(tx, &unavailable(vendor, reason), (&called.lead, &called.cause), (day(now), now)).await
 }
 
-/// Notes a failure that may pass, as it happens. Tells whether the breaker stands open now, with the alert when it opened.
-pub(crate) async fn note_failure(
-    desk: &Desk,
-    tenant: &TenantId,
-    vendor: Vendor,
-    (lead, cause): (&LeadKey, &Cause),
-) -> Result<(bool, Option<Outgoing>), StoreError> {
-    let now = (desk.clock)();
-    let mut tx = desk.database.enter(tenant).await?;
-    let (before, after) = breakers::failed(&mut tx, vendor.as_str(), now, &desk.policy.breaker).await?;
-    let mut alert = None;
-    if after.is_open() && after != before {
-        let warning = unavailable(vendor, Reason::Failures);
-        alert = desk.claimed.raise(&mut tx, &warning, (lead, cause), (day(now), now)).await?;
+/// Notes failures that may pass, as they happen.
+pub(crate) struct Failures<'a> {
+    pub desk: &'a Desk,
+    pub tenant: &'a TenantId,
+    pub vendor: Vendor,
+    pub lead: LeadKey,
+    pub cause: &'a Cause,
+    /// Alerts that were committed and are to be published.
+    pub alerts: Mutex<Vec<Outgoing>>,
+}
+
+impl Failures<'_> {
+    /// Notes one; tells whether the breaker stands open now.
+    pub async fn note(&self) -> bool {
+        match self.try_note().await {
+            Ok(open) => open,
+            Err(error) => {
+                tracing::warn!(tenant.id = %self.tenant, %error, "a vendor's failure could not be noted");
+                false
+            }
+        }
     }
-    tx.commit().await?;
-    Ok((after.is_open(), alert))
+
+    async fn try_note(&self) -> Result<bool, StoreError> {
+        let (desk, now) = (self.desk, (self.desk.clock)());
+        let mut tx = desk.database.enter(self.tenant).await?;
+        let (before, after) = breakers::failed(&mut tx, self.vendor.as_str(), now, &desk.policy.breaker).await?;
+        let mut alert = None;
+        if after.is_open() && after != before {
+            let (warning, who) = (unavailable(self.vendor, Reason::Failures), (&self.lead, self.cause));
+            alert = desk.claimed.raise(&mut tx, &warning, who, (day(now), now)).await?;
+        }
+        tx.commit().await?;
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).extend(alert);
+        Ok(after.is_open())
+    }
 }
 
 /// How a call ended, as its event says it.

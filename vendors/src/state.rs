@@ -75,7 +75,7 @@ impl State {
                 let desk = Arc::clone(&settling);
                 Box::pin(async move { settle::settle(&desk, tenant, jobs).await })
             }),
-            wire: Wire::new().map_err(ConfigError::Client)?,
+            wire: Wire::new(config.tls()).map_err(ConfigError::Client)?,
             places: Mutex::default(),
             database,
             config,

@@ -8,7 +8,7 @@ use std::{
 use backon::Retryable;
 use rand::RngExt;
 
-use crate::{Answered, BatchCall, Class, Endpoint, Failure, Policy, RequestSpec, VendorConfig, wire::Wire};
+use crate::{Answered, BatchCall, Class, Endpoint, Failure, Policy, Prices, RequestSpec, settle::Failures, wire::Wire};
 
 /// What was counted over the tries.
 #[derive(Debug, Default)]
@@ -73,44 +73,53 @@ fn wait(failure: &Failure, jitter: Option<Duration>, left: Duration) -> Option<D
     (wait < left).then_some(wait)
 }
 
-/// Sends the request up to `tries_max` times. `failed` notes each failure that may pass and tells whether the breaker is open now.
-pub(crate) async fn send<C: BatchCall>(
-    (wire, endpoint, config): (&Wire, &Endpoint, &VendorConfig),
-    (call, things): (&C, &[&C::Thing]),
-    (policy, begun): (&Policy, Instant),
-    tally: &Tally,
-    failed: impl AsyncFn() -> bool,
-) -> Result<Vec<Option<Answered<C::Answer>>>, GaveUp> {
-    let spec: RequestSpec = call.request(things, endpoint);
-    let try_once = async || {
-        tally.requests.fetch_add(1, Ordering::Relaxed);
-        let outcome = match wire.send(endpoint, &spec).await {
+/// A request on its way to a vendor.
+pub(crate) struct Sending<'a, C: BatchCall> {
+    pub wire: &'a Wire,
+    pub endpoint: &'a Endpoint,
+    pub prices: &'a Prices,
+    pub call: &'a C,
+    pub things: Vec<&'a C::Thing>,
+    pub policy: &'a Policy,
+    pub begun: Instant,
+    pub tally: &'a Tally,
+    pub failures: &'a Failures<'a>,
+}
+
+type Answers<C> = Vec<Option<Answered<<C as BatchCall>::Answer>>>;
+
+impl<C: BatchCall> Sending<'_, C> {
+    /// Sends the request up to `tries_max` times.
+    pub async fn send(&self) -> Result<Answers<C>, GaveUp> {
+        let spec = self.call.request(&self.things, self.endpoint);
+        (|| self.try_once(&spec))
+            .retry(FullJitter::new(self.policy))
+            .when(|gave_up: &GaveUp| matches!(gave_up.failure.class, Class::Retry { .. }) && !gave_up.breaker_open)
+            .adjust(|gave_up: &GaveUp, jitter| {
+                wait(&gave_up.failure, jitter, self.policy.budget.saturating_sub(self.begun.elapsed()))
+            })
+            .await
+    }
+
+    async fn try_once(&self, spec: &RequestSpec) -> Result<Answers<C>, GaveUp> {
+        self.tally.requests.fetch_add(1, Ordering::Relaxed);
+        let failure = match self.wire.send(self.endpoint, spec).await {
             Ok(received) => {
-                tally.status.store(received.status.into(), Ordering::Relaxed);
-                call.read(things, &received.reply(), &config.prices)
+                self.tally.status.store(received.status.into(), Ordering::Relaxed);
+                match self.call.read(&self.things, &received.reply(), self.prices) {
+                    Ok(answers) => return Ok(answers),
+                    Err(failure) => failure,
+                }
             }
-            Err(failure) => Err(failure),
-        };
-        let failure = match outcome {
-            Ok(answers) => return Ok(answers),
             Err(failure) => failure,
         };
-        let mut breaker_open = false;
         if let Class::Retry { rate_limit: true, .. } = failure.class {
-            tally.rate_limit_hits.fetch_add(1, Ordering::Relaxed);
+            self.tally.rate_limit_hits.fetch_add(1, Ordering::Relaxed);
         }
-        if matches!(failure.class, Class::Retry { .. } | Class::Lost) {
-            breaker_open = failed().await;
-        }
+        let may_pass = matches!(failure.class, Class::Retry { .. } | Class::Lost);
+        let breaker_open = may_pass && self.failures.note().await;
         Err(GaveUp { failure, breaker_open })
-    };
-    try_once
-        .retry(FullJitter::new(policy))
-        .when(|gave_up: &GaveUp| matches!(gave_up.failure.class, Class::Retry { .. }) && !gave_up.breaker_open)
-        .adjust(|gave_up: &GaveUp, jitter| {
-            wait(&gave_up.failure, jitter, policy.budget.saturating_sub(begun.elapsed()))
-        })
-        .await
+    }
 }
 
 #[cfg(test)]

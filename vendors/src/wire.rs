@@ -30,17 +30,20 @@ impl Received {
 }
 
 impl Wire {
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+    /// `tls` is whether any vendor is asked over TLS: without it no root certificates are needed, and a development machine may have none.
+    pub fn new(tls: bool) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
             .user_agent(concat!("presdr/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_CONNECTION_MAX)
-            .build()?;
-        Ok(Self(client))
+            .pool_idle_timeout(IDLE_CONNECTION_MAX);
+        if !tls {
+            builder = builder.tls_certs_only([]);
+        }
+        Ok(Self(builder.build()?))
     }
 
     /// Sends one request. A connection that was never made is free; whatever breaks later may have been charged.
