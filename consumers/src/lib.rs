@@ -24,6 +24,7 @@ mod icps;
 mod lead;
 mod outbox;
 mod resolve;
+mod room;
 mod run;
 mod score;
 mod services;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services,
     lead::{Cause, WorkError},
+    room,
     run::finish,
 };
 
@@ -39,6 +40,9 @@ pub async fn sweep_once(services: &Services) -> Result<(), StoreError> {
     for tenant in tenants.chain([TenantId::platform()]) {
         let Some(_lease) = services.leases.try_take(&format!("sweep/{tenant}")).await? else { continue };
         tenant_once(services, &tenant).await?;
+        if tenant == TenantId::platform() {
+            room::check(services).await?;
+        }
     }
     Ok(())
 }

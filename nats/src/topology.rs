@@ -122,6 +122,37 @@ pub async fn events(broker: &Broker) -> Result<Stream, BrokerError> {
     broker.jetstream().get_stream(EVENTS).await.map_err(|_| BrokerError::NoStream(EVENTS))
 }
 
+/// From this share of its size on (0 to 1) EVENTS is nearly full: an operator is told to give it more room.
+pub const NEARLY_FULL: f64 = 0.7;
+
+/// How much of its size EVENTS has used, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// What it holds.
+    pub bytes: u64,
+    /// What it may hold.
+    pub bytes_max: i64,
+}
+
+impl Fill {
+    /// 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub fn share(self) -> f64 {
+        self.bytes as f64 / self.bytes_max.max(1) as f64
+    }
+}
+
+/// How full EVENTS is.
+///
+/// # Errors
+/// [`BrokerError::NoStream`] when the topology was not applied.
+pub async fn fill(broker: &Broker) -> Result<Fill, BrokerError> {
+    let stream = events(broker).await?;
+    let info = stream.cached_info();
+    Ok(Fill { bytes: info.state.bytes, bytes_max: info.config.max_bytes })
+}
+
 fn events_stream(config: &TopologyConfig) -> Config {
     Config {
         name: EVENTS.to_owned(),

@@ -2,15 +2,12 @@
 
 use presdr_nats::{
     Broker,
-    topology::{self, DURABLES, User},
+    topology::{self, DURABLES, Fill, NEARLY_FULL, User},
 };
 use presdr_servers::NATS_VERSION_MIN;
 
 use super::Check;
 use crate::{broker::BrokerServer, config::Config};
-
-/// From this share of its size on the event log is nearly full.
-const NEARLY_FULL: f64 = 0.7;
 
 /// Looks at the broker; tells where the event log ends.
 pub async fn check(config: &Config, checks: &mut Vec<Check>) -> Option<u64> {
@@ -59,8 +56,7 @@ async fn log(broker: &Broker, checks: &mut Vec<Check>) -> Option<u64> {
             return None;
         }
     };
-    #[expect(clippy::cast_precision_loss, reason = "a share in per cent")]
-    let full = info.state.bytes as f64 / info.config.max_bytes.max(1) as f64;
+    let full = Fill { bytes: info.state.bytes, bytes_max: info.config.max_bytes }.share();
     let told = format!("{} events, {:.1} % of its size", info.state.messages, full * 100.0);
     checks.push(match full {
         _ if !info.config.deny_delete => Check::wrong(what, "events can be deleted from it", apply),

@@ -4,6 +4,7 @@
 
 mod alone;
 mod fairness;
+mod full_log;
 mod isolation;
 mod nightly;
 mod personal_data;
