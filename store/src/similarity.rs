@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use presdr_events::CompanyId;
+use sqlx::{Row, postgres::PgRow};
 
 use crate::{StoreError, TenantTx};
 
@@ -76,20 +77,20 @@ pub async fn keep_embedding(
 /// What the database says.
 pub async fn samples(tx: &mut TenantTx) -> Result<Vec<Sample>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows: Vec<(String, String, String, Option<String>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "select sample, description, text_hash, model, vector from icp_samples where tenant_id = $1 order by sample",
     )
     .bind(tenant.as_str())
     .fetch_all(&mut **tx)
     .await?;
-    let sample = |(sample, description, text_hash, model, vector): (_, _, _, _, Option<Vec<u8>>)| Sample {
-        sample,
-        description,
-        text_hash,
-        model,
-        vector: vector.map(|bytes| floats(&bytes)),
+    let sample = |row: &PgRow| Sample {
+        sample: row.get("sample"),
+        description: row.get("description"),
+        text_hash: row.get("text_hash"),
+        model: row.get("model"),
+        vector: row.get::<Option<Vec<u8>>, _>("vector").map(|bytes| floats(&bytes)),
     };
-    Ok(rows.into_iter().map(sample).collect())
+    Ok(rows.iter().map(sample).collect())
 }
 
 /// Replaces the tenant's samples; one whose text is as it was keeps its vector.

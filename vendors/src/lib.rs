@@ -10,13 +10,16 @@
 //! - [`check`]: whether each vendor can be asked, what it has left, and today's use
 
 mod availability;
+mod batch;
 mod call;
 pub mod check;
 mod config;
 mod desk;
+mod facts;
 mod gather;
 pub mod lusha;
 pub mod openai;
+mod outcome;
 mod prices;
 mod record;
 mod reserve;

@@ -10,7 +10,7 @@ use presdr_events::TenantId;
 use presdr_store::{
     StoreError,
     breakers::KeyId,
-    ledger::{self, Charge, End, Ended, LeadKey, ThingHash},
+    ledger::{self, Charge, End, LeadKey, ThingHash},
     steps::Outgoing,
 };
 use rust_decimal::Decimal;
@@ -18,10 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use crate::{
-    Answered, Asking, BatchCall, Class, Endpoint, Unanswered, check,
-    record::Called,
+    Asking, BatchCall, Class, Endpoint, Unanswered, check,
     reserve::{Reservation, Reserved, Verdict, Wanted},
-    settle::{self, CallOver, EndedThing, Failures, Settlement, status_of},
+    settle::{self, CallOver, EndedThing, Failures, Settlement},
     state::{State, delta},
     tries::{GaveUp, Sending, Tally},
 };
@@ -35,19 +34,19 @@ const ROUNDS_MAX: usize = 3;
 pub(crate) struct Round<'a, C: BatchCall> {
     state: &'a State,
     call: &'a C,
-    things: &'a [(Asking<'a>, C::Thing)],
+    pub things: &'a [(Asking<'a>, C::Thing)],
     answers: Vec<Option<Result<C::Answer, Unanswered>>>,
     begun: Instant,
 }
 
 /// A thing that may be bought.
 #[derive(Clone, Copy)]
-struct Bought {
-    place: usize,
-    intent: Uuid,
-    thing: ThingHash,
-    ask: Uuid,
-    worst: Charge,
+pub(crate) struct Bought {
+    pub place: usize,
+    pub intent: Uuid,
+    pub thing: ThingHash,
+    pub ask: Uuid,
+    pub worst: Charge,
 }
 
 impl<'a, C: BatchCall> Round<'a, C> {
@@ -211,7 +210,7 @@ impl<'a, C: BatchCall> Round<'a, C> {
         Ok(())
     }
 
-    fn lead(&self, place: usize) -> LeadKey {
+    pub fn lead(&self, place: usize) -> LeadKey {
         let asking = &self.things[place].0;
         LeadKey { run: asking.run, company: asking.company, attempt: asking.attempt }
     }
@@ -272,107 +271,6 @@ impl<'a, C: BatchCall> Round<'a, C> {
         gave_up
     }
 
-    /// What the call came to for each thing, and for each lead.
-    fn over(
-        &self,
-        bought: &[Bought],
-        sent: Result<Vec<Option<Answered<C::Answer>>>, GaveUp>,
-        tally: &Tally,
-        latency_ms: u64,
-    ) -> Over<C::Answer> {
-        let (verdict, end, why) = match &sent {
-            Ok(_) => (settle::Verdict::Works, End::Settled, None),
-            Err(gave_up) => meaning(gave_up, tally),
-        };
-        let lost = end == End::Unknown;
-        let mut answered = sent.unwrap_or_default().into_iter();
-        let mut over = Over { ended: Vec::new(), calls: Vec::new(), answers: Vec::new(), verdict };
-        for (number, one) in bought.iter().enumerate() {
-            // A batch's requests are counted on one of its things.
-            let requests = if number == 0 { tally.requests() } else { 0 };
-            let outcome = match (answered.next().flatten(), &why) {
-                (Some(answered), None) => Ok(answered),
-                (None, None) => {
-                    Err(Unanswered::Failed { status: tally.status(), what: "the vendor left this one out" })
-                }
-                (_, Some(why)) => Err(why.clone()),
-            };
-            let (end, thing_why) = match &outcome {
-                Ok(_) => (End::Settled, None),
-                Err(why) if lost => (End::Unknown, Some(why.clone())),
-                Err(why) => (End::Released, Some(why.clone())),
-            };
-            over.ended.push(self.ended(one, end, outcome.as_ref().ok(), requests, tally.status()));
-            self.tell(&mut over.calls, one, (tally, requests, latency_ms), thing_why.as_ref());
-            match outcome {
-                Ok(answered) => over.answers.push((one.place, Ok(answered.answer))),
-                Err(_) if lost => {} // no answer yet: it is asked for once more
-                Err(why) => over.answers.push((one.place, Err(why))),
-            }
-        }
-        over
-    }
-
-    fn ended(
-        &self,
-        bought: &Bought,
-        end: End,
-        answered: Option<&Answered<C::Answer>>,
-        requests: u32,
-        http_status: Option<u16>,
-    ) -> EndedThing {
-        let charge = match end {
-            End::Settled => answered.map(|answered| answered.charge).unwrap_or_default(),
-            End::Released => Charge::default(),
-            End::Unknown => bought.worst,
-        };
-        let answer =
-            answered.and_then(|answered| Some((serde_json::to_vec(&answered.answer).ok()?, answered.fresh_for)));
-        EndedThing {
-            ended: Ended { id: bought.intent, end, charge, requests, http_status },
-            thing: bought.thing,
-            lead: self.lead(bought.place),
-            ask: bought.ask,
-            answer,
-        }
-    }
-
-    /// One event per lead; an answer to any of its things makes it answered.
-    fn tell(
-        &self,
-        calls: &mut Vec<CallOver>,
-        bought: &Bought,
-        (tally, requests, latency_ms): (&Tally, u32, u64),
-        why: Option<&Unanswered>,
-    ) {
-        let status = status_of(why);
-        if let Some(call) = calls.iter_mut().find(|call| call.ask == bought.ask) {
-            if why.is_none() {
-                call.called.status = status;
-            }
-            call.called.requests += requests;
-            return;
-        }
-        let asking = &self.things[bought.place].0;
-        let called = Called {
-            lead: self.lead(bought.place),
-            cause: asking.cause.clone(),
-            step: asking.step,
-            vendor: C::VENDOR.as_str().to_owned(),
-            operation: C::OPERATION.to_owned(),
-            purpose: asking.purpose.as_str().to_owned(),
-            because: asking.because.to_owned(),
-            charge: Charge::default(),
-            latency_ms,
-            status,
-            http_status: tally.status(),
-            requests,
-            rate_limit_hits: if requests > 0 { tally.rate_limit_hits() } else { 0 },
-            ledger: Some(bought.ask),
-        };
-        calls.push(CallOver { ask: bought.ask, called });
-    }
-
     async fn settle(
         &self,
         tenant: &TenantId,
@@ -387,29 +285,6 @@ impl<'a, C: BatchCall> Round<'a, C> {
         self.state.settlements.push(tenant, job);
         settled.await.unwrap_or(Err(Unanswered::Busy("the settlement was lost")))
     }
-}
-
-/// What a call came to.
-struct Over<A> {
-    ended: Vec<EndedThing>,
-    calls: Vec<CallOver>,
-    answers: Vec<(usize, Result<A, Unanswered>)>,
-    verdict: settle::Verdict,
-}
-
-/// What giving up means: for the breaker, for the ledger, and for who asked.
-fn meaning(gave_up: &GaveUp, tally: &Tally) -> (settle::Verdict, End, Option<Unanswered>) {
-    let failed = Unanswered::Failed { status: tally.status(), what: gave_up.failure.what };
-    let (verdict, end, why) = match gave_up.failure.class {
-        Class::Lost => (settle::Verdict::Nothing, End::Unknown, Unanswered::Unknown),
-        Class::Quota { lasts } => (settle::Verdict::Quota(lasts), End::Released, Unanswered::Quota),
-        Class::Key => (settle::Verdict::Key, End::Released, Unanswered::KeyRefused),
-        Class::Retry { rate_limit: true, .. } => (settle::Verdict::Nothing, End::Released, Unanswered::RateLimited),
-        // It answers, if only to refuse: what is wrong is the request.
-        Class::Never => (settle::Verdict::Works, End::Released, failed),
-        Class::Retry { rate_limit: false, .. } | Class::KeyOrQuota => (settle::Verdict::Nothing, End::Released, failed),
-    };
-    (verdict, end, Some(why))
 }
 
 fn read_stored<A: serde::de::DeserializeOwned>(json: &[u8]) -> Result<A, Unanswered> {

@@ -229,7 +229,7 @@ fn check(reply: &Reply<'_>) -> Result<(), Failure> {
     let one_message = || std::str::from_utf8(reply.body).is_ok_and(|text| text.contains("ran out of credits"));
     match reply.status {
         200..=299 => Ok(()),
-        400 | 401 | 402 if one_message() => Err(key_or_quota()),
+        400..=402 if one_message() => Err(key_or_quota()),
         401 => failure(Class::Key, "ZeroBounce refuses the key"),
         402 => failure(Class::Quota { lasts: None }, "ZeroBounce's credits are gone"),
         // Blocked for the window of the limit, which is minutes: trying at once would lengthen it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::BatchCall;
 use crate::testing::{headers, said, table};
 
 fn company(reply: &Reply<'_>) -> Result<Answered<Option<CompanyFacts>>, Failure> {
