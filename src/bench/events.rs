@@ -134,8 +134,9 @@ where
 }
 
 async fn send_raw(context: jetstream::Context, messages: Vec<Message>) -> anyhow::Result<()> {
+    let context = &context;
     stream::iter(messages.into_iter().map(anyhow::Ok))
-        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |message| async {
+        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |message| async move {
             let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body);
             context.send_publish("raw", publish).await?.await?;
             Ok(())
@@ -144,8 +145,9 @@ async fn send_raw(context: jetstream::Context, messages: Vec<Message>) -> anyhow
 }
 
 async fn send_ours(author: Arc<Author>, publisher: Publisher, companies: Vec<u32>) -> anyhow::Result<()> {
+    let (author, publisher) = (&author, &publisher);
     stream::iter(companies.into_iter().map(anyhow::Ok))
-        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |company| async {
+        .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |company| async move {
             publisher.publish(&author.event(company)?).await?;
             Ok(())
         })
