@@ -168,17 +168,21 @@ fn crawl_errors(run: &Run, leads: &[TerminalLead], limits: &AlertLimits) -> Opti
         |lead: &&TerminalLead| lead.degraded.iter().any(|reason| reason == DegradedReason::DomainMissing.as_str());
     let tried = leads.iter().filter(|lead| lead.score.is_some()).filter(|lead| !without_domain(lead)).count();
     let failed = leads.iter().filter(failed).count();
-    let percent = failed * 100 / tried.max(1);
-    let over = percent > usize::try_from(limits.crawl_errors_percent_max).unwrap_or(usize::MAX);
-    over.then(|| {
+    is_over(failed, tried, limits.crawl_errors_percent_max).then(|| {
         let message =
             format!("{failed} of {tried} sites could not be read: check the network and the crawler's User-Agent");
-        let share = f64::from(u32::try_from(percent).unwrap_or(u32::MAX));
+        let count = |number| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let share = count(failed) / count(tried.max(1)) * 100.0;
         (
             "alert_crawl_errors",
             alert(run, DegradedReason::CrawlErrorsHigh, share, limits.crawl_errors_percent_max, message),
         )
     })
+}
+
+/// Whether `part` is more than so many percent of `whole`. Nothing is rounded: 30.1 % is over 30.
+fn is_over(part: usize, whole: usize, percent_max: u32) -> bool {
+    part.saturating_mul(100) > whole.saturating_mul(usize::try_from(percent_max).unwrap_or(usize::MAX))
 }
 
 /// An alert about a run.
@@ -190,5 +194,18 @@ pub(crate) fn alert(run: &Run, reason: DegradedReason, value: f64, limit: u32, m
         limit: Some(f64::from(limit)),
         message,
         degraded: Some(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_over_its_limit_by_however_little() {
+        assert!(is_over(17, 55, 30), "30.9 %");
+        assert!(is_over(3_001, 10_000, 30), "30.01 %");
+        assert!(!is_over(3, 10, 30), "30 %");
+        assert!(!is_over(0, 0, 30), "nothing was tried");
     }
 }
