@@ -1,15 +1,16 @@
 //! Breakers: opened for the whole fleet, told once, tried by one.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
-use futures::future::join_all;
+use futures::{StreamExt, stream::FuturesUnordered};
 use presdr_events::vendor::CallStatus;
 use presdr_rules::route::Availability;
 use presdr_vendors::{
     Purpose, Unanswered, Vendor,
     zerobounce::{Address, Validate},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     stub::{Act, Stub},
@@ -32,13 +33,21 @@ async fn three_limits_in_a_row_stop_the_fleet_for_a_minute_and_one_tries_after_i
     assert_eq!(stub.requests(), 3, "nobody asked any more");
 
     world.clock.turn(TimeDelta::seconds(60));
-    stub.always(Act::Late(Duration::from_millis(100)));
-    let asking = (4..=13).map(|company| {
-        let (world, desk) = (Arc::clone(&world), if company % 2 == 0 { one.clone() } else { two.clone() });
-        tokio::spawn(async move { world.search(&desk, company, &format!("{company}")).await })
-    });
-    let answers: Vec<_> = join_all(asking).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "one tries for all");
+    let leave = Arc::new(Semaphore::new(0));
+    stub.will([Act::When(Arc::clone(&leave))]);
+    stub.always(Act::Answer);
+    let mut asking: FuturesUnordered<_> = (4..=13)
+        .map(|company| {
+            let (world, desk) = (Arc::clone(&world), if company % 2 == 0 { one.clone() } else { two.clone() });
+            tokio::spawn(async move { world.search(&desk, company, &format!("{company}")).await })
+        })
+        .collect();
+    for _ in 0..9 {
+        let others = asking.next().await.unwrap().unwrap();
+        assert!(matches!(others, Err(Unanswered::BreakerOpen)), "one tries for all: {others:?}");
+    }
+    leave.add_permits(1);
+    assert!(asking.next().await.unwrap().unwrap().is_ok());
     assert_eq!(stub.requests(), 4);
     world.search(&two, 20, "20").await.unwrap();
     assert_eq!(world.alerts().await, ["vendor_unavailable"]);

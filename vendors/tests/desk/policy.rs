@@ -6,6 +6,7 @@ use futures::future::join_all;
 use presdr_events::vendor::CallStatus;
 use presdr_store::breakers::Rate;
 use presdr_vendors::{Policy, Terms, Unanswered, Vendor};
+use tokio::sync::Semaphore;
 
 use crate::{
     stub::{Act, Stub},
@@ -77,13 +78,20 @@ async fn a_vendor_that_is_not_there_costs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_asks_no_more_at_a_time_than_it_may() {
     let (world, stub) = (Arc::new(World::new().await), Stub::start().await);
-    stub.always(Act::Late(Duration::from_millis(30)));
+    let leave = Arc::new(Semaphore::new(0));
+    stub.always(Act::When(Arc::clone(&leave)));
     let terms = Terms { rate: Rate { per_minute: 60_000_000 }, concurrency: 3 };
     let desk = world.desk_with(config(&stub).under(Vendor::Tavily, terms), quick()).await;
-    let asking = (1..=30).map(|company| {
-        let (world, desk) = (Arc::clone(&world), desk.clone());
-        tokio::spawn(async move { world.search(&desk, company, &format!("{company}")).await.is_ok() })
-    });
+    let asking: Vec<_> = (1..=30)
+        .map(|company| {
+            let (world, desk) = (Arc::clone(&world), desk.clone());
+            tokio::spawn(async move { world.search(&desk, company, &format!("{company}")).await.is_ok() })
+        })
+        .collect();
+    while stub.requests() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    leave.add_permits(30);
     assert!(join_all(asking).await.into_iter().all(|answered| answered.unwrap()));
     assert_eq!(stub.most_under_way(), 3);
 }
@@ -117,12 +125,12 @@ async fn the_fleet_keeps_to_a_keys_rate() {
 #[tokio::test]
 async fn who_waits_for_a_turn_has_room_reserved_and_gives_it_back_when_the_run_is_over() {
     let (world, stub) = (Arc::new(World::new().await), Stub::start().await);
-    let terms = Terms { rate: Rate { per_minute: 60 }, concurrency: 64 };
+    let terms = Terms { rate: Rate { per_minute: 20 }, concurrency: 64 };
     let desk = world.desk_with(config(&stub).under(Vendor::Tavily, terms), quick()).await;
-    for company in 1..=6 {
+    for company in 1..=2 {
         world.search(&desk, company, &format!("{company}")).await.unwrap();
     }
-    // The seventh has to wait about a second: meanwhile the run is cancelled.
+    // The third has to wait more than three seconds: meanwhile the run is cancelled.
     let waiting = {
         let (world, desk) = (Arc::clone(&world), desk.clone());
         tokio::spawn(async move { world.search(&desk, 7, "7").await })
@@ -134,7 +142,7 @@ async fn who_waits_for_a_turn_has_room_reserved_and_gives_it_back_when_the_run_i
     presdr_store::runs::change_status(&mut tx, world.run, &["open"], "cancelled").await.unwrap();
     tx.commit().await.unwrap();
     assert!(matches!(waiting.await.unwrap(), Err(Unanswered::Over)));
-    assert_eq!(stub.requests(), 6);
+    assert_eq!(stub.requests(), 2);
     assert_eq!(world.count("select count(*) from vendor_intents where state = 'released'").await, 1);
     world.adds_up(&desk).await;
 }

@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use url::Url;
 
 /// What the stub does with a request.
@@ -33,6 +33,8 @@ pub enum Act {
     Half,
     /// Never answers.
     Hang,
+    /// Answers when the test gives leave.
+    When(Arc<Semaphore>),
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +120,7 @@ async fn act_out(script: &Script, act: &Act, path: &str, body: &Value) -> Respon
     match act {
         Act::Late(after) => tokio::time::sleep(*after).await,
         Act::Hang => std::future::pending().await,
+        Act::When(leave) => leave.acquire().await.unwrap().forget(),
         Act::Half => return (StatusCode::OK, r#"{"results": [{"url": "#).into_response(),
         Act::Say(status, header, text) => {
             let mut response = (StatusCode::from_u16(*status).unwrap(), *text).into_response();
