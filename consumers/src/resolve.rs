@@ -39,8 +39,9 @@ impl Resolver {
             return work::conclude(&self.services, &lead, STEP, tx, &known(&company, domain, lead.attempt)).await;
         }
         drop(tx);
-        // A repeat that comes while the first is at work finds the lease taken and comes again later.
-        let Some(lease) = self.services.leases.try_take(&lead.lease(STEP)).await? else {
+        // One search per company across the fleet and all tenants: a repeat that comes while the first is at work finds the lease taken and
+        // comes again later, and two tenants' searches do not keep each other from the same candidates.
+        let Some(lease) = self.services.leases.try_take(&format!("search/{}", lead.company)).await? else {
             return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
         };
         // Under the lease: a repeat that took it after the first was done has nothing left to do.
@@ -48,17 +49,23 @@ impl Resolver {
             return Ok(());
         }
         let begun = Instant::now();
+        // Its own: a search that is told to stop would say that there is no domain.
+        let never = CancellationToken::new();
         let found = tokio::select! {
-            found = self.look_for(&company, stopping) => found,
+            biased;
             () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
             () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
+            found = self.look_for(&company, &never) => found,
         };
+        if found.was_kept_waiting() {
+            return Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned()));
+        }
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let tx = self.services.database.enter(&lead.tenant).await?;
         work::conclude(&self.services, &lead, STEP, tx, &event_of(found, elapsed, lead.attempt)).await
     }
 
-    async fn look_for(&self, company: &Company, stopping: &CancellationToken) -> Resolution {
+    async fn look_for(&self, company: &Company, cancel: &CancellationToken) -> Resolution {
         let identity = CompanyIdentity {
             name: company.facts.name.clone(),
             uen: company.facts.uen.clone(),
@@ -66,7 +73,7 @@ impl Resolver {
         };
         let policy = ResolvePolicy { crawl: self.services.config.crawl.clone(), ..ResolvePolicy::default() };
         let turns = FleetTurns { services: &self.services };
-        domains::resolve(&self.services.web, &policy, &identity, &turns, stopping).await
+        domains::resolve(&self.services.web, &policy, &identity, &turns, cancel).await
     }
 }
 

@@ -153,7 +153,14 @@ fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
         .map(|found| EmailFindings { unknown: count(found.emails.len()), ..EmailFindings::default() });
     let wanted =
         way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|person| person.wanted).count()));
-    LeadFacts { company, domain: way.domain, site, emails, contacts: features::contact_lookup(wanted, None), similarity: Similarity::NotAsked }
+    LeadFacts {
+        company,
+        domain: way.domain,
+        site,
+        emails,
+        contacts: features::contact_lookup(wanted, None),
+        similarity: Similarity::NotAsked,
+    }
 }
 
 impl Consumer for Scorer {

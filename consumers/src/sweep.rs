@@ -2,6 +2,7 @@
 //!
 //! Every worker process sweeps; a lease per tenant keeps them from doing the same at once. Doing it twice would be harmless.
 
+use chrono::TimeDelta;
 use presdr_events::TenantId;
 use presdr_store::{StoreError, admissions, runs, steps, tenants};
 use tokio_util::sync::CancellationToken;
@@ -9,22 +10,26 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services,
     lead::{Cause, WorkError},
-    room,
+    retention, room,
     run::finish,
 };
 
+/// More sweeps than this in a row are missed only when no worker runs.
+const SWEEPS_MISSED_MAX: u32 = 15;
 /// How much of each one sweep takes on per tenant.
 const BATCH: i64 = 500;
 
 /// Sweeps every tenant, again and again, until `stopping` is cancelled.
 pub async fn sweep(services: &Services, stopping: CancellationToken) {
     let mut beat = tokio::time::interval(services.config.sweep_every);
+    let mut forget = tokio::time::interval(retention::EVERY);
     loop {
-        tokio::select! {
-            _ = beat.tick() => {}
+        let swept = tokio::select! {
+            _ = beat.tick() => sweep_once(services).await,
+            _ = forget.tick() => retention::forget_once(services).await,
             () = stopping.cancelled() => return,
-        }
-        if let Err(error) = sweep_once(services).await {
+        };
+        if let Err(error) = swept {
             tracing::warn!(%error, "a sweep failed; the next one tries again");
         }
     }
@@ -39,7 +44,10 @@ pub async fn sweep_once(services: &Services) -> Result<(), StoreError> {
     // The platform has no leads, but events of its own.
     for tenant in tenants.chain([TenantId::platform()]) {
         let Some(_lease) = services.leases.try_take(&format!("sweep/{tenant}")).await? else { continue };
-        tenant_once(services, &tenant).await?;
+        // What is wrong with one tenant must not keep the others from being swept.
+        if let Err(error) = tenant_once(services, &tenant).await {
+            tracing::warn!(tenant.id = %tenant, %error, "a tenant could not be swept; the next sweep tries again");
+        }
         if tenant == TenantId::platform() {
             room::check(services).await?;
         }
@@ -49,8 +57,21 @@ pub async fn sweep_once(services: &Services) -> Result<(), StoreError> {
 
 async fn tenant_once(services: &Services, tenant: &TenantId) -> Result<(), WorkError> {
     publish_left_behind(services, tenant).await?;
+    forgive_gap(services, tenant).await?;
     end_overdue(services, tenant).await?;
     move_on(services, tenant).await
+}
+
+/// A stop of the whole fleet does not count against the leads in flight: their deadlines move by as long as nobody swept.
+async fn forgive_gap(services: &Services, tenant: &TenantId) -> Result<(), WorkError> {
+    let gap_min = TimeDelta::from_std(services.config.sweep_every * SWEEPS_MISSED_MAX).unwrap_or(TimeDelta::MAX);
+    let mut tx = services.database.enter(tenant).await?;
+    let gap = admissions::forgive_gap(&mut tx, services.clock.now(), gap_min).await?;
+    tx.commit().await?;
+    if let Some(gap) = gap {
+        tracing::info!(tenant.id = %tenant, "nobody worked for {} s: leads in flight have so much more time", gap.num_seconds());
+    }
+    Ok(())
 }
 
 async fn publish_left_behind(services: &Services, tenant: &TenantId) -> Result<(), WorkError> {
@@ -84,9 +105,13 @@ async fn move_on(services: &Services, tenant: &TenantId) -> Result<(), WorkError
     let mut tx = services.database.enter(tenant).await?;
     let unfinished = runs::unfinished(&mut tx).await?;
     let mut events = Vec::new();
-    for run in unfinished.into_iter().filter(|run| run.targeted_at.is_some()) {
+    for run in unfinished {
         let cause = Cause::sweep(tenant, run.id);
-        events.extend(finish::move_on(services, &mut tx, &cause, &run).await?);
+        match (run.status.as_str(), run.targeted_at) {
+            ("cancelled", _) => events.extend(finish::cancel(services, &mut tx, &cause, &run).await?),
+            (_, Some(_)) => events.extend(finish::move_on(services, &mut tx, &cause, &run).await?),
+            (_, None) => {} // it is being started
+        }
     }
     tx.commit().await?;
     services.outbox.publish(events).await?;

@@ -91,10 +91,10 @@ pub async fn consume<C: Consumer>(
         BrokerError::Topology(format!("durable {} is missing ({error}): `presdr topology apply` makes it", C::NAME))
     })?;
     let signs_of_life = durable.cached_info().config.ack_wait / 3;
-    let slots = Arc::new(Semaphore::new(config.slots));
+    let slots = Slots::new(config.slots);
     let mut tasks = JoinSet::new();
     while !stopping.is_cancelled() {
-        let Some(free) = free_slots(&slots, &stopping).await else {
+        let Some(free) = slots.free(&stopping).await else {
             break;
         };
         let mut free = free;
@@ -105,7 +105,7 @@ pub async fn consume<C: Consumer>(
                 message,
                 config.clone(),
                 signs_of_life,
-                slot,
+                (slot, slots.clone()),
                 stopping.clone(),
             ));
         });
@@ -126,25 +126,60 @@ pub async fn consume<C: Consumer>(
 const PULL_MAX: usize = 64;
 /// How long one pull waits for work.
 const PULL_WAIT: Duration = Duration::from_secs(2);
-/// How long a delivery that cannot be done now is kept in hand before it is given back.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest pause before a delivery that could not be done is tried again.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// For each slot, so many deliveries may wait beside it for what is away.
+const WAITING_OF_SLOT: usize = 4;
 /// Within this a pull brings a message or ends.
 const PULL_SILENCE_MAX: Duration = Duration::from_secs(4);
 
-/// At least one free slot, and all that are free besides, up to a pull's worth. `None` when the worker stops.
-async fn free_slots(slots: &Arc<Semaphore>, stopping: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
-    let first = tokio::select! {
-        slot = Arc::clone(slots).acquire_owned() => slot.ok()?,
-        () = stopping.cancelled() => return None,
-    };
-    let mut free = vec![first];
-    while free.len() < PULL_MAX {
-        match Arc::clone(slots).try_acquire_owned() {
-            Ok(slot) => free.push(slot),
-            Err(_) => break,
+/// The process's slots, and room beside them for deliveries that wait.
+#[derive(Clone)]
+struct Slots {
+    slots: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Slots {
+    fn new(slots: usize) -> Self {
+        let waiting = Arc::new(Semaphore::new(slots * WAITING_OF_SLOT));
+        Self { slots: Arc::new(Semaphore::new(slots)), waiting }
+    }
+
+    /// At least one free slot, and all that are free besides, up to a pull's worth. `None` when the worker stops.
+    async fn free(&self, stopping: &CancellationToken) -> Option<Vec<OwnedSemaphorePermit>> {
+        let first = tokio::select! {
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok()?,
+            () = stopping.cancelled() => return None,
+        };
+        let mut free = vec![first];
+        while free.len() < PULL_MAX {
+            match Arc::clone(&self.slots).try_acquire_owned() {
+                Ok(slot) => free.push(slot),
+                Err(_) => break,
+            }
+        }
+        Some(free)
+    }
+
+    /// Waits without a slot, as long as there is room for those that wait, and takes one again. `None` when the worker stops.
+    async fn pause(
+        &self,
+        slot: OwnedSemaphorePermit,
+        pause: Duration,
+        stopping: &CancellationToken,
+    ) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.waiting).try_acquire_owned();
+        let kept = room.is_err().then_some(slot);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return None,
+        }
+        match kept {
+            Some(slot) => Some(slot),
+            None => Arc::clone(&self.slots).acquire_owned().await.ok(),
         }
     }
-    Some(free)
 }
 
 async fn pull(
@@ -176,7 +211,7 @@ async fn handle_one<C: Consumer>(
     message: Message,
     config: ConsumeConfig,
     signs_of_life: Duration,
-    slot: OwnedSemaphorePermit,
+    (slot, slots): (OwnedSemaphorePermit, Slots),
     stopping: CancellationToken,
 ) {
     let (sequence, deliveries) = message.info().map_or((0, i64::MAX), |info| (info.stream_sequence, info.delivered));
@@ -185,13 +220,8 @@ async fn handle_one<C: Consumer>(
         (_, true) => Outcome::Park { reason: format!("delivered {deliveries} times without an answer") },
         (Err(error), _) => Outcome::Park { reason: error.to_string() },
         (Ok(envelope), _) => {
-            let handling =
-                tokio::time::timeout(config.handle_timeout, handle_patiently(&*consumer, envelope, &stopping));
-            let timed_out = |_| Outcome::Retry {
-                after: Duration::from_secs(5),
-                reason: format!("took longer than {:?}", config.handle_timeout),
-            };
-            while_giving_signs_of_life(&message, signs_of_life, handling).await.unwrap_or_else(timed_out)
+            let handling = handle_patiently(&*consumer, envelope, &config, (slot, &slots), &stopping);
+            while_giving_signs_of_life(&message, signs_of_life, handling).await
         }
     };
     let acknowledgement = match outcome {
@@ -218,25 +248,31 @@ async fn handle_one<C: Consumer>(
         // Harmless: the delivery comes again and finds its outcome stored.
         tracing::debug!(consumer = C::NAME, sequence, %error, "could not acknowledge");
     }
-    drop(slot);
 }
 
-/// Handles an event, again after a while when it cannot be done now: a database that is away comes back. Waiting here leaves the
-/// count of deliveries to what it is for, deliveries that ended with their worker.
-async fn handle_patiently<C: Consumer>(consumer: &C, envelope: &Envelope, stopping: &CancellationToken) -> Outcome {
-    let mut waited = Duration::ZERO;
+/// Handles an event, again after a while when it cannot be done now: a database that is away comes back. Waiting here, however long,
+/// leaves the count of deliveries to what it is for, deliveries that ended with their worker; and it does not hold a slot, so that
+/// what waits for one thing does not keep back what waits for nothing.
+async fn handle_patiently<C: Consumer>(
+    consumer: &C,
+    envelope: &Envelope,
+    config: &ConsumeConfig,
+    (mut slot, slots): (OwnedSemaphorePermit, &Slots),
+    stopping: &CancellationToken,
+) -> Outcome {
+    let mut pause = Duration::ZERO;
     loop {
-        let outcome = consumer.handle(envelope.clone(), stopping).await;
-        match &outcome {
-            Outcome::Retry { after, reason } if waited < PATIENCE && !stopping.is_cancelled() => {
-                tracing::debug!(consumer = C::NAME, event.id = %envelope.id, %reason, "not now");
-                waited += *after;
-                tokio::select! {
-                    () = tokio::time::sleep(*after) => {}
-                    () = stopping.cancelled() => return outcome,
-                }
-            }
-            _ => return outcome,
+        let handling = tokio::time::timeout(config.handle_timeout, consumer.handle(envelope.clone(), stopping));
+        let outcome = handling.await.unwrap_or_else(|_| Outcome::Retry {
+            after: Duration::from_secs(5),
+            reason: format!("took longer than {:?}", config.handle_timeout),
+        });
+        let Outcome::Retry { after, reason } = &outcome else { return outcome };
+        tracing::debug!(consumer = C::NAME, event.id = %envelope.id, %reason, "not now");
+        pause = (pause * 2).clamp(*after, PAUSE_MAX.max(*after));
+        match slots.pause(slot, pause, stopping).await {
+            Some(again) => slot = again,
+            None => return outcome,
         }
     }
 }

@@ -115,7 +115,7 @@ pub async fn end(
     tx: &mut TenantTx,
     endings: &[(RunId, CompanyId, Attempt, &Ending)],
     now: DateTime<Utc>,
-) -> Result<HashSet<(RunId, CompanyId)>, StoreError> {
+) -> Result<HashSet<(RunId, CompanyId, Attempt)>, StoreError> {
     let tenant = tx.tenant().clone();
     let rows = sqlx::query(
         "with ended as (
@@ -124,19 +124,19 @@ pub async fn end(
              from jsonb_to_recordset($2) as e (run_id bigint, company_id bigint, attempt int, outcome text, score double precision,
                   confidence double precision, bucket text, degraded text[])
              where a.tenant_id = $1 and a.run_id = e.run_id and a.company_id = e.company_id and a.attempt = e.attempt and a.state = 'admitted'
-             returning a.run_id, a.company_id),
+             returning a.run_id, a.company_id, a.attempt),
          seen as (
              insert into seen_companies (tenant_id, company_id, last_seen_at)
              select distinct $1, company_id, $3::timestamptz from ended order by company_id
              on conflict (tenant_id, company_id) do update set last_seen_at = greatest(seen_companies.last_seen_at, excluded.last_seen_at))
-         select run_id, company_id from ended",
+         select run_id, company_id, attempt from ended",
     )
     .bind(tenant.as_str())
     .bind(endings.iter().map(ending_row).collect::<serde_json::Value>())
     .bind(now)
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter().map(|row| Ok((run(row)?, company(row)?))).collect()
+    rows.iter().map(|row| Ok((run(row)?, company(row)?, row.get::<i32, _>("attempt").unsigned_abs()))).collect()
 }
 
 fn ending_row((run, company, attempt, ending): &(RunId, CompanyId, Attempt, &Ending)) -> serde_json::Value {
@@ -164,7 +164,8 @@ pub async fn load(tx: &mut TenantTx, enough: i64) -> Result<(i64, i64), StoreErr
     Ok(load)
 }
 
-/// Gives places to the next `room` leads of the tenant's open runs: oldest run first, then by position.
+/// Gives places to the next `room` leads of the tenant's open runs, by their position in their run: a small run that starts while a
+/// large one is under way gets the next places.
 ///
 /// Call it under [`lock_window`].
 ///
@@ -181,7 +182,7 @@ pub async fn admit(
         "with next as (
              select a.run_id, a.company_id from admissions a join runs r using (tenant_id, run_id)
              where a.tenant_id = $1 and a.state = 'selected' and r.status = 'open'
-             order by a.run_id, a.position limit $2)
+             order by a.position, a.run_id limit $2)
          update admissions a set state = 'admitted', admitted_at = $3, deadline_at = $4 from next
          where a.tenant_id = $1 and a.run_id = next.run_id and a.company_id = next.company_id
          returning a.run_id, a.company_id, a.position, a.attempt",
@@ -260,11 +261,14 @@ pub async fn let_go_selected(tx: &mut TenantTx, run: RunId, now: DateTime<Utc>) 
 /// What the database says.
 pub async fn any_open(tx: &mut TenantTx, run: RunId) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
-    let open = sqlx::query_scalar("select exists (select 1 from admissions where tenant_id = $1 and run_id = $2 and state in ('selected', 'admitted'))")
-        .bind(tenant.as_str())
-        .bind(run.get())
-        .fetch_one(&mut **tx)
-        .await?;
+    let open = sqlx::query_scalar(
+        "select exists (select from admissions where tenant_id = $1 and run_id = $2 and state = 'admitted')
+             or exists (select from admissions where tenant_id = $1 and run_id = $2 and state = 'selected')",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(open)
 }
 
@@ -354,4 +358,32 @@ fn company(row: &sqlx::postgres::PgRow) -> Result<CompanyId, StoreError> {
 
 fn number(attempt: Attempt) -> i32 {
     i32::try_from(attempt).unwrap_or(i32::MAX)
+}
+
+/// Gives every lead in flight more time: nobody worked while nobody swept, and that is not the leads' fault. Tells how long nobody
+/// swept, if that was longer than `gap_min`. Notes that it is swept now.
+///
+/// # Errors
+/// What the database says.
+pub async fn forgive_gap(
+    tx: &mut TenantTx,
+    now: DateTime<Utc>,
+    gap_min: chrono::TimeDelta,
+) -> Result<Option<chrono::TimeDelta>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let before: Option<Option<DateTime<Utc>>> = sqlx::query_scalar(
+        "with before as (select swept_at from admission_windows where tenant_id = $1 for update)
+         update admission_windows w set swept_at = greatest(w.swept_at, $2) from before where w.tenant_id = $1 returning before.swept_at",
+    )
+    .bind(tenant.as_str())
+    .bind(now)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(gap) = before.flatten().map(|before| now - before).filter(|gap| *gap >= gap_min) else { return Ok(None) };
+    sqlx::query("update admissions set deadline_at = deadline_at + $2 where tenant_id = $1 and state = 'admitted'")
+        .bind(tenant.as_str())
+        .bind(sqlx::postgres::types::PgInterval::try_from(gap).unwrap_or_default())
+        .execute(&mut **tx)
+        .await?;
+    Ok(Some(gap))
 }

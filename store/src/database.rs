@@ -14,6 +14,9 @@ use sqlx::{
 
 use crate::StoreError;
 
+/// How long a transaction may stand still. Long work outside the database has no transaction open.
+const IDLE_IN_TRANSACTION_MAX: &str = "60s";
+
 /// As whom a pool works. Each service role owns no table and bypasses no policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -57,7 +60,10 @@ impl Database {
     /// # Errors
     /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation; otherwise what the database says.
     pub async fn connect(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.application_name(role.name());
+        // A process that stops in the middle of a transaction must not hold its locks for ever.
+        let options = PgConnectOptions::from_str(url)?
+            .application_name(role.name())
+            .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MAX), ("tcp_user_timeout", "30s")]);
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(30))

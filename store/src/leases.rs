@@ -20,6 +20,9 @@ use crate::{Database, StoreError};
 /// How often the connection is asked whether it still lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// How long the database may take to answer about a lease.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
 /// This process's leases.
 #[derive(Clone)]
 pub struct Leases(Arc<Inner>);
@@ -54,6 +57,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.name.is_empty() {
+            return; // it was never ours
+        }
         // The receiver lives as long as the process's leases; without it there is no session to release from.
         let _ = self.inner.released.send((std::mem::take(&mut self.name), self.lost.clone()));
     }
@@ -91,9 +97,15 @@ impl Leases {
         if !self.0.hold(name) {
             return Ok(None);
         }
+        // Made before anything is awaited: whoever stops waiting gives back what it took, or was about to take.
+        let mut lease = Lease { name: name.to_owned(), lost: CancellationToken::new(), inner: Arc::clone(&self.0) };
         match self.0.lock(name).await {
-            Ok(Some(lost)) => Ok(Some(Lease { name: name.to_owned(), lost, inner: Arc::clone(&self.0) })),
+            Ok(Some(lost)) => {
+                lease.lost = lost;
+                Ok(Some(lease))
+            }
             other => {
+                lease.name.clear();
                 self.0.let_go(name);
                 other.map(|_| None)
             }
@@ -116,11 +128,9 @@ impl Inner {
             *slot = Some(Session { connection: self.database.dedicated().await?, lost: CancellationToken::new() });
         }
         let Some(session) = slot.as_mut() else { unreachable!("the session was just made") };
-        let taken: Result<bool, _> = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(key(name))
-            .fetch_one(&mut session.connection)
-            .await;
-        match taken {
+        let taking =
+            sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(key(name)).fetch_one(&mut session.connection);
+        match in_time(taking).await {
             Ok(true) => Ok(Some(session.lost.clone())),
             Ok(false) => Ok(None),
             Err(error) => {
@@ -135,8 +145,8 @@ impl Inner {
         // A lease of a lost session has nothing to release: its successor's locks are not its own.
         if let (false, Some(session)) = (held_in.is_cancelled(), slot.as_mut()) {
             let released =
-                sqlx::query("select pg_advisory_unlock($1)").bind(key(&name)).execute(&mut session.connection).await;
-            if released.is_err() {
+                sqlx::query("select pg_advisory_unlock($1)").bind(key(&name)).execute(&mut session.connection);
+            if in_time(released).await.is_err() {
                 lose(&mut slot);
             }
         }
@@ -146,10 +156,16 @@ impl Inner {
     async fn check(&self) {
         let mut slot = self.session.lock().await;
         let Some(session) = slot.as_mut() else { return };
-        if sqlx::query("select 1").execute(&mut session.connection).await.is_err() {
+        if in_time(sqlx::query("select 1").execute(&mut session.connection)).await.is_err() {
             lose(&mut slot);
         }
     }
+}
+
+/// A connection that does not answer may be gone on the other side, and its locks with it: it counts as lost.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(ANSWER_MAX, asked).await.unwrap_or_else(late)
 }
 
 fn lose(slot: &mut Option<Session>) {
@@ -175,7 +191,7 @@ pub async fn note_visit(database: &Database, domain: &str, quiet: Duration) -> R
     let wait_ms: Option<i64> = sqlx::query_scalar(
         "with before as (select free_at from domain_visits where domain = $1),
               noted as (insert into domain_visits (domain, free_at) values ($1, clock_timestamp() + make_interval(secs => $2))
-                        on conflict (domain) do update set free_at = excluded.free_at)
+                        on conflict (domain) do update set free_at = greatest(domain_visits.free_at, excluded.free_at))
          select greatest(0, extract(epoch from free_at - clock_timestamp()) * 1000)::bigint from before",
     )
     .bind(domain)

@@ -73,6 +73,12 @@ impl Outcome {
         Ok(Self { event: Outgoing { tenant: key.tenant.clone(), id: header.id, subject, body }, key })
     }
 
+    /// Which step it is of.
+    #[must_use]
+    pub fn key(&self) -> &StepKey {
+        &self.key
+    }
+
     /// What is to be published once it is committed.
     #[must_use]
     pub fn outgoing(&self) -> &Outgoing {

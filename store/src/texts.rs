@@ -118,6 +118,35 @@ pub async fn store_text(
     Ok(())
 }
 
+/// Deletes visits and texts that were stored before `before`, at most `limit` of each. Tells how many rows there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget(tx: &mut TenantTx, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+    let tenant = tx.tenant().clone();
+    let visits = sqlx::query(
+        "delete from site_visits v using (select tenant_id, company_id, run_id, attempt from site_visits
+             where tenant_id = $1 and fetched_at < $2 order by fetched_at limit $3) old
+         where (v.tenant_id, v.company_id, v.run_id, v.attempt) = (old.tenant_id, old.company_id, old.run_id, old.attempt)",
+    )
+    .bind(tenant.as_str())
+    .bind(before)
+    .bind(limit)
+    .execute(&mut **tx)
+    .await?;
+    let texts = sqlx::query(
+        "delete from lead_texts t using (select tenant_id, company_id, run_id, attempt from lead_texts
+             where tenant_id = $1 and stored_at < $2 order by stored_at limit $3) old
+         where (t.tenant_id, t.company_id, t.run_id, t.attempt) = (old.tenant_id, old.company_id, old.run_id, old.attempt)",
+    )
+    .bind(tenant.as_str())
+    .bind(before)
+    .bind(limit)
+    .execute(&mut **tx)
+    .await?;
+    Ok(visits.rows_affected() + texts.rows_affected())
+}
+
 /// The rationale cached under `key`.
 ///
 /// # Errors

@@ -3,7 +3,10 @@
 //! An ending takes its tenant's window lock and keeps it until its commit is on disk, so that endings one by one queue for the disk.
 //! Here they gather in memory instead while one transaction of their tenant is under way, and then share the next.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use presdr_events::TenantId;
@@ -15,6 +18,8 @@ use crate::{Services, lead::WorkError};
 
 /// Endings on their way to the task; a worker that finds the way full waits.
 const WAITING_MAX: usize = 1024;
+/// How long one transaction may take.
+const COMMIT_MAX: Duration = Duration::from_secs(60);
 /// Endings in one transaction, at most: it holds the window's lock all the while.
 const TOGETHER_MAX: usize = 256;
 
@@ -104,6 +109,12 @@ async fn together(services: Services, tenant: TenantId, group: Vec<Waiting>) -> 
 }
 
 async fn commit(services: &Services, tenant: &TenantId, ended: &[Ended]) -> Result<Vec<Outgoing>, WorkError> {
+    // A connection that says nothing must not hold up all that ends after it.
+    let late = |_| Err(WorkError::Busy("the database did not answer in time".to_owned()));
+    tokio::time::timeout(COMMIT_MAX, try_commit(services, tenant, ended)).await.unwrap_or_else(late)
+}
+
+async fn try_commit(services: &Services, tenant: &TenantId, ended: &[Ended]) -> Result<Vec<Outgoing>, WorkError> {
     let mut tx = services.database.enter(tenant).await?;
     let events = finish::end(services, &mut tx, ended).await?;
     tx.commit().await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use presdr_events::{DegradedReason, Event, RunId, Step, StepStatus, TenantId, lead};
+use presdr_events::{Attempt, CompanyId, DegradedReason, Event, RunId, Step, StepStatus, TenantId, lead};
 use presdr_rules::admission::{self, Gate};
 use presdr_store::{
     StoreError, TenantTx,
@@ -36,16 +36,18 @@ pub(crate) async fn end(services: &Services, tx: &mut TenantTx, leads: &[Ended])
     let endings: Vec<_> =
         leads.iter().map(|one| (one.lead.run, one.lead.company, one.lead.attempt, &one.ending)).collect();
     let ended = admissions::end(tx, &endings, now).await?;
-    let leads: Vec<_> = leads.into_iter().filter(|one| ended.contains(&(one.lead.run, one.lead.company))).collect();
-    let Some(last) = leads.last() else { return Ok(Vec::new()) };
+    let leads: Vec<_> = leads.into_iter().filter(|one| ended.contains(&one.key())).collect();
+    if leads.is_empty() {
+        return Ok(Vec::new());
+    }
     let outcomes = leads.iter().map(|one| one.outcome(services)).collect::<Result<Vec<_>, _>>()?;
     if steps::record(tx, &outcomes).await? < u64::try_from(outcomes.len()).unwrap_or(u64::MAX) {
         return Err(WorkError::Busy("a lead's last step has an outcome already".to_owned()));
     }
     let mut events: Vec<_> = outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect();
-    events.extend(admit(services, tx, &last.lead.cause, size).await?);
-    let runs: BTreeMap<RunId, &Cause> = leads.iter().map(|one| (one.lead.run, &one.lead.cause)).collect();
-    for (run, cause) in runs {
+    let causes: BTreeMap<RunId, &Cause> = leads.iter().map(|one| (one.lead.run, &one.lead.cause)).collect();
+    events.extend(admit(services, tx, &causes, size).await?);
+    for (run, cause) in causes {
         events.extend(rank::if_last(services, tx, cause, run).await?);
     }
     Ok(events)
@@ -54,10 +56,14 @@ pub(crate) async fn end(services: &Services, tx: &mut TenantTx, leads: &[Ended])
 /// A lead that is delivered twice may end twice at once: its first ending counts.
 fn once_each(leads: &[Ended]) -> Vec<&Ended> {
     let mut seen = HashSet::new();
-    leads.iter().filter(|one| seen.insert((one.lead.run, one.lead.company))).collect()
+    leads.iter().filter(|one| seen.insert(one.key())).collect()
 }
 
 impl Ended {
+    fn key(&self) -> (RunId, CompanyId, Attempt) {
+        (self.lead.run, self.lead.company, self.lead.attempt)
+    }
+
     fn outcome(&self, services: &Services) -> Result<steps::Outcome, WorkError> {
         let key = self.lead.key(self.step);
         Ok(steps::Outcome::new(key.clone(), &header(services, &key, &self.lead.cause), &self.event)?)
@@ -120,10 +126,10 @@ pub(crate) async fn cancel(
 pub(crate) async fn admit_next(
     services: &Services,
     tx: &mut TenantTx,
-    cause: &Cause,
+    (run, cause): (RunId, &Cause),
 ) -> Result<Vec<Outgoing>, WorkError> {
     let size = admissions::lock_window(tx).await?;
-    admit(services, tx, cause, size).await
+    admit(services, tx, &BTreeMap::from([(run, cause)]), size).await
 }
 
 /// What an ending would have done, had no fault come between: places given away, the run ranked.
@@ -133,12 +139,18 @@ pub(crate) async fn move_on(
     cause: &Cause,
     run: &Run,
 ) -> Result<Vec<Outgoing>, WorkError> {
-    let mut events = admit_next(services, tx, cause).await?;
+    let mut events = admit_next(services, tx, (run.id, cause)).await?;
     events.extend(rank::if_last(services, tx, cause, run.id).await?);
     Ok(events)
 }
 
-async fn admit(services: &Services, tx: &mut TenantTx, cause: &Cause, size: i64) -> Result<Vec<Outgoing>, WorkError> {
+/// Gives free places away. A lead's admission belongs to what happened in its own run: to the cause given for it, or to the run's start.
+async fn admit(
+    services: &Services,
+    tx: &mut TenantTx,
+    causes: &BTreeMap<RunId, &Cause>,
+    size: i64,
+) -> Result<Vec<Outgoing>, WorkError> {
     let (in_flight, waiting) = admissions::load(tx, size).await?;
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let room = admission::admit(Gate::Open, small(size), small(in_flight), small(waiting));
@@ -164,6 +176,8 @@ async fn admit(services: &Services, tx: &mut TenantTx, cause: &Cause, size: i64)
                 position: admission.position.unsigned_abs(),
                 deadline,
             });
+            let start = Cause::sweep(&tenant, admission.run);
+            let cause = causes.get(&admission.run).copied().unwrap_or(&start);
             Ok(steps::Outcome::new(key.clone(), &header(services, &key, cause), &event)?)
         })
         .collect::<Result<Vec<_>, WorkError>>()?;

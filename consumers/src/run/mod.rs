@@ -37,15 +37,18 @@ impl RunManager {
         };
         match &envelope.event {
             Event::RunStarted(_) => start::start(&self.services, &envelope, run).await,
-            Event::RunResumed(_) => self.resume(&envelope).await,
+            Event::RunResumed(_) => self.resume(&envelope, run).await,
             Event::RunCancelled(_) => self.cancel(&envelope, run).await,
             _ => Ok(()),
         }
     }
 
-    async fn resume(&self, envelope: &Envelope) -> Result<(), WorkError> {
+    /// Goes on with a run: from its start, if that could not be done before; then as far as there are places.
+    async fn resume(&self, envelope: &Envelope, run: RunId) -> Result<(), WorkError> {
+        start::start(&self.services, envelope, run).await?;
+        self.cancel(envelope, run).await?;
         let mut tx = self.services.database.enter(&envelope.tenant).await.map_err(StoreError::from)?;
-        let events = finish::admit_next(&self.services, &mut tx, &Cause::of(envelope)).await?;
+        let events = finish::admit_next(&self.services, &mut tx, (run, &Cause::of(envelope))).await?;
         tx.commit().await.map_err(StoreError::from)?;
         self.services.outbox.publish(events).await?;
         Ok(())

@@ -9,7 +9,7 @@ use presdr_rules::{
     score::Bucket,
 };
 use presdr_store::{
-    TenantTx,
+    StoreError, TenantTx,
     admissions::{self, TerminalLead},
     runs::{self, Run},
     settings,
@@ -40,6 +40,17 @@ impl Default for AlertLimits {
     }
 }
 
+/// The tenant's limits. Settings that cannot be read must not keep a run from ending: the defaults hold then.
+pub(super) async fn alert_limits(tx: &mut TenantTx) -> Result<AlertLimits, StoreError> {
+    match settings::section(tx, "alerts").await {
+        Err(error @ StoreError::Settings { .. }) => {
+            tracing::warn!(tenant.id = %tx.tenant(), %error, "the default limits hold for alerts");
+            Ok(AlertLimits::default())
+        }
+        limits => limits,
+    }
+}
+
 /// Ranks and ends the run if no lead of it is open. The caller holds the tenant's window lock.
 pub(crate) async fn if_last(
     services: &Services,
@@ -51,11 +62,12 @@ pub(crate) async fn if_last(
         return Ok(Vec::new());
     }
     let Some(held) = runs::lock(tx, run).await? else { return Ok(Vec::new()) };
-    if held.finished_at.is_some() || held.targeted_at.is_none() {
+    // A run that was cancelled before its targets were chosen has nothing to wait for.
+    if held.finished_at.is_some() || (held.targeted_at.is_none() && held.status != "cancelled") {
         return Ok(Vec::new());
     }
     let leads = admissions::terminal(tx, run).await?;
-    let limits: AlertLimits = settings::section(tx, "alerts").await?;
+    let limits = alert_limits(tx).await?;
     let alerts = alerts(&held, &leads, &limits);
     let mut facts: Vec<(&'static str, Event)> =
         alerts.into_iter().map(|alert| (alert.0, Event::AlertRaised(alert.1))).collect();
@@ -81,8 +93,16 @@ pub(crate) async fn commit(
             Ok(steps::Outcome::new(key.clone(), &header(services, &key, cause), &event)?)
         })
         .collect::<Result<Vec<_>, WorkError>>()?;
-    steps::record(tx, &outcomes).await?;
-    Ok(outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect())
+    let recorded = steps::record(tx, &outcomes).await?;
+    if recorded == u64::try_from(outcomes.len()).unwrap_or(u64::MAX) {
+        return Ok(outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect());
+    }
+    // Somebody was quicker: what is stored is what is published.
+    let mut stored = Vec::with_capacity(outcomes.len());
+    for outcome in &outcomes {
+        stored.extend(steps::stored(tx, outcome.key()).await?);
+    }
+    Ok(stored)
 }
 
 fn shortlisted(run: &Run, leads: &[TerminalLead]) -> run::Shortlisted {

@@ -8,7 +8,6 @@ use presdr_events::{CompanyId, DegradedReason, Envelope, Event, RunId, Step, run
 use presdr_store::{
     StoreError, TenantTx, admissions,
     runs::{self, Run},
-    settings,
     steps::{self, Outgoing, StepKey},
 };
 
@@ -60,7 +59,7 @@ async fn refresh(services: &Services, envelope: &Envelope, run: &Run, cause: &Ca
     tx.commit().await?;
     let refreshed = candidates::refresh(&services.database, &envelope.tenant, run.icp_rule, &icp).await;
     let mut tx = services.database.enter(&envelope.tenant).await?;
-    let limits: AlertLimits = settings::section(&mut tx, "alerts").await?;
+    let limits = rank::alert_limits(&mut tx).await?;
     let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let facts = match refreshed {
         Ok(refreshed) => facts(run, refreshed, &limits, elapsed),
@@ -138,7 +137,7 @@ async fn target(services: &Services, envelope: &Envelope, run: &Run, cause: &Cau
         never_seen: chosen.never_seen,
     });
     let mut events: Vec<Outgoing> = rank::commit(services, &mut tx, cause, &held, vec![("target", event)]).await?;
-    events.extend(finish::admit_next(services, &mut tx, cause).await?);
+    events.extend(finish::admit_next(services, &mut tx, (run.id, cause)).await?);
     events.extend(rank::if_last(services, &mut tx, cause, run.id).await?);
     tx.commit().await?;
     services.outbox.publish(events).await?;

@@ -63,6 +63,11 @@ pub enum Resolution {
 }
 
 impl Resolution {
+    /// Nothing was found, and some candidate was being visited by another: once that is over there may be an answer.
+    pub fn was_kept_waiting(&self) -> bool {
+        matches!(self, Self::Missing { tried } if tried.iter().any(|tried| matches!(tried.outcome, WhyNot::Busy)))
+    }
+
     /// Nothing was found, and some candidate could not be asked this time: another try may find more.
     pub fn is_inconclusive(&self) -> bool {
         let is_open =
