@@ -24,13 +24,22 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services, company,
     lead::{self as work, Lead, WorkError},
+    suppressed,
 };
 
 const STEP: &str = "extract";
+// An event is at most 65,536 bytes, and this one is less whatever a site says. A sealed value is base64 of the value's JSON (n bytes at most
+// and two quotes), a nonce (24) and a tag (16), with its subject: 62 + 4/3 (n + 42) bytes. The readers bound n (`sites/src/extract/bounded.rs`):
+//   an address    457 (n = 254), two parts of a name 370 (n = 100 in all), title 252 (n = 100), the rest 112: 1,191, times 25 = 29,775
+//   a person      name and title 252 each, profile 385 (n = 200), the rest 67:                                   956, times 25 = 23,900
+//   a phone       141 (n = 16):                                                                                       times 10 =  1,410
+//   the company   technologies 60 of 43 bytes, keywords, networks, hash, step, route, envelope:                           less than 8,700
 /// More addresses than this are a directory, not a company's contacts; it also bounds the event.
 const EMAILS_MAX: usize = 25;
 const PHONES_MAX: usize = 10;
 const PEOPLE_MAX: usize = 25;
+/// Keywords in an event; the score asks for no more than three.
+const KEYWORDS_BYTES_MAX: usize = 3_000;
 
 /// A tenant's choices about addresses.
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +83,7 @@ impl Extractor {
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let findings = merged(&mut tx, &lead).await?;
         let company = company::read(&mut tx, lead.company).await?;
+        let findings = suppressed::without_people(&self.services, &mut tx, &lead, &visit.domain, findings).await?;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
         let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
         let (kept, dropped) = screen(&mut tx, &keys, &findings, &visit.domain).await?;
@@ -298,7 +308,7 @@ fn describe(
         social_networks: networks,
         careers: findings.careers.is_some(),
         jobs_count: findings.open_jobs,
-        keywords: icp.keywords_found(&findings.corpus).into_iter().map(str::to_owned).collect(),
+        keywords: within(KEYWORDS_BYTES_MAX, icp.keywords_found(&findings.corpus)),
         identity_confirmed,
         emails: sealed.emails,
         people: sealed.people,
@@ -307,6 +317,16 @@ fn describe(
         ai: None,
         route: decision.route(),
     }
+}
+
+/// As many of the words, from the first, as come to so many bytes of JSON.
+fn within(bytes_max: usize, words: Vec<&str>) -> Vec<String> {
+    let mut bytes = 0;
+    let fitting = words.into_iter().take_while(|word| {
+        bytes += 2 * word.len() + 3;
+        bytes <= bytes_max
+    });
+    fitting.map(str::to_owned).collect()
 }
 
 impl Consumer for Extractor {

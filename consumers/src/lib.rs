@@ -29,6 +29,7 @@ mod room;
 mod run;
 mod score;
 mod services;
+mod suppressed;
 pub mod sweep;
 mod work;
 

@@ -130,7 +130,10 @@ pub fn screen(address: &str, screening: &Screening<'_>) -> Verdict {
 
 fn reason_to_drop(address: &str, own_domain: bool, screening: &Screening<'_>) -> Option<DropReason> {
     let (name, domain) = parts(address);
-    if is_suppressed(address, screening.suppressed) {
+    // Of a company whose domain is suppressed nothing passes, wherever its addresses are.
+    let no_company =
+        screening.company_domain.is_some_and(|company| is_domain_suppressed(company, screening.suppressed));
+    if no_company || is_suppressed(address, screening.suppressed) {
         return Some(DropReason::Suppressed);
     }
     if known::is_no_reply(name) {
@@ -174,9 +177,14 @@ pub fn registrable(domain: &str) -> Option<String> {
 pub fn is_suppressed(address: &str, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
     let (name, domain) = parts(address);
     let untagged = name.split_once('+').map(|(name, _)| format!("{name}@{domain}"));
-    let addresses = std::iter::once(address).chain(untagged.as_deref());
-    let above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent));
-    addresses.map(Suppressible::Address).chain(above.map(Suppressible::Domain)).any(suppressed)
+    let mut addresses = std::iter::once(address).chain(untagged.as_deref());
+    addresses.any(|address| suppressed(Suppressible::Address(address))) || is_domain_suppressed(domain, suppressed)
+}
+
+/// Whether a suppression names the domain or one above it.
+pub fn is_domain_suppressed(domain: &str, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
+    let mut above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent));
+    above.any(|domain| suppressed(Suppressible::Domain(domain)))
 }
 
 fn same_company(domain: &str, company: &str) -> bool {

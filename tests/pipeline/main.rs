@@ -5,6 +5,7 @@
 mod alone;
 mod fairness;
 mod full_log;
+mod hostile;
 mod isolation;
 mod nightly;
 mod personal_data;

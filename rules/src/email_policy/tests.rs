@@ -38,6 +38,16 @@ fn what_is_suppressed_never_passes_in_whatever_guise() {
 }
 
 #[test]
+fn of_a_company_whose_domain_is_suppressed_no_address_passes() {
+    for company in ["gone.example", "www.gone.example"] {
+        let screening = Screening { company_domain: Some(company), ..screening(FreeMail::AllowLowConfidence) };
+        for address in ["info@gone.example", "owner@elsewhere.example", "owner@gmail.com"] {
+            assert_eq!(screen(address, &screening), Verdict::Drop(DropReason::Suppressed), "{address}");
+        }
+    }
+}
+
+#[test]
 fn free_mail_is_dropped_kept_or_kept_with_consent_as_the_tenant_chose() {
     let kept = Verdict::Keep(Kept { role_account: false, own_domain: false, confidence: Confidence::Low });
     let with = |policy, address| screen(address, &screening(policy));

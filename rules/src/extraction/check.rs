@@ -10,6 +10,9 @@ use crate::email_policy::normalise;
 /// No site names more of them; an answer that does is cut.
 const CLAIMS_MAX: usize = 25;
 const NAME_CHARACTERS_MAX: usize = 80;
+/// Bounds of what the event can hold, as for what a site's pages say by themselves.
+const TITLE_BYTES_MAX: usize = 100;
+const PROFILE_BYTES_MAX: usize = 200;
 const ABOUT_CHARACTERS_MAX: usize = 2_000;
 
 /// An address that the model points at.
@@ -138,7 +141,7 @@ fn email(checked: &mut Checked, claimed: ClaimedEmail, asked: bool, corpus: &Cor
         Some(address) => {
             let name =
                 detail(checked, claimed.name, "name_not_in_text", |name| is_name(name) && corpus.has_phrase(name));
-            let role_title = detail(checked, claimed.role_title, "title_not_in_text", |title| corpus.has_phrase(title));
+            let role_title = title(checked, claimed.role_title, corpus);
             return checked.emails.push(ClaimedEmail { address, name, role_title });
         }
     };
@@ -153,8 +156,9 @@ fn person(checked: &mut Checked, claimed: ClaimedPerson, asked: bool, corpus: &C
         () if !corpus.has_phrase(&name) => "name_not_in_text",
         () if checked.people.iter().any(|known| known.name == name) => return,
         () => {
-            let role_title = detail(checked, claimed.role_title, "title_not_in_text", |title| corpus.has_phrase(title));
-            let profile_url = detail(checked, claimed.profile_url, "profile_not_in_text", |link| corpus.has_link(link));
+            let role_title = title(checked, claimed.role_title, corpus);
+            let stands = |link: &str| fits(link, PROFILE_BYTES_MAX) && corpus.has_link(link);
+            let profile_url = detail(checked, claimed.profile_url, "profile_not_in_text", stands);
             return checked.people.push(ClaimedPerson { name, role_title, profile_url });
         }
     };
@@ -170,6 +174,15 @@ fn phone(checked: &mut Checked, claimed: &str, asked: bool, corpus: &Corpus) {
         Some(number) => return checked.phones.push(number),
     };
     checked.drop(reason);
+}
+
+fn title(checked: &mut Checked, claimed: Option<String>, corpus: &Corpus) -> Option<String> {
+    detail(checked, claimed, "title_not_in_text", |title| fits(title, TITLE_BYTES_MAX) && corpus.has_phrase(title))
+}
+
+/// Whether JSON writes the text in so many bytes. What stands in a page's text has no control characters.
+fn fits(text: &str, bytes_max: usize) -> bool {
+    text.len() + text.matches(['"', '\\']).count() <= bytes_max
 }
 
 /// A detail of something believed: kept when it stands in the text, otherwise left out and counted.
@@ -193,6 +206,7 @@ fn is_name(name: &str) -> bool {
     let words: Vec<&str> = name.split_whitespace().collect();
     let is_unspaced = name.chars().any(|c| matches!(c, '\u{3400}'..='\u{9fff}'));
     name.chars().count() <= NAME_CHARACTERS_MAX
+        && fits(name, TITLE_BYTES_MAX)
         && words.iter().all(|word| letters(word))
         && (words.len() >= 2 || (is_unspaced && name.chars().count() >= 2))
 }

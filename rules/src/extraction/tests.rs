@@ -169,3 +169,13 @@ proptest! {
         prop_assert!(checked.phones.iter().all(|phone| phone == "+6561234567"));
     }
 }
+
+#[test]
+fn what_is_longer_than_a_title_or_a_profile_is_dropped() {
+    let (title, link) = ("Head of Sales and ".repeat(7), format!("linkedin.com/in/{}", "x".repeat(200)));
+    let corpus = Corpus::new(&format!("Tan Mei Ling, {title} {link}"), []);
+    let answer = json!({ "people": [{ "name": "Tan Mei Ling", "role_title": title, "profile_url": link }] });
+    let checked = check(&ALL, &answer.to_string(), &corpus);
+    assert_eq!((checked.people[0].role_title.as_ref(), checked.people[0].profile_url.as_ref()), (None, None));
+    assert_eq!(dropped(&checked), [("profile_not_in_text", 1), ("title_not_in_text", 1)]);
+}

@@ -149,7 +149,7 @@ pub fn merge(pages: &[PageFindings]) -> SiteFindings {
         phones: phones::phones(&read),
         people: people(&read),
         socials: sorted(read.iter().flat_map(|page| page.socials.iter().cloned())),
-        technologies: sorted(read.iter().flat_map(|page| page.technologies.iter().cloned())),
+        technologies: technologies(&read),
         open_jobs: careers.as_ref().map_or(0, |careers| careers.open_jobs),
         careers,
         language: language(&read),
@@ -180,6 +180,14 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.sort();
     items.dedup();
     items
+}
+
+/// The products, sorted. Nobody builds one site with more of them than we list; whoever names more makes them up.
+fn technologies(pages: &[&PageFindings]) -> Vec<String> {
+    const TECHNOLOGIES_MAX: usize = 60;
+    let mut found = sorted(pages.iter().flat_map(|page| page.technologies.iter().cloned()));
+    found.truncate(TECHNOLOGIES_MAX);
+    found
 }
 
 fn organisation(pages: &[&PageFindings]) -> Option<Organisation> {

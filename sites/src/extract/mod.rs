@@ -7,6 +7,7 @@
 //!
 //! Nothing here applies a tenant's policy: free-mail addresses and suppressed people are still in the findings.
 
+mod bounded;
 mod careers;
 mod challenge;
 mod cloudflare;

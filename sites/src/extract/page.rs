@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use super::{
-    careers, challenge,
+    bounded, careers, challenge,
     digest::{self, Digest},
     email,
     findings::{Link, PageFindings, Region, Social},
@@ -31,7 +31,7 @@ pub fn page(html: &str, url: &Url, region: Region) -> PageFindings {
     let people = people::people(&digest, &json_ld, &mut emails);
     let links = links(&digest, &base, url);
     let copyrights = names::copyrights(&digest);
-    PageFindings {
+    bounded::bounded(PageFindings {
         url: without_fragment(url.clone()).into(),
         title: title(&digest),
         description: meta(&digest, &["description", "og:description", "twitter:description"]),
@@ -51,7 +51,7 @@ pub fn page(html: &str, url: &Url, region: Region) -> PageFindings {
         region: spoken.or(evidence),
         organisation: json_ld.organisation,
         text,
-    }
+    })
 }
 
 fn title(digest: &Digest<'_>) -> Option<String> {

@@ -77,7 +77,7 @@ impl Robots {
         }
         if let Some(pattern) = Pattern::parse(line.value) {
             let written = String::from_utf8_lossy(line.text);
-            let written: String = written.chars().take(RULE_TEXT_CHARS_MAX).collect();
+            let written: String = written.chars().filter(|c| !c.is_control()).take(RULE_TEXT_CHARS_MAX).collect();
             self.rules.push(Rule {
                 allow: line.directive == Directive::Allow,
                 pattern,
