@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
-use presdr_sites::{BlockReason, KnownPage, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain};
+use presdr_sites::{
+    BlockReason, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain,
+};
 use presdr_store::{TenantTx, leases, leases::Lease, texts};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Services,
+    Services, asking,
     lead::{self as work, Lead, WorkError},
 };
 
@@ -43,9 +45,10 @@ impl Crawler {
         let visit = self.visit(&domain, known, &lease, stopping).await?;
         let stored = serde_json::to_value(&visit)
             .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
+        let vendors = asking::vendors(&self.services, &lead).await?;
         let mut tx = self.services.database.enter(&lead.tenant).await?;
         texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
-        work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, lead.attempt)).await
+        work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, vendors, lead.attempt)).await
     }
 
     async fn visit(
@@ -93,7 +96,8 @@ async fn known_pages(tx: &mut TenantTx, lead: &Lead, domain: &str) -> Result<Has
         };
         (page.url.to_string(), known)
     };
-    Ok(visit.pages.into_iter().map(known).collect())
+    // What a vendor read, the site has sent nobody: there is nothing to ask it about.
+    Ok(visit.pages.into_iter().filter(|page| page.read_by.is_none()).map(known).collect())
 }
 
 /// Waits for the domain's lease.
@@ -125,7 +129,7 @@ pub(crate) async fn spacing(services: &Services, domain: &str) -> Result<Option<
     Ok(Some(Instant::now() + wait).filter(|_| !wait.is_zero()))
 }
 
-fn event_of(visit: &Visit, attempt: u32) -> Event {
+fn event_of(visit: &Visit, vendors: Vendors, attempt: u32) -> Event {
     let (found, verdict) = match &visit.verdict {
         Verdict::Rich { .. } => (route::Visit::Rich, if visit.stopped_early { "high_signal" } else { "complete" }),
         Verdict::Thin { .. } => (route::Visit::Thin, "thin"),
@@ -134,7 +138,7 @@ fn event_of(visit: &Visit, attempt: u32) -> Event {
             (route::Visit::Blocked(block), verdict)
         }
     };
-    let decision = route::after_visit(found, Vendors::default());
+    let decision = route::after_visit(found, vendors);
     let report = lead::Visit {
         step: step_of(visit, attempt, decision.degraded.clone()),
         domain: visit.domain.clone(),
@@ -145,7 +149,7 @@ fn event_of(visit: &Visit, attempt: u32) -> Event {
             .as_ref()
             .map_or_else(|| "not reached".to_owned(), |robots| format!("{:?}", robots.state).to_lowercase()),
         verdict: verdict.to_owned(),
-        measured: measured(visit),
+        measured: measured(visit.verdict.measured()),
         route: decision.route(),
     };
     match found {
@@ -162,10 +166,10 @@ fn block_of(reason: &BlockReason) -> (Block, &'static str) {
         BlockReason::Status { .. } => (Block::Http, "http_status"),
         BlockReason::Challenge => (Block::Challenge, "challenge"),
         BlockReason::TimedOut => (Block::Unreachable, "timed_out"),
-        BlockReason::NoAddress => (Block::Unreachable, "no_address"),
+        BlockReason::NoAddress => (Block::Elsewhere, "no_address"),
         BlockReason::Unreachable { .. } => (Block::Unreachable, "unreachable"),
-        BlockReason::RedirectsAway { .. } => (Block::Unreachable, "redirects_away"),
-        BlockReason::Refused { .. } => (Block::Unreachable, "refused_address"),
+        BlockReason::RedirectsAway { .. } => (Block::Elsewhere, "redirects_away"),
+        BlockReason::Refused { .. } => (Block::Elsewhere, "refused_address"),
         BlockReason::Cancelled => (Block::Unreachable, "cancelled"),
     }
 }
@@ -215,8 +219,8 @@ fn skipped(visit: &Visit) -> BTreeMap<String, u32> {
     counts
 }
 
-fn measured(visit: &Visit) -> BTreeMap<String, f64> {
-    let measured = visit.verdict.measured();
+/// Measured values by their stored names.
+pub(crate) fn measured(measured: &Measured) -> BTreeMap<String, f64> {
     let values = [
         ("pages", measured.pages),
         ("words", measured.words),

@@ -1,31 +1,38 @@
 //! What a company's site says: its pages merged, the tenant's policy applied, every personal value sealed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+mod fill;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use presdr_events::{Clear, Envelope, Event, EventId, IdentifierKind, Pii, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
-    email_policy::{self, FreeMail, Screening, Suppressible, Verdict},
     icp::{IcpDocument, Words, title_is_wanted},
-    route::{self, Reachable, Site, Vendors},
+    route::{self, Decision, Reachable, Site},
 };
 use presdr_sites::{
     Visit,
     extract::{self, SiteFindings},
 };
 use presdr_store::{
-    StoreError, TenantTx,
+    TenantTx,
     keys::{DataSubject, TenantKeys},
-    settings, texts,
+    texts,
 };
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Services, company,
+    Services, addresses, asking, company,
     lead::{self as work, Lead, WorkError},
     suppressed,
 };
+
+use fill::Filled;
+pub(crate) use fill::degraded as without_model;
 
 const STEP: &str = "extract";
 // An event is at most 65,536 bytes, and this one is less whatever a site says. A sealed value is base64 of the value's JSON (n bytes at most
@@ -41,14 +48,7 @@ const PEOPLE_MAX: usize = 25;
 /// Keywords in an event; the score asks for no more than three.
 const KEYWORDS_BYTES_MAX: usize = 3_000;
 
-/// A tenant's choices about addresses.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct EmailPolicy {
-    free_mail: FreeMail,
-}
-
-/// Answers `lead.crawled` and `lead.thin` with `lead.extracted`.
+/// Answers `lead.crawled`, `lead.thin` and `lead.vendor_read` with `lead.extracted`.
 pub struct Extractor {
     services: Services,
 }
@@ -60,6 +60,29 @@ struct KeptEmail {
     role_title: Option<String>,
     role_account: bool,
     own_domain: bool,
+    source: String,
+}
+
+/// Who found an address.
+#[derive(Default)]
+struct Sources {
+    /// On pages that we read.
+    ours: HashSet<String>,
+    /// On pages that a vendor read, and which vendor.
+    vendors: HashMap<String, String>,
+    /// What a model added.
+    filled: Filled,
+}
+
+impl Sources {
+    fn of(&self, address: &str) -> String {
+        match self.vendors.get(address) {
+            _ if self.ours.contains(address) => "site".to_owned(),
+            Some(vendor) => vendor.clone(),
+            None if self.filled.addresses.contains(address) => "model".to_owned(),
+            None => "site".to_owned(),
+        }
+    }
 }
 
 impl Extractor {
@@ -70,28 +93,46 @@ impl Extractor {
     }
 
     async fn extract(&self, envelope: Envelope) -> Result<(), WorkError> {
-        let (visit, site) = match &envelope.event {
-            Event::LeadCrawled(visit) => (visit, Site::Rich),
-            Event::LeadThin(visit) => (visit, Site::Thin),
+        let (domain, route, site) = match &envelope.event {
+            Event::LeadCrawled(visit) => (&visit.domain, &visit.route, Site::Rich),
+            Event::LeadThin(visit) => (&visit.domain, &visit.route, Site::Thin),
+            Event::LeadVendorRead(read) if matches!(read.verdict.as_str(), "thin" | "nothing") => {
+                (&read.domain, &read.route, Site::Thin)
+            }
+            Event::LeadVendorRead(read) => (&read.domain, &read.route, Site::Rich),
             _ => return Ok(()),
         };
-        if visit.route.next != STEP {
+        if route.next != STEP {
             return Ok(());
         }
         let lead = Lead::of(&envelope)?;
         let begun = Instant::now();
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
-        let findings = merged(&mut tx, &lead).await?;
+        let (mut findings, mut sources) = merged(&mut tx, &lead).await?;
+        if fill::may_ask(&self.services, &lead, &findings).await? {
+            // No transaction is open while a model is asked.
+            tx.commit().await?;
+            sources.filled = fill::fill(&self.services, &lead, &mut findings).await?;
+            let Some(again) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+            tx = again;
+        }
+        let vendors = asking::vendors(&self.services, &lead).await?;
         let company = company::read(&mut tx, lead.company).await?;
-        let findings = suppressed::without_people(&self.services, &mut tx, &lead, &visit.domain, findings).await?;
+        let findings = suppressed::without_people(&self.services, &mut tx, &lead, domain, findings).await?;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
         let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
-        let (kept, dropped) = screen(&mut tx, &keys, &findings, &visit.domain).await?;
-        let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp).await?;
+        let (kept, dropped) = screen(&mut tx, &keys, &findings, domain, &sources).await?;
+        let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp, &sources).await?;
         let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
             || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let event = describe(&findings, &icp, sealed, dropped, site, confirmed, (elapsed, lead.attempt));
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let people = count(sealed.people.iter().filter(|person| person.wanted).count());
+        let reachable = Reachable { addresses: count(sealed.emails.len()), people };
+        let mut decision = route::after_extraction(site, reachable, vendors);
+        decision.degraded.extend(std::mem::take(&mut sources.filled.degraded));
+        let mut event = describe(&findings, &icp, sealed, dropped, &decision, confirmed, (elapsed, lead.attempt));
+        event.ai = sources.filled.told.take();
         let text = texts::LeadText {
             corpus_hash: &findings.corpus_hash,
             about_text: &findings.about_text,
@@ -109,6 +150,7 @@ impl Extractor {
         kept: &[KeptEmail],
         findings: &SiteFindings,
         icp: &IcpDocument,
+        sources: &Sources,
     ) -> Result<Sealed, WorkError> {
         let people = &findings.people[..findings.people.len().min(PEOPLE_MAX)];
         let phones: Vec<_> = findings.phones.iter().filter_map(|phone| phone.e164.as_ref()).take(PHONES_MAX).collect();
@@ -129,7 +171,8 @@ impl Extractor {
         }
         for (person, subject) in people.iter().zip(of_people) {
             if let Some(subject) = subject {
-                sealed.people.push(seal_person(subject, lead, event, person, &wanted)?);
+                let source = if sources.filled.names.contains(&person.name) { "model" } else { "site" };
+                sealed.people.push(seal_person(subject, lead, event, person, &wanted, source)?);
             }
         }
         if let Some(Some(subject)) = of_phones.first() {
@@ -155,6 +198,7 @@ fn seal_person(
     event: EventId,
     person: &extract::FoundPerson,
     wanted: &[&str],
+    source: &str,
 ) -> Result<lead::FoundPerson, WorkError> {
     let seal = |field, value: &String| subject.seal(&lead.tenant, event, field, &Clear(value.clone()));
     Ok(lead::FoundPerson {
@@ -162,7 +206,7 @@ fn seal_person(
         role_title: person.role_title.as_ref().map(|title| seal("person.role_title", title)).transpose()?,
         profile: person.profile_url.as_ref().map(|url| seal("person.profile", url)).transpose()?,
         wanted: person.role_title.as_ref().is_some_and(|title| title_is_wanted(title, wanted)),
-        source: "site".to_owned(),
+        source: source.to_owned(),
     })
 }
 
@@ -191,18 +235,26 @@ fn seal_email(
         role_title: email.role_title.as_deref().map(|title| seal("email.role_title", title)).transpose()?,
         role_account: email.role_account,
         own_domain: email.own_domain,
-        source: "site".to_owned(),
+        source: email.source.clone(),
     })
 }
 
-async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<SiteFindings, WorkError> {
+async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<(SiteFindings, Sources), WorkError> {
     let gone = || {
         WorkError::Unfit(format!("the pages of company {} in run {} are gone: start a new run", lead.company, lead.run))
     };
     let stored = texts::visit(tx, lead.run, lead.company, lead.attempt).await?.ok_or_else(gone)?;
     let visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
+    let mut sources = Sources::default();
+    for page in &visit.pages {
+        let addresses = page.findings.iter().flat_map(|findings| &findings.emails).map(|email| email.address.clone());
+        match &page.read_by {
+            None => sources.ours.extend(addresses),
+            Some(vendor) => sources.vendors.extend(addresses.map(|address| (address, vendor.clone()))),
+        }
+    }
     let pages: Vec<_> = visit.pages.into_iter().filter_map(|page| page.findings).collect();
-    Ok(extract::merge(&pages))
+    Ok((extract::merge(&pages), sources))
 }
 
 /// Applies the tenant's policy to what was found; also counts what it dropped, by reason.
@@ -211,76 +263,23 @@ async fn screen(
     keys: &TenantKeys,
     findings: &SiteFindings,
     domain: &str,
+    sources: &Sources,
 ) -> Result<(Vec<KeptEmail>, BTreeMap<String, u32>), WorkError> {
-    let policy: EmailPolicy = settings::section(tx, "email_policy").await?;
-    let suppressed = Suppressions::of(tx, keys, findings, domain).await?;
-    let screening = Screening {
-        free_mail: policy.free_mail,
-        company_domain: Some(domain),
-        suppressed: &|what| suppressed.hold(keys, what),
-        consented: &|_| false,
-    };
-    let (mut kept, mut dropped) = (Vec::new(), BTreeMap::new());
-    for email in findings.emails.iter().take(EMAILS_MAX) {
-        match email_policy::screen(&email.address, &screening) {
-            Verdict::Drop(reason) => *dropped.entry(reason.as_str().to_owned()).or_default() += 1,
-            Verdict::Keep(keep) => kept.push(KeptEmail {
-                address: email_policy::normalise(&email.address).unwrap_or_else(|| email.address.clone()),
-                name: email.name.clone(),
-                role_title: email.role_title.clone(),
-                role_account: keep.role_account,
-                own_domain: keep.own_domain,
-            }),
-        }
-    }
-    Ok((kept, dropped))
-}
-
-/// The tenant's suppressions, as keyed hashes.
-struct Suppressions(std::collections::HashSet<(String, Vec<u8>)>);
-
-impl Suppressions {
-    /// Those that could concern what was found: everything that an address could be suppressed by is looked up at once.
-    async fn of(
-        tx: &mut TenantTx,
-        keys: &TenantKeys,
-        findings: &SiteFindings,
-        domain: &str,
-    ) -> Result<Self, WorkError> {
-        let asked = std::cell::RefCell::new(vec![suppression_hash(keys, Suppressible::Domain(domain))]);
-        for email in &findings.emails {
-            let address = email_policy::normalise(&email.address).unwrap_or_default();
-            // Answering "no" to everything makes the policy name every form it would look up.
-            email_policy::is_suppressed(&address, &|what| {
-                asked.borrow_mut().push(suppression_hash(keys, what));
-                false
-            });
-        }
-        let tenant = tx.tenant().clone();
-        let hashes: Vec<Vec<u8>> = asked.into_inner().into_iter().map(|(_, hash)| hash).collect();
-        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select kind, hash from suppressions where tenant_id = $1 and kind in ('email', 'domain') and hash = any($2)")
-            .bind(tenant.as_str())
-            .bind(hashes)
-            .fetch_all(&mut **tx)
-            .await
-            .map_err(StoreError::from)?;
-        Ok(Self(rows.into_iter().collect()))
-    }
-
-    fn hold(&self, keys: &TenantKeys, what: Suppressible<'_>) -> bool {
-        self.0.contains(&suppression_hash(keys, what))
-    }
-}
-
-fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
-    match what {
-        Suppressible::Address(address) => {
-            ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec())
-        }
-        Suppressible::Domain(domain) => {
-            ("domain".to_owned(), keys.index.hash(IdentifierKind::Company, domain).to_vec())
-        }
-    }
+    let found = &findings.emails[..findings.emails.len().min(EMAILS_MAX)];
+    let written: Vec<&str> = found.iter().map(|email| email.address.as_str()).collect();
+    let (decided, dropped) = addresses::screen(tx, keys, &written, Some(domain)).await?;
+    let kept = found.iter().zip(decided).filter_map(|(email, decided)| {
+        let (address, kept) = decided?;
+        Some(KeptEmail {
+            source: sources.of(&email.address),
+            address,
+            name: email.name.clone(),
+            role_title: email.role_title.clone(),
+            role_account: kept.role_account,
+            own_domain: kept.own_domain,
+        })
+    });
+    Ok((kept.collect(), dropped))
 }
 
 fn describe(
@@ -288,21 +287,17 @@ fn describe(
     icp: &IcpDocument,
     sealed: Sealed,
     emails_dropped: BTreeMap<String, u32>,
-    site: Site,
+    decision: &Decision,
     identity_confirmed: bool,
     (elapsed_ms, attempt): (u64, u32),
 ) -> lead::Extracted {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let people = count(sealed.people.iter().filter(|person| person.wanted).count());
-    let decision =
-        route::after_extraction(site, Reachable { addresses: count(sealed.emails.len()), people }, Vendors::default());
     let mut networks: Vec<String> = findings.socials.iter().map(|social| social.network.clone()).collect();
     networks.dedup();
     lead::Extracted {
         step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()).with("pages", findings.pages),
         corpus_hash: findings.corpus_hash.clone(),
         words: findings.word_count,
-        text_characters: count(findings.corpus.chars().count()),
+        text_characters: u32::try_from(findings.corpus.chars().count()).unwrap_or(u32::MAX),
         language: findings.language.clone(),
         technologies: findings.technologies.clone(),
         social_networks: networks,

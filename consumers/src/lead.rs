@@ -74,11 +74,6 @@ impl Lead {
             attempt: self.attempt,
         }
     }
-
-    /// The name under which the fleet does this step once at a time.
-    pub fn lease(&self, step: &str) -> String {
-        format!("step/{}/{}/{}/{step}/{}", self.tenant, self.run, self.company, self.attempt)
-    }
 }
 
 /// Why a step could not be done now, or at all. Never holds personal data.

@@ -9,15 +9,22 @@
 //! - [`candidates`]: which companies fit the profile, which of them a run takes
 //! - [`RunManager`]: a run starts: candidates, targets, the first admissions; steering
 //! - [`Resolver`]: which domain is the company's
+//! - [`Searcher`]: searching the web for it
 //! - [`Crawler`]: reading its site politely
+//! - [`VendorReader`]: having it read where we cannot
 //! - [`Extractor`]: what the site says, after the tenant's policy, sealed
+//! - [`ContactFinder`]: whom to talk to, where the site does not say
+//! - [`Verifier`]: whether mail arrives
 //! - [`Scorer`]: score and rationale; the lead is terminal, the next is admitted, the last one ranks the run
 //! - [`sweep`]: what a crash left unpublished, leads past their deadline
 //! - [`work`]: all of them, or some, in one process
 
+mod addresses;
+mod asking;
 pub mod candidates;
 mod clock;
 mod company;
+mod contacts;
 mod crawl;
 mod extract;
 mod icps;
@@ -28,12 +35,17 @@ mod retention;
 mod room;
 mod run;
 mod score;
+mod search;
 mod services;
 mod suppressed;
 pub mod sweep;
+mod vendor_read;
+mod verify;
+mod way;
 mod work;
 
 pub use clock::Clock;
+pub use contacts::ContactFinder;
 pub use crawl::Crawler;
 pub use extract::Extractor;
 pub use icps::Icps;
@@ -42,5 +54,8 @@ pub use resolve::Resolver;
 pub use retention::Retention;
 pub use run::RunManager;
 pub use score::Scorer;
+pub use search::Searcher;
 pub use services::{Services, WorkConfig};
+pub use vendor_read::VendorReader;
+pub use verify::Verifier;
 pub use work::{WORKERS, work};

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Instant};
 use presdr_events::{Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Domain, Vendors};
-use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Turns, WhyNot};
+use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Tried, Turns, WhyNot};
 use presdr_store::leases::Lease;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Services,
+    Services, asking,
     company::{self, Company},
     crawl::{name_of, spacing},
     lead::{self as work, Lead, WorkError},
@@ -61,25 +61,31 @@ impl Resolver {
             return Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned()));
         }
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let vendors = asking::vendors(&self.services, &lead).await?;
         let tx = self.services.database.enter(&lead.tenant).await?;
-        work::conclude(&self.services, &lead, STEP, tx, &event_of(found, elapsed, lead.attempt)).await
+        work::conclude(&self.services, &lead, STEP, tx, &event_of(found, vendors, elapsed, lead.attempt)).await
     }
 
     async fn look_for(&self, company: &Company, cancel: &CancellationToken) -> Resolution {
-        let identity = CompanyIdentity {
-            name: company.facts.name.clone(),
-            uen: company.facts.uen.clone(),
-            former_names: Vec::new(),
-        };
-        let policy = ResolvePolicy { crawl: self.services.config.crawl.clone(), ..ResolvePolicy::default() };
+        let (identity, policy) = (identity(company), policy(&self.services));
         let turns = FleetTurns { services: &self.services };
         domains::resolve(&self.services.web, &policy, &identity, &turns, cancel).await
     }
 }
 
+/// Whose home page is looked for.
+pub(crate) fn identity(company: &Company) -> CompanyIdentity {
+    CompanyIdentity { name: company.facts.name.clone(), uen: company.facts.uen.clone(), former_names: Vec::new() }
+}
+
+/// How it is looked for here.
+pub(crate) fn policy(services: &Services) -> ResolvePolicy {
+    ResolvePolicy { crawl: services.config.crawl.clone(), ..ResolvePolicy::default() }
+}
+
 /// One visitor per domain across the fleet, spaced from whoever asked before.
-struct FleetTurns<'a> {
-    services: &'a Services,
+pub(crate) struct FleetTurns<'a> {
+    pub services: &'a Services,
 }
 
 impl Turns for FleetTurns<'_> {
@@ -110,7 +116,7 @@ fn known(company: &Company, domain: &str, attempt: u32) -> Event {
     })
 }
 
-fn event_of(found: Resolution, elapsed_ms: u64, attempt: u32) -> Event {
+fn event_of(found: Resolution, vendors: Vendors, elapsed_ms: u64, attempt: u32) -> Event {
     match found {
         Resolution::Resolved { domain, confidence, evidence, .. } => {
             let decision = route::after_domain(Domain::Resolved, Vendors::default());
@@ -124,15 +130,20 @@ fn event_of(found: Resolution, elapsed_ms: u64, attempt: u32) -> Event {
             })
         }
         Resolution::Missing { tried, .. } => {
-            let decision = route::after_domain(Domain::Missing, Vendors::default());
+            let decision = route::after_domain(Domain::Missing, vendors);
             Event::LeadDomainMissing(lead::DomainMissing {
                 step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()),
                 tried: u32::try_from(tried.len()).unwrap_or(u32::MAX),
-                refused: tried.iter().map(|tried| format!("{}: {}", tried.domain, why_not(&tried.outcome))).collect(),
+                refused: tried.iter().map(refused).collect(),
                 route: decision.route(),
             })
         }
     }
+}
+
+/// A candidate that is not the answer, and why, in words.
+pub(crate) fn refused(tried: &Tried) -> String {
+    format!("{}: {}", tried.domain, why_not(&tried.outcome))
 }
 
 /// Why a candidate is not the answer, in words.

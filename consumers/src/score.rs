@@ -1,22 +1,26 @@
 //! Score and rationale: the lead is terminal, its place goes to the next.
 
+mod likeness;
+mod wording;
+
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
+use presdr_events::{DegradedReason, Envelope, Event, Step, SubjectId, lead, vendor};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
-    features::{self, DomainFinding, EmailFindings, Features, LeadFacts, SiteFindings},
-    rationale,
-    score::{self, Score, Thresholds, Weights},
+    email_policy::{Standing, VerificationStatus},
+    features::{self, EmailFindings, Features, LeadFacts, SiteFindings},
+    score::{self, Thresholds, Weights},
     similarity::Similarity,
 };
-use presdr_store::{TenantTx, admissions::Ending, settings, steps, texts};
+use presdr_store::{TenantTx, admissions::Ending, settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services, company,
     lead::{self as work, Lead, WorkError},
     run::{endings::Endings, finish::Ended},
+    way::Way,
 };
 
 const STEP: &str = "score";
@@ -25,15 +29,6 @@ const STEP: &str = "score";
 pub struct Scorer {
     services: Services,
     endings: Endings,
-}
-
-/// A lead's way so far, as its steps tell it.
-#[derive(Default)]
-struct Way {
-    domain: DomainFinding,
-    visit: Option<lead::Visit>,
-    extracted: Option<lead::Extracted>,
-    degraded: BTreeSet<DegradedReason>,
 }
 
 impl Scorer {
@@ -47,7 +42,10 @@ impl Scorer {
         let route = match &envelope.event {
             Event::LeadDomainMissing(missing) => &missing.route,
             Event::LeadBlocked(visit) => &visit.route,
+            Event::LeadVendorRead(read) => &read.route,
             Event::LeadExtracted(extracted) => &extracted.route,
+            Event::LeadContactsFound(found) => &found.route,
+            Event::LeadEmailsVerified(verified) => &verified.route,
             _ => return Ok(()),
         };
         if route.next != STEP {
@@ -55,9 +53,8 @@ impl Scorer {
         }
         let lead = Lead::of(&envelope)?;
         let begun = Instant::now();
-        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
-        let scored = self.scored(&mut tx, &lead, begun).await?;
-        tx.commit().await?;
+        let Some(tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        let scored = self.scored(tx, &lead, begun).await?;
         let ending = Ending {
             outcome: "scored",
             score: Some(scored.score),
@@ -68,70 +65,54 @@ impl Scorer {
         self.endings.end(Ended { lead, step: STEP, ending, event: Event::LeadScored(scored) }).await
     }
 
-    async fn scored(&self, tx: &mut TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
-        let way = way(tx, lead).await?;
-        let company = company::read(tx, lead.company).await?;
-        let icp = self.services.icps.of(tx, lead.run).await?;
-        let settings = settings::all(tx).await?;
+    async fn scored(&self, mut tx: TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
+        let way = Way::of(&mut tx, lead).await?;
+        let company = company::read(&mut tx, lead.company).await?;
+        let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let settings = settings::all(&mut tx).await?;
         let weights: Weights = settings.section("weights")?;
         let thresholds: Thresholds = settings.section("thresholds")?;
-        let facts = facts(company.facts, &way);
-        let features = features::features(&icp, &facts);
-        let score = score::score(&features, &weights, &thresholds);
-        let cache_key = rationale::cache_key(&features, &weights, score.bucket);
-        let (text, cache) = rationale(tx, &score, &cache_key).await?;
-        let degraded: Vec<DegradedReason> = way.degraded.into_iter().collect();
+        let mut facts = facts(company.facts, &way);
+        let mut degraded = way.degraded;
+        let (features, score, wording) = match self.services.vendors {
+            None => {
+                let features = features::features(&icp, &facts);
+                let score = score::score(&features, &weights, &thresholds);
+                let wording = wording::by_rule(&mut tx, &score, &features, &weights).await?;
+                tx.commit().await?;
+                (features, score, wording)
+            }
+            Some(_) => {
+                tx.commit().await?;
+                let (similarity, missing) = likeness::measure(&self.services, lead).await?;
+                facts.similarity = similarity;
+                degraded.extend(missing);
+                let features = features::features(&icp, &facts);
+                let score = score::score(&features, &weights, &thresholds);
+                let wording = wording::by_model(&self.services, lead, &score, &features, &weights).await?;
+                (features, score, wording)
+            }
+        };
+        degraded.extend(&wording.degraded);
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let step = Step::done(STEP, elapsed, lead.attempt, wording.degraded).with("rationale_cache", wording.cache);
         Ok(lead::Scored {
-            step: Step::done(STEP, elapsed, lead.attempt, Vec::new()).with("rationale_cache", cache),
+            step: wording.refused.map_or(step.clone(), |refused| step.with("rationale_refused", refused)),
             score: score.value,
             confidence: score.confidence,
             bucket: score.bucket.as_str().to_owned(),
             contributions: score.contributions.iter().copied().map(Into::into).collect(),
             features: stored(&features)?,
-            rationale: text,
-            rationale_source: lead::RationaleSource::Deterministic,
-            cache_key,
-            degraded_reasons: degraded,
+            rationale: wording.text,
+            rationale_source: wording.source,
+            cache_key: wording.cache_key,
+            degraded_reasons: degraded.into_iter().collect(),
         })
     }
 }
 
 fn stored(features: &Features) -> Result<serde_json::Value, WorkError> {
     serde_json::to_value(features).map_err(|error| WorkError::Unfit(format!("features have no JSON form: {error}")))
-}
-
-/// The rationale: from the cache, or made and cached.
-async fn rationale(tx: &mut TenantTx, score: &Score, key: &str) -> Result<(String, &'static str), WorkError> {
-    if let Some(cached) = texts::cached_rationale(tx, key).await? {
-        return Ok((cached, "hit"));
-    }
-    let text = rationale::rationale(score);
-    texts::cache_rationale(tx, key, &text).await?;
-    Ok((text, "miss"))
-}
-
-/// Reads the lead's steps back.
-async fn way(tx: &mut TenantTx, lead: &Lead) -> Result<Way, WorkError> {
-    let mut way = Way::default();
-    for (step, subject, body) in steps::lead(tx, lead.run, lead.company, lead.attempt).await? {
-        let envelope = Envelope::decode(&subject, &body)
-            .map_err(|error| WorkError::Unfit(format!("stored step {step}: {error}")))?;
-        if envelope.event.attempt() != lead.attempt {
-            continue;
-        }
-        way.degraded.extend(&envelope.event.step().degraded_reasons);
-        match envelope.event {
-            Event::LeadDomainResolved(resolved) => {
-                way.domain = DomainFinding::Resolved { confidence: resolved.confidence }
-            }
-            Event::LeadDomainMissing(_) => way.domain = DomainFinding::NotFound,
-            Event::LeadCrawled(visit) | Event::LeadThin(visit) => way.visit = Some(visit),
-            Event::LeadExtracted(extracted) => way.extracted = Some(extracted),
-            _ => {}
-        }
-    }
-    Ok(way)
 }
 
 fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
@@ -147,20 +128,49 @@ fn facts(company: presdr_rules::icp::CompanyFacts, way: &Way) -> LeadFacts {
         careers_pages: u32::from(found.careers),
         open_jobs: found.jobs_count,
     });
-    let emails = way
-        .extracted
-        .as_ref()
-        .map(|found| EmailFindings { unknown: count(found.emails.len()), ..EmailFindings::default() });
-    let wanted =
-        way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|person| person.wanted).count()));
+    let on_site = way.extracted.as_ref().map_or(0, |found| count(found.people.iter().filter(|one| one.wanted).count()));
+    let from_vendor = way.contacts.as_ref().filter(|found| was_answered(found));
+    let from_vendor = from_vendor.map(|found| count(found.contacts.iter().filter(|one| one.wanted).count()));
     LeadFacts {
         company,
         domain: way.domain,
         site,
-        emails,
-        contacts: features::contact_lookup(wanted, None),
+        emails: emails(way),
+        contacts: features::contact_lookup(on_site, from_vendor),
         similarity: Similarity::NotAsked,
     }
+}
+
+/// A vendor that could not be asked has not said that there is nobody.
+fn was_answered(found: &vendor::ContactsFound) -> bool {
+    !found.contacts.is_empty() || !found.step.degraded_reasons.contains(&DegradedReason::ContactsUnavailable)
+}
+
+/// The addresses found, by what a verifier said of them; none when neither site nor vendor could be asked.
+fn emails(way: &Way) -> Option<EmailFindings> {
+    let on_site = way.extracted.iter().flat_map(|found| found.emails.iter().map(|email| email.address.subject));
+    let from_vendor = way.contacts.iter().flat_map(|found| &found.contacts);
+    let from_vendor = from_vendor.filter_map(|contact| Some(contact.email.as_ref()?.subject));
+    let subjects: BTreeSet<SubjectId> = on_site.chain(from_vendor).collect();
+    if way.extracted.is_none() && !way.contacts.as_ref().is_some_and(was_answered) {
+        return None;
+    }
+    let said = |subject: &SubjectId| {
+        let checked = way.verified.iter().flat_map(|verified| &verified.emails).find(|email| email.subject == *subject);
+        checked.map_or(VerificationStatus::Unknown, |email| VerificationStatus::read(&email.status))
+    };
+    let mut findings = EmailFindings::default();
+    for subject in &subjects {
+        let counted = match said(subject) {
+            VerificationStatus::Valid => &mut findings.valid,
+            VerificationStatus::CatchAll => &mut findings.catch_all,
+            VerificationStatus::Unknown => &mut findings.unknown,
+            status if status.standing() == Standing::Refused => &mut findings.refused,
+            _ => &mut findings.unknown,
+        };
+        *counted += 1;
+    }
+    Some(findings)
 }
 
 impl Consumer for Scorer {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use presdr_nats::{Broker, ConsumeConfig};
 use presdr_sites::{CrawlPolicy, Web};
 use presdr_store::{Database, keys::Keyring, leases::Leases};
+use presdr_vendors::{ConfigError, Policy, Publish, VendorConfig, VendorDesk};
 
 use crate::{Clock, Icps, Outbox};
 
@@ -19,6 +20,8 @@ pub struct WorkConfig {
     pub resolve_slots: usize,
     /// Extractions and scorings at the same time, each.
     pub compute_slots: usize,
+    /// Leads that wait for vendors at the same time, per kind of work. Most of it is waiting.
+    pub vendor_slots: usize,
     /// A delivery that came more often than this is parked.
     pub deliveries_max: i64,
     /// From its admission until a lead times out.
@@ -36,6 +39,7 @@ impl Default for WorkConfig {
             crawl_slots: 320,
             resolve_slots: 64,
             compute_slots: 16,
+            vendor_slots: 128,
             deliveries_max: 8,
             lead_deadline: Duration::from_secs(15 * 60),
             sweep_every: Duration::from_secs(2),
@@ -68,6 +72,8 @@ pub struct Services {
     pub icps: Icps,
     /// The only HTTP client.
     pub web: Web,
+    /// The one way to ask paid vendors; without it none is asked.
+    pub vendors: Option<VendorDesk>,
     /// The time.
     pub clock: Clock,
     /// How work is done here.
@@ -93,8 +99,29 @@ impl Services {
             keyring,
             broker,
             web,
+            vendors: None,
             clock,
             config: Arc::new(config),
         }
+    }
+
+    /// The same with paid vendors, as far as the configuration has keys and tenants allow it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when no HTTP client for them can be made.
+    pub fn with_vendors(self, config: VendorConfig, policy: Policy) -> Result<Self, ConfigError> {
+        let (clock, outbox) = (self.clock.clone(), self.outbox.clone());
+        let publish: Publish = Arc::new(move |events| {
+            let outbox = outbox.clone();
+            Box::pin(async move {
+                if let Err(error) = outbox.publish(events).await {
+                    tracing::warn!(%error, "could not publish what vendors were asked; the sweep will");
+                }
+            })
+        });
+        let (database, keyring) = (self.database.clone(), Arc::clone(&self.keyring));
+        let now = Arc::new(move || clock.now());
+        let desk = VendorDesk::new(database, keyring, self.leases.clone(), config, policy, now, publish)?;
+        Ok(Self { vendors: Some(desk), ..self })
     }
 }

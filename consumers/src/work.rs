@@ -6,10 +6,11 @@ use presdr_nats::{BrokerError, Consumer, consume};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, crawl, extract, resolve, run, score, sweep};
+use crate::{Services, contacts, crawl, extract, resolve, run, score, search, sweep, vendor_read, verify};
 
 /// The workers by name, in the order of a lead's way: what `--only` takes.
-pub const WORKERS: &[&str] = &["run", "resolve", "crawl", "extract", "score"];
+pub const WORKERS: &[&str] =
+    &["run", "resolve", "search", "crawl", "vendor_read", "extract", "contacts", "verify", "score"];
 
 /// Runs the named workers, and the sweep, until `stopping` is cancelled; then finishes what is in hand.
 ///
@@ -18,6 +19,8 @@ pub const WORKERS: &[&str] = &["run", "resolve", "crawl", "extract", "score"];
 pub async fn work(services: &Services, only: &[String], stopping: CancellationToken) -> Result<(), BrokerError> {
     let mut workers = JoinSet::new();
     let config = &services.config;
+    // With a model to ask, extracting and scoring are waiting, too.
+    let thinking = if services.vendors.is_some() { config.vendor_slots } else { config.compute_slots };
     let wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
     if wanted("run") {
         start(&mut workers, services, run::worker(services), config.compute_slots, &stopping);
@@ -25,14 +28,26 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
     if wanted("resolve") {
         start(&mut workers, services, resolve::worker(services), config.resolve_slots, &stopping);
     }
+    if wanted("search") {
+        start(&mut workers, services, search::worker(services), config.vendor_slots, &stopping);
+    }
     if wanted("crawl") {
         start(&mut workers, services, crawl::worker(services), config.crawl_slots, &stopping);
     }
+    if wanted("vendor_read") {
+        start(&mut workers, services, vendor_read::worker(services), config.vendor_slots, &stopping);
+    }
     if wanted("extract") {
-        start(&mut workers, services, extract::worker(services), config.compute_slots, &stopping);
+        start(&mut workers, services, extract::worker(services), thinking, &stopping);
+    }
+    if wanted("contacts") {
+        start(&mut workers, services, contacts::worker(services), config.vendor_slots, &stopping);
+    }
+    if wanted("verify") {
+        start(&mut workers, services, verify::worker(services), config.vendor_slots, &stopping);
     }
     if wanted("score") {
-        start(&mut workers, services, score::worker(services), config.compute_slots, &stopping);
+        start(&mut workers, services, score::worker(services), thinking, &stopping);
     }
     let (sweeping, until) = (services.clone(), stopping.clone());
     workers.spawn(async move {

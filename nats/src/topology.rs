@@ -58,9 +58,26 @@ pub struct Durable {
 pub const DURABLES: &[Durable] = &[
     Durable { name: "run", events: &[types::RunStarted, types::RunResumed, types::RunCancelled] },
     Durable { name: "resolve", events: &[types::LeadAdmitted] },
+    Durable { name: "search", events: &[types::LeadDomainMissing] },
     Durable { name: "crawl", events: &[types::LeadDomainResolved] },
-    Durable { name: "extract", events: &[types::LeadCrawled, types::LeadThin] },
-    Durable { name: "score", events: &[types::LeadDomainMissing, types::LeadBlocked, types::LeadExtracted] },
+    Durable { name: "vendor_read", events: &[types::LeadThin, types::LeadBlocked] },
+    Durable { name: "extract", events: &[types::LeadCrawled, types::LeadThin, types::LeadVendorRead] },
+    Durable {
+        name: "contacts",
+        events: &[types::LeadDomainMissing, types::LeadBlocked, types::LeadVendorRead, types::LeadExtracted],
+    },
+    Durable { name: "verify", events: &[types::LeadExtracted, types::LeadContactsFound] },
+    Durable {
+        name: "score",
+        events: &[
+            types::LeadDomainMissing,
+            types::LeadBlocked,
+            types::LeadVendorRead,
+            types::LeadExtracted,
+            types::LeadContactsFound,
+            types::LeadEmailsVerified,
+        ],
+    },
 ];
 
 impl Durable {

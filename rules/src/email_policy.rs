@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use known::{is_free_mail, is_role};
-pub use verification::VerificationStatus;
+pub use verification::{Standing, VerificationStatus};
 
 /// What a tenant does with addresses at free-mail providers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -12,6 +12,7 @@
 //! | crawl | read | extract |
 //! | | thin | have it read by a vendor, extract |
 //! | | blocked by robots.txt | look up contacts, score |
+//! | | there is no site of its own | look up contacts, score |
 //! | | blocked otherwise, unreachable | have it read by a vendor, look up contacts, score |
 //! | reading by a vendor | read, or our own visit read something | extract |
 //! | | nothing | look up contacts, score |
@@ -175,6 +176,8 @@ pub enum Block {
     Challenge,
     /// The site did not answer.
     Unreachable,
+    /// There is no site of its own at that address: it has none, leads to somebody else's, or is one that nobody is sent to.
+    Elsewhere,
 }
 
 /// How much of the site an extraction could work on.
@@ -252,6 +255,9 @@ pub fn after_visit(visit: Visit, vendors: Vendors) -> Decision {
                 }
             };
             Decision { because, ..decision }.leaving([DegradedReason::SiteBlockedRobots])
+        }
+        (Visit::Blocked(Block::Elsewhere), Availability::On) => {
+            without_site(vendors).leaving([DegradedReason::SiteUnreachable])
         }
         (Visit::Blocked(block), Availability::On) => {
             Decision::to(Next::VendorRead, "the site does not answer us").leaving([reason(block)])
@@ -361,7 +367,7 @@ fn reason(block: Block) -> DegradedReason {
         Block::Robots => DegradedReason::SiteBlockedRobots,
         Block::Http => DegradedReason::SiteBlockedHttp,
         Block::Challenge => DegradedReason::SiteBlockedChallenge,
-        Block::Unreachable => DegradedReason::SiteUnreachable,
+        Block::Unreachable | Block::Elsewhere => DegradedReason::SiteUnreachable,
     }
 }
 

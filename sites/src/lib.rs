@@ -19,8 +19,8 @@ mod web;
 pub use choose::PageKind;
 pub use crawl::{
     BlockReason, BlockedThresholds, CrawlPolicy, HighSignalThresholds, KnownPage, Measured, PageVisit, RobotsReport,
-    RobotsState, SiteReport, SkipReason, Skipped, StartError, ThinThresholds, Verdict, Visit, VisitRequest, crawl_list,
-    visit,
+    RobotsState, SiteReport, SkipReason, Skipped, StartError, ThinThresholds, Verdict, Visit, VisitRequest, Weighed,
+    crawl_list, visit, weigh,
 };
 pub use web::{
     DevelopmentOnly, FetchError, Fetched, PageRequest, Refusal, ResolveTo, UserAgent, Wanted, Web, WebConfig, WebError,

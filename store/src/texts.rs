@@ -118,6 +118,29 @@ pub async fn store_text(
     Ok(())
 }
 
+/// What the company of a lead says it does, if its text is still kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn about_text(
+    tx: &mut TenantTx,
+    run: RunId,
+    company: CompanyId,
+    attempt: Attempt,
+) -> Result<Option<String>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let text = sqlx::query_scalar(
+        "select about_text from lead_texts where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4",
+    )
+    .bind(tenant.as_str())
+    .bind(company.get())
+    .bind(run.get())
+    .bind(number(attempt))
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(text)
+}
+
 /// Deletes visits and texts that were stored before `before`, at most `limit` of each. Tells how many rows there were.
 ///
 /// # Errors

@@ -78,6 +78,9 @@ fn a_site_that_does_not_answer_us_is_read_by_a_vendor_or_left() {
     given(Vendors { search: Availability::Exhausted, ..ON })
         .when(|vendors| after_visit(Visit::Blocked(Block::Unreachable), vendors))
         .then(Next::Contacts, &[SiteUnreachable, SearchUnavailable]);
+    given(ON)
+        .when(|vendors| after_visit(Visit::Blocked(Block::Elsewhere), vendors))
+        .then(Next::Contacts, &[SiteUnreachable]);
 }
 
 #[test]

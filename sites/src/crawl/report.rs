@@ -78,6 +78,9 @@ pub struct PageVisit {
     pub charset: Option<String>,
     /// The page is a bot check and not the page.
     pub challenge: bool,
+    /// Who read it for us; `None` when we did.
+    #[serde(default)]
+    pub read_by: Option<String>,
     /// What it says; `None` for errors, bot checks, repetitions of a page already read, and what is no page.
     pub findings: Option<PageFindings>,
 }

@@ -50,9 +50,36 @@ pub(super) fn is_high_signal(measured: &Measured, enough: &HighSignalThresholds)
         && measured.phones >= enough.phones
 }
 
+/// What pages come to together, whoever read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// The measured values.
+    pub measured: Measured,
+    /// They say too little to judge the company by, and not how to reach it.
+    pub is_thin: bool,
+    /// They say enough to stop asking.
+    pub is_high_signal: bool,
+}
+
+/// Weighs pages by the thresholds of a visit.
+pub fn weigh<'a>(pages: impl IntoIterator<Item = &'a PageFindings>, policy: &CrawlPolicy) -> Weighed {
+    let mut tally = Tally::default();
+    pages.into_iter().for_each(|page| tally.add(page));
+    let measured = tally.measured();
+    Weighed {
+        is_thin: is_thin(&measured, policy),
+        is_high_signal: is_high_signal(&measured, &policy.high_signal),
+        measured,
+    }
+}
+
+fn is_thin(measured: &Measured, policy: &CrawlPolicy) -> bool {
+    measured.words < policy.thin.words_below && measured.contacts() < policy.thin.contacts_below
+}
+
 /// The verdict. An obstacle decides only where too little was read despite it.
 pub(super) fn judge(measured: Measured, obstacle: Option<BlockReason>, policy: &CrawlPolicy) -> Verdict {
-    let is_thin = measured.words < policy.thin.words_below && measured.contacts() < policy.thin.contacts_below;
+    let is_thin = is_thin(&measured, policy);
     match obstacle {
         // A visit called off says nothing about the site.
         Some(reason @ BlockReason::Cancelled) => Verdict::Blocked { reason, measured },

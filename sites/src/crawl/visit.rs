@@ -250,6 +250,7 @@ impl<'a> Walk<'a> {
             not_modified,
             charset: reading.charset,
             challenge,
+            read_by: None,
             findings,
         });
         match (challenge, is_refusal) {

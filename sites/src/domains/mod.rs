@@ -14,4 +14,4 @@ pub use candidates::{Candidate, candidates};
 pub use judge::{ACCEPT_CONFIDENCE, CompanyIdentity, Evidence, Judgement, judge};
 pub use name::{CompanyName, LegalForm, Relation};
 pub use page::{HomePage, ParkedSign};
-pub use resolve::{Alone, Resolution, ResolvePolicy, Tried, Turns, WhyNot, resolve};
+pub use resolve::{Alone, Resolution, ResolvePolicy, Tried, Turns, WhyNot, resolve, resolve_among};

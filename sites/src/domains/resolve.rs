@@ -131,11 +131,25 @@ impl Turns for Alone {
     }
 }
 
-/// Looks for the company's domain. Every turn is kept until the pause after its last request is over.
+/// Looks for the company's domain among those that its name suggests. Every turn is kept until the pause after its last request is over.
 pub async fn resolve<T: Turns>(
     web: &Web,
     policy: &ResolvePolicy,
     company: &CompanyIdentity,
+    turns: &T,
+    cancel: &CancellationToken,
+) -> Resolution {
+    let candidates: Vec<String> =
+        candidates(&company.name, &company.former_names).into_iter().map(|candidate| candidate.domain).collect();
+    resolve_among(web, policy, company, &candidates, turns, cancel).await
+}
+
+/// The same among domains that somebody else suggests, likeliest first. Their home pages are judged as strictly.
+pub async fn resolve_among<T: Turns>(
+    web: &Web,
+    policy: &ResolvePolicy,
+    company: &CompanyIdentity,
+    candidates: &[String],
     turns: &T,
     cancel: &CancellationToken,
 ) -> Resolution {
@@ -152,7 +166,7 @@ pub async fn resolve<T: Turns>(
         judged: Vec::new(),
         tried: Vec::new(),
     };
-    search.run().await;
+    search.run(candidates).await;
     if let Some(quiet_until) = search.quiet_until {
         tokio::select! {
             () = cancel.cancelled() => {}
@@ -185,15 +199,14 @@ struct Judged {
 }
 
 impl<T: Turns> Search<'_, T> {
-    async fn run(&mut self) {
-        let candidates = candidates(&self.company.name, &self.company.former_names);
-        for candidate in candidates.into_iter().take(self.policy.names_max) {
+    async fn run(&mut self, candidates: &[String]) {
+        for candidate in candidates.iter().take(self.policy.names_max) {
             let certain = self.judged.iter().any(|judged| judged.confidence >= self.policy.certain_confidence);
             if certain || self.visits >= self.policy.visits_max || self.cancel.is_cancelled() {
                 return;
             }
-            if !self.is_known(&candidate.domain) {
-                self.ask(&candidate.domain).await;
+            if !self.is_known(candidate) {
+                self.ask(candidate).await;
             }
         }
     }

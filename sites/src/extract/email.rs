@@ -47,6 +47,16 @@ pub(super) fn emails(digest: &Digest<'_>, json_ld: &JsonLd, site: &str) -> Vec<F
     found.without_glued()
 }
 
+/// Every address that stands in a text, hidden ones (`name [at] kopi [dot] sg`) included, whoever's it is.
+pub fn addresses_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    in_text(text, &mut |address| found.extend(clean(address)));
+    found.extend(
+        obfuscated::in_text(text).into_iter().filter_map(|(local, domain)| clean(&format!("{local}@{domain}"))),
+    );
+    found
+}
+
 struct Found<'a> {
     site: &'a str,
     emails: Vec<FoundEmail>,

@@ -2,6 +2,7 @@
 //! [`score_sites`], which reads labelled sites from disk to measure the rest.
 //!
 //! - [`page`]: one pass over one page's HTML, then readers of what that pass collected
+//! - [`markdown`]: the same for a page that somebody else read and wrote down as Markdown
 //! - [`merge`]: the pages of a site put together
 //! - [`score_sites`]: how well both do on sites that a person has labelled
 //!
@@ -19,6 +20,7 @@ mod findings;
 mod html;
 mod json_ld;
 mod language;
+mod markdown;
 mod merge;
 mod names;
 mod page;
@@ -32,10 +34,12 @@ mod social;
 mod technology;
 mod uen;
 
+pub use email::addresses_in;
 pub use findings::{
     Careers, EmailSource, FoundEmail, FoundPerson, FoundPhone, Link, NameCandidate, NameSource, NotARegion,
     Organisation, PageFindings, PhoneSource, Region, Social,
 };
+pub use markdown::markdown;
 pub use merge::{SiteEmail, SiteFindings, SitePhone, merge};
 pub use page::page;
 pub use score::{ExtractScore, Rates, ScoreError, score_sites};

@@ -1,0 +1,147 @@
+//! Searching the web for a company's domain, where our own means found none. The judge of home pages decides as strictly as ever.
+
+use std::{sync::Arc, time::Instant};
+
+use presdr_events::{Envelope, Event, Step, lead};
+use presdr_nats::{Consumer, Delivery, Outcome};
+use presdr_rules::{
+    route::{self, Domain, Silence, Vendors},
+    search,
+};
+use presdr_sites::domains::{self, Resolution};
+use presdr_vendors::{Purpose, tavily};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Services,
+    asking::{self, Question},
+    company::{self, Company},
+    crawl::name_of,
+    lead::{self as work, Lead, WorkError},
+    resolve::{self, FleetTurns},
+};
+
+const STEP: &str = "search";
+/// One credit buys as many.
+const RESULTS_MAX: u8 = 8;
+
+/// Answers `lead.domain_missing` that asks for a search with `lead.domain_resolved`, or `lead.domain_missing` for good.
+pub struct Searcher {
+    services: Services,
+}
+
+/// What the search came to.
+enum Sought {
+    Found(Resolution),
+    /// Nobody answered.
+    Silent(Silence),
+}
+
+impl Searcher {
+    /// A searcher of this process.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    async fn search(&self, envelope: Envelope, stopping: &CancellationToken) -> Result<(), WorkError> {
+        let Event::LeadDomainMissing(missing) = &envelope.event else { return Ok(()) };
+        if missing.route.next != STEP {
+            return Ok(());
+        }
+        let lead = Lead::of(&envelope)?;
+        let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        let company = company::read(&mut tx, lead.company).await?;
+        tx.commit().await?;
+        // As where our own means look for it: one search per company across the fleet and all tenants.
+        let Some(lease) = self.services.leases.try_take(&format!("search/{}", lead.company)).await? else {
+            return Err(WorkError::Busy("another worker searches for this company's domain".to_owned()));
+        };
+        // Under the lease: a repeat that took it after the first was done has nothing left to do.
+        if work::begin(&self.services, &lead, STEP).await?.is_none() {
+            return Ok(());
+        }
+        // Its own: a search that is told to stop would say that there is no domain.
+        let never = CancellationToken::new();
+        let begun = Instant::now();
+        let sought = tokio::select! {
+            biased;
+            sought = self.seek(&lead, &company, missing, &never) => sought?,
+            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
+            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
+        };
+        let vendors = asking::vendors(&self.services, &lead).await?;
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let event = event_of(sought, vendors, elapsed, lead.attempt);
+        let Some(tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
+        work::conclude(&self.services, &lead, STEP, tx, &event).await
+    }
+
+    async fn seek(
+        &self,
+        lead: &Lead,
+        company: &Company,
+        missing: &lead::DomainMissing,
+        cancel: &CancellationToken,
+    ) -> Result<Sought, WorkError> {
+        let call = tavily::Search::new(&search::query(&company.facts.name), RESULTS_MAX);
+        let because = &missing.route.because;
+        let question = Question { lead, step: "tavily.search", purpose: Purpose::Domain, because };
+        let found = match asking::ask(&self.services, &question, &call).await? {
+            Ok(found) => found,
+            Err(silence) => return Ok(Sought::Silent(silence)),
+        };
+        let mut candidates = search::candidates(found.results.iter().map(|page| page.url.as_str()));
+        // What was asked before answers as it did before.
+        candidates.retain(|domain| !missing.refused.iter().any(|refused| refused.starts_with(&format!("{domain}:"))));
+        let (identity, policy) = (resolve::identity(company), resolve::policy(&self.services));
+        let turns = FleetTurns { services: &self.services };
+        let resolution =
+            domains::resolve_among(&self.services.web, &policy, &identity, &candidates, &turns, cancel).await;
+        if resolution.was_kept_waiting() {
+            return Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned()));
+        }
+        Ok(Sought::Found(resolution))
+    }
+}
+
+fn event_of(sought: Sought, vendors: Vendors, elapsed_ms: u64, attempt: u32) -> Event {
+    let (decision, tried) = match sought {
+        Sought::Found(Resolution::Resolved { domain, confidence, evidence, .. }) => {
+            let decision = route::after_search(Domain::Resolved, vendors);
+            return Event::LeadDomainResolved(lead::DomainResolved {
+                step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()),
+                domain,
+                method: "search".to_owned(),
+                confidence,
+                evidence: evidence.iter().map(name_of).collect(),
+                route: decision.route(),
+            });
+        }
+        Sought::Found(Resolution::Missing { tried }) => (route::after_search(Domain::Missing, vendors), tried),
+        Sought::Silent(silence) => (route::after_search_failed(silence, vendors), Vec::new()),
+    };
+    Event::LeadDomainMissing(lead::DomainMissing {
+        step: Step::done(STEP, elapsed_ms, attempt, decision.degraded.clone()),
+        tried: u32::try_from(tried.len()).unwrap_or(u32::MAX),
+        refused: tried.iter().map(resolve::refused).collect(),
+        route: decision.route(),
+    })
+}
+
+impl Consumer for Searcher {
+    const NAME: &'static str = STEP;
+
+    async fn handle(&self, envelope: Envelope, stopping: &CancellationToken) -> Outcome {
+        work::outcome_of(self.search(envelope, stopping)).await
+    }
+
+    async fn park(&self, delivery: Delivery<'_>, reason: &str) -> bool {
+        work::park(&self.services, STEP, delivery, reason).await
+    }
+}
+
+/// The searcher as the loop wants it.
+pub(crate) fn worker(services: &Services) -> Arc<Searcher> {
+    Arc::new(Searcher::new(services.clone()))
+}
