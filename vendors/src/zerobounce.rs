@@ -16,6 +16,10 @@ pub const BATCH_MAX: usize = 100;
 /// How long the vendor may look, in seconds; it wants this as text.
 const BATCH_SECONDS: &str = "70";
 const BATCH_TIMEOUT: Duration = Duration::from_secs(90);
+/// Who sends too many batches is shut out for so long.
+const BLOCKED: Duration = Duration::from_secs(600);
+/// Behind its shield it wants to be asked slowly.
+const SHIELDED: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -232,11 +236,18 @@ fn check(reply: &Reply<'_>) -> Result<(), Failure> {
         400..=402 if one_message() => Err(key_or_quota()),
         401 => failure(Class::Key, "ZeroBounce refuses the key"),
         402 => failure(Class::Quota { lasts: None }, "ZeroBounce's credits are gone"),
-        // Blocked for the window of the limit, which is minutes: trying at once would lengthen it.
-        429 => failure(wire::retry_after(reply, true), "ZeroBounce's rate limit"),
-        403 => failure(wire::retry_after(reply, false), "ZeroBounce's shield"),
+        429 => failure(not_before(reply, true, BLOCKED), "ZeroBounce's rate limit"),
+        403 => failure(not_before(reply, false, SHIELDED), "ZeroBounce's shield"),
         500..=599 => failure(wire::retry_after(reply, false), "ZeroBounce failed"),
         _ => failure(Class::Never, "ZeroBounce refuses the request"),
+    }
+}
+
+/// The vendor does not say for how long: its own documents do.
+fn not_before(reply: &Reply<'_>, rate_limit: bool, wait: Duration) -> Class {
+    match wire::retry_after(reply, rate_limit) {
+        Class::Retry { after: None, rate_limit } => Class::Retry { after: Some(wait), rate_limit },
+        said => said,
     }
 }
 

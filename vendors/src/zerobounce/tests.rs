@@ -156,3 +156,10 @@ fn the_time_a_batch_may_take_is_text() {
     assert!(body["timeout"].is_string() && body["api_key"] == "zb-secret");
     assert!(!format!("{request:?}").contains("secret") && !format!("{request:?}").contains("site"));
 }
+
+#[test]
+fn who_is_shut_out_does_not_knock_until_it_is_over() {
+    let after = |status| said(read, status, "").unwrap_err().class;
+    assert_eq!(after(429), Class::Retry { after: Some(Duration::from_secs(600)), rate_limit: true });
+    assert_eq!(after(403), Class::Retry { after: Some(Duration::from_secs(5)), rate_limit: false });
+}

@@ -1,10 +1,11 @@
 //! Answers that are lost on the way, and processes that die in the middle.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use presdr_events::vendor::CallStatus;
 use presdr_vendors::{Policy, Unanswered};
+use tokio::sync::Semaphore;
 
 use crate::{
     stub::{Act, Stub},
@@ -98,4 +99,26 @@ async fn without_time_left_it_is_asked_again_with_the_next_delivery() {
     assert!(world.search(&desk, 1, "x").await.unwrap_err().comes_back());
     world.search(&desk, 1, "x").await.unwrap();
     assert_eq!(stub.requests(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_after_it_was_given_up_is_used_and_charged_no_more() {
+    let (world, stub) = (Arc::new(World::new().await), Stub::start().await);
+    let leave = Arc::new(Semaphore::new(0));
+    stub.will([Act::When(Arc::clone(&leave))]);
+    let (slow, other) = (world.desk(&stub).await, world.desk(&stub).await);
+    let asking = {
+        let (world, slow) = (Arc::clone(&world), slow.clone());
+        tokio::spawn(async move { world.search(&slow, 1, "x").await })
+    };
+    while stub.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.clock.turn(TimeDelta::hours(1)); // longer than any call may take
+    world.search(&other, 2, "x").await.unwrap();
+    leave.add_permits(1);
+    asking.await.unwrap().unwrap();
+    let told: Vec<_> = world.calls().await.into_iter().map(|call| call.status).collect();
+    assert_eq!(told, [CallStatus::Unknown, CallStatus::Answered]);
+    world.adds_up(&other).await;
 }

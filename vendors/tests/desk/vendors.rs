@@ -209,6 +209,9 @@ async fn every_fault_of_every_vendor_comes_to_what_the_contract_says() {
             (FaultKind::KeyRefused, 9, "key_refused"),
         ] {
             number += 1;
+            // Who sends too many batches is shut out for minutes: it is not tried again at once.
+            let shut_out = vendor == Vendor::ZeroBounce && matches!(kind, FaultKind::RateLimit { .. });
+            let wanted = if shut_out { "rate_limited" } else { wanted };
             imitation.sandbox.faults().clear();
             imitation.fault(imitated, kind, times);
             if (vendor, kind) == (Vendor::ZeroBounce, FaultKind::Quota) {
