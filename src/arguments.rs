@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench, completions, config::Config, crawl, demo, doctor, events, icp, ingest, parked, robots, run, sandbox, schema,
-    shortlist, tenant, up,
+    acceptance, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked, robots,
+    run, sandbox, schema, shortlist, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -40,6 +40,12 @@ pub enum Command {
     Parked(parked::Command),
     /// Print a tenant's ranked shortlist
     Shortlist(shortlist::Command),
+    /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows
+    Vendors(vendors::Command),
+    /// Tell what a tenant's paid vendors cost
+    Costs(costs::Command),
+    /// Tell whether what the pipeline delivers is good enough, line by line
+    Acceptance(acceptance::Command),
     /// Run workers, all or some, until asked to end
     Work(up::Work),
     /// Run a projector until asked to end: of several, one leads

@@ -3,11 +3,13 @@
 //! What the commands do lives in the other crates; here is one file per group of commands, which reads the arguments, calls, and
 //! prints the answer.
 
+mod acceptance;
 mod arguments;
 mod bench;
 mod broker;
 mod completions;
 mod config;
+mod costs;
 mod crawl;
 mod database;
 mod demo;
@@ -30,6 +32,7 @@ mod session;
 mod shortlist;
 mod tenant;
 mod up;
+mod vendors;
 mod web;
 
 use std::process::ExitCode;
@@ -67,6 +70,9 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(command) => run::run(command, &config, &output).await,
         Command::Parked(command) => parked::run(&command, &config, &output).await,
         Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
+        Command::Vendors(command) => vendors::run(&command, &config, &output).await,
+        Command::Costs(command) => costs::run(&command, &config, &output).await,
+        Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,
         Command::Work(command) => up::work(command, &config).await,
         Command::Project(Project { instead: None }) => up::project(&config).await,
         Command::Project(Project { instead: Some(Instead::Rebuild) }) => rebuild::run(&config, &output).await,

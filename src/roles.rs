@@ -9,7 +9,8 @@ use presdr_nats::topology::User;
 use presdr_producers::{Desk, schedule};
 use presdr_projections::{ProjectorConfig, run_projector};
 use presdr_sites::Web;
-use presdr_store::Role;
+use presdr_store::{Role, leases::Leases};
+use presdr_vendors::{Policy, VendorConfig, VendorDesk};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -35,7 +36,7 @@ impl Roles {
         Self { stopping: CancellationToken::new(), tasks: JoinSet::new() }
     }
 
-    /// Starts the named workers, or all.
+    /// Starts the named workers, or all. Without `vendors` no paid vendor is asked.
     ///
     /// # Errors
     /// When a server cannot be reached, or a name is no worker's.
@@ -45,6 +46,7 @@ impl Roles {
         broker: &BrokerServer,
         web: Web,
         config: WorkConfig,
+        vendors: Option<VendorConfig>,
         only: Vec<String>,
     ) -> anyhow::Result<Services> {
         if let Some(unknown) = only.iter().find(|name| !WORKERS.contains(&name.as_str())) {
@@ -52,7 +54,12 @@ impl Roles {
         }
         let pool = database.connect_many(Role::Worker, WORKER_CONNECTIONS).await?;
         let connection = broker.connect(User::Worker).await?;
-        let services = Services::new(pool, Arc::new(database.keyring()?), connection, web, Clock::system(), config);
+        let keyring = Arc::new(database.keyring()?);
+        let services = Services::new(pool, keyring, connection, web, Clock::system(), config);
+        let services = match vendors {
+            Some(vendors) => services.with_vendors(vendors, Policy::default())?,
+            None => services,
+        };
         let (worker, stopping) = (services.clone(), self.stopping.clone());
         self.tasks.spawn(async move { Ok(presdr_consumers::work(&worker, &only, stopping).await?) });
         Ok(services)
@@ -135,6 +142,25 @@ pub async fn desk(database: &DatabaseServer, broker: &BrokerServer, actor: Actor
     let connection = broker.connect(User::Producer).await?;
     let clock = Clock::system();
     Ok(Desk::new(pool, connection, Arc::new(database.keyring()?), actor, move || clock.now()))
+}
+
+/// A desk at which vendors can be asked for whoever commands: what it causes is published by the workers' sweep.
+///
+/// # Errors
+/// When the vendors' configuration cannot be used; it never holds a secret.
+pub fn vendor_desk(desk: &Desk) -> anyhow::Result<VendorDesk> {
+    let (database, keyring) = (desk.database().clone(), desk.keyring());
+    let clock = Clock::system();
+    let desk = VendorDesk::new(
+        database.clone(),
+        keyring,
+        Leases::new(database),
+        VendorConfig::from_env()?,
+        Policy::default(),
+        Arc::new(move || clock.now()),
+        Arc::new(|_| Box::pin(async {})),
+    )?;
+    Ok(desk)
 }
 
 /// Resolves when the process is asked to end: Ctrl-C, SIGTERM, or the terminal going away.

@@ -2,9 +2,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use clap::Args;
 use presdr_consumers::WorkConfig;
 use presdr_sites::CrawlPolicy;
+use presdr_vendors::VendorConfig;
 use serde_json::json;
 
 use crate::{
@@ -21,7 +23,7 @@ pub struct Up {
 /// `presdr work`
 #[derive(Debug, Args)]
 pub struct Work {
-    /// Only these workers, of run, resolve, crawl, extract, score
+    /// Only these workers, of run, resolve, search, crawl, vendor_read, extract, contacts, verify, score
     #[arg(long, value_name = "WORKER,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Sites visited at the same time
@@ -45,7 +47,7 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     let web = command.web.open(config.mode)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
-    roles.work(&database, &broker, web, WorkConfig::default(), Vec::new()).await?;
+    roles.work(&database, &broker, web, WorkConfig::default(), vendors()?, Vec::new()).await?;
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker).await?;
     output.answer(&json!({ "state": "up", "data": config.data }), |_| {
@@ -69,7 +71,7 @@ pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
         deliveries_max: command.deliveries_max,
         ..WorkConfig::default()
     };
-    roles.work(&database, &broker, web, work, command.only).await?;
+    roles.work(&database, &broker, web, work, vendors()?, command.only).await?;
     run(roles, database, broker).await
 }
 
@@ -106,4 +108,9 @@ async fn run(roles: Roles, database: DatabaseServer, broker: BrokerServer) -> an
     broker.stop().await;
     database.stop().await;
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// The vendors of this process's environment: those with a key are asked where tenants allow it.
+fn vendors() -> anyhow::Result<Option<VendorConfig>> {
+    VendorConfig::from_env().map(Some).context("the paid vendors' configuration cannot be used")
 }

@@ -47,7 +47,9 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
         start(&mut workers, services, verify::worker(services), config.vendor_slots, &stopping);
     }
     if wanted("score") {
-        start(&mut workers, services, score::worker(services), thinking, &stopping);
+        // Leads end in groups: most of a scoring is waiting for its group's commit.
+        let gathering = config.compute_slots * 4;
+        start(&mut workers, services, score::worker(services), gathering.max(thinking), &stopping);
     }
     let (sweeping, until) = (services.clone(), stopping.clone());
     workers.spawn(async move {

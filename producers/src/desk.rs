@@ -74,6 +74,12 @@ impl Desk {
         &self.database
     }
 
+    /// The keys.
+    #[must_use]
+    pub fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring)
+    }
+
     /// Commits `tx` with the event of `key`, publishes it and tells its sequence in EVENTS.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ impl Stage {
         let work = WorkConfig::default();
         let policy = work.crawl.clone();
         let mut roles = Roles::new();
-        roles.work(&database, &broker, web, work, Vec::new()).await?;
+        roles.work(&database, &broker, web, work, None, Vec::new()).await?;
         roles.project(&database, &broker).await?;
         let desk = roles::desk(&database, &broker, Actor::service("bench")).await?;
         let hosts = std::mem::take(&mut outside.hosts);

@@ -66,7 +66,7 @@ async fn demonstrate(command: &Command, config: &Config, output: &Output) -> any
     let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
     let sandbox = world.serve().await?;
     let mut roles = Roles::new();
-    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), Vec::new()).await?;
+    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), None, Vec::new()).await?;
     roles.project(&database, &broker).await?;
     let desk = desk(&database, &broker, Actor::service("demo")).await?;
     let mut running = Vec::new();

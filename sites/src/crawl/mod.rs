@@ -24,6 +24,6 @@ pub use policy::{BlockedThresholds, CrawlPolicy, HighSignalThresholds, ThinThres
 pub use report::{
     BlockReason, KnownPage, Measured, PageVisit, RobotsReport, RobotsState, SkipReason, Skipped, Verdict, Visit,
 };
-pub use verdict::{Weighed, weigh};
 pub use start::{StartError, VisitRequest};
+pub use verdict::{Weighed, weigh};
 pub use visit::visit;

@@ -1,0 +1,216 @@
+//! `presdr costs`: what a tenant's paid vendors cost, from the events of their calls.
+
+use std::{process::ExitCode, str::FromStr};
+
+use chrono::{Days, NaiveDate, Utc};
+use clap::{Args, ValueEnum};
+use presdr_events::TenantId;
+use presdr_store::{Database, Role, tenants};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    database::DatabaseServer,
+    output::{Align, Output, Table},
+};
+
+/// Singapore has had one offset, and no summer time, since 1982.
+const SINGAPORE_HOURS: i32 = 8;
+/// Days shown when no date is given.
+const DAYS_DEFAULT: u64 = 30;
+
+/// `presdr costs --tenant acme --from 2026-11-01 --to 2026-11-30 --by vendor`
+#[derive(Debug, Args)]
+pub struct Command {
+    /// Whose
+    #[arg(long, value_name = "TENANT", value_parser = TenantId::from_str)]
+    tenant: TenantId,
+    /// First day, in Singapore; 30 days ago when not given
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last day, in Singapore; today when not given
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// One line for each of these
+    #[arg(long, value_name = "WHAT", default_value = "vendor")]
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    Vendor,
+    Day,
+    Run,
+    Purpose,
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Day => "day",
+            Self::Run => "run",
+            Self::Purpose => "purpose",
+        }
+    }
+}
+
+/// One line of the costs.
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Line {
+    /// The vendor, day, run or purpose.
+    pub of: String,
+    /// Questions that were put to a vendor.
+    pub calls: i64,
+    /// Of these, without an answer.
+    pub errors: i64,
+    /// Questions answered from what was bought before.
+    pub cache_hits: i64,
+    /// Questions that were not put: at a cap, or the breaker open.
+    pub refused: i64,
+    /// What the vendor counts: credits, lookups, verifications.
+    pub units: Decimal,
+    /// Tokens read.
+    pub tokens_input: i64,
+    /// Tokens written.
+    pub tokens_output: i64,
+    /// In US dollars.
+    pub cost_usd: Decimal,
+}
+
+/// A tenant's costs over some days.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Costs {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// The lines, dearest first; days and runs in order.
+    pub lines: Vec<Line>,
+    /// Their sum, in US dollars.
+    pub cost_usd: Decimal,
+    /// Leads scored on those days.
+    pub leads: i64,
+    /// Contacts whose address was verified as valid on those days.
+    pub verified_contacts: i64,
+    /// Costs per lead.
+    pub usd_per_lead: Option<Decimal>,
+    /// Costs per verified contact.
+    pub usd_per_verified_contact: Option<Decimal>,
+}
+
+/// Prints the costs.
+///
+/// # Errors
+/// When there is no such tenant, the days are reversed, or the database cannot be reached.
+pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let today = (Utc::now() + chrono::TimeDelta::hours(SINGAPORE_HOURS.into())).date_naive();
+    let to = command.to.unwrap_or(today);
+    let from = command.from.unwrap_or_else(|| to.checked_sub_days(Days::new(DAYS_DEFAULT)).unwrap_or(to));
+    anyhow::ensure!(from <= to, "--from {from} is after --to {to}: exchange them");
+    let server = DatabaseServer::open(config).await?;
+    let database = server.connect(Role::Producer).await?;
+    let costs = costs(&database, &command.tenant, from, to, command.by.name()).await?;
+    output.answer(&costs, |costs| text(costs, command.by))?;
+    database.close().await;
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the tenant's vendors cost from `from` to `to`, a line for each `by`: `vendor`, `day`, `run` or `purpose`.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn costs(
+    database: &Database,
+    tenant: &TenantId,
+    from: NaiveDate,
+    to: NaiveDate,
+    by: &'static str,
+) -> anyhow::Result<Costs> {
+    let mut tx = tenants::enter_active(database, tenant).await?;
+    let lines: Vec<Line> = sqlx::query_as(
+        "select case $4 when 'vendor' then vendor when 'purpose' then purpose when 'run' then coalesce(run_id::text, '-')
+                    else to_char(called_at at time zone 'Asia/Singapore', 'YYYY-MM-DD') end as of,
+                count(*) filter (where status not in ('cached', 'refused_cap', 'breaker_open')) as calls,
+                count(*) filter (where status not in ('answered', 'cached', 'refused_cap', 'breaker_open')) as errors,
+                count(*) filter (where status = 'cached') as cache_hits,
+                count(*) filter (where status in ('refused_cap', 'breaker_open')) as refused,
+                sum(units) as units, sum(tokens_input)::bigint as tokens_input, sum(tokens_output)::bigint as tokens_output,
+                sum(cost_usd) as cost_usd
+         from vendor_calls
+         where tenant_id = $1 and called_at >= $2::date::timestamp at time zone 'Asia/Singapore'
+           and called_at < ($3::date + 1)::timestamp at time zone 'Asia/Singapore'
+         group by 1
+         order by case when $4 in ('vendor', 'purpose') then -sum(cost_usd) end, case when $4 = 'run' then min(run_id) end, 1",
+    )
+    .bind(tenant.as_str())
+    .bind(from)
+    .bind(to)
+    .bind(by)
+    .fetch_all(&mut *tx)
+    .await?;
+    let (leads, verified_contacts): (i64, i64) = sqlx::query_as(
+        "with days as (select $2::date::timestamp at time zone 'Asia/Singapore' as first, ($3::date + 1)::timestamp at time zone 'Asia/Singapore' as after)
+         select (select count(*) from lead_scores, days where tenant_id = $1 and created_at >= first and created_at < after),
+                (select count(*) from lead_emails, days where tenant_id = $1 and verification_status = 'valid'
+                     and last_verified_at >= first and last_verified_at < after)",
+    )
+    .bind(tenant.as_str())
+    .bind(from)
+    .bind(to)
+    .fetch_one(&mut *tx)
+    .await?;
+    let cost_usd: Decimal = lines.iter().map(|line| line.cost_usd).sum();
+    let per = |count: i64| (count > 0).then(|| (cost_usd / Decimal::from(count)).round_dp(6));
+    Ok(Costs {
+        from,
+        to,
+        cost_usd,
+        leads,
+        verified_contacts,
+        usd_per_lead: per(leads),
+        usd_per_verified_contact: per(verified_contacts),
+        lines,
+    })
+}
+
+fn text(costs: &Costs, by: By) -> String {
+    let mut table = Table::new([
+        (by.name(), Align::Left),
+        ("calls", Align::Right),
+        ("errors", Align::Right),
+        ("cache hits", Align::Right),
+        ("refused", Align::Right),
+        ("units", Align::Right),
+        ("tokens in", Align::Right),
+        ("tokens out", Align::Right),
+        ("US$", Align::Right),
+    ]);
+    for line in &costs.lines {
+        table.row([
+            line.of.clone(),
+            line.calls.to_string(),
+            line.errors.to_string(),
+            line.cache_hits.to_string(),
+            line.refused.to_string(),
+            line.units.normalize().to_string(),
+            line.tokens_input.to_string(),
+            line.tokens_output.to_string(),
+            format!("{:.4}", line.cost_usd),
+        ]);
+    }
+    let per = |usd: Option<Decimal>| usd.map_or_else(|| "-".to_owned(), |usd| format!("US$ {usd:.4}"));
+    format!(
+        "{}\n\n{} to {}: US$ {:.4}, {} leads ({} each), {} verified contacts ({} each)",
+        table.render("no vendor was asked"),
+        costs.from,
+        costs.to,
+        costs.cost_usd,
+        costs.leads,
+        per(costs.usd_per_lead),
+        costs.verified_contacts,
+        per(costs.usd_per_verified_contact)
+    )
+}
