@@ -2,13 +2,17 @@
 //!
 //! What comes of it is what comes of a run that nobody disturbs. The seed is printed; `PRESDR_TEST_SEED` sets it.
 
+mod asked;
+
 use std::{
     collections::BTreeMap,
     fs::File,
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use asked::{Asked, Interruption};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use presdr_consumers::Clock;
@@ -51,16 +55,18 @@ async fn a_run_that_is_killed_at_fifty_moments_comes_to_the_same() {
     assert_eq!(fleet.shortlist(&acme, run).await, expected);
     assert_eq!(fleet.leads_by_outcome(&acme, run).await, [("scored".to_owned(), i64::from(LEADS))].into());
     assert_eq!(fleet.doubled_rows(&acme, run).await, 0);
-    // A kill costs at most the visits it interrupted, each at most its pages and robots.txt at four doors.
-    let interrupted = kills.values().sum::<usize>() * (CRAWL_SLOTS + 2) * 16;
-    let asked = fleet.sandbox.requests().count();
-    println!("asked {asked} times; undisturbed {asked_undisturbed}");
-    assert!(asked <= asked_undisturbed + interrupted, "{asked} requests");
+    let asked = asked::asked(&fleet.sandbox);
+    let count = |asked: &Asked| asked.values().map(Vec::len).sum::<usize>();
+    println!("asked {} times; undisturbed {}", count(&asked), count(&asked_undisturbed));
+    let done = asked::done(&fleet.desk, &acme, run).await;
+    assert!(asked.keys().all(|domain| done.contains_key(domain)), "every request was on behalf of a lead");
+    let without_need = asked::without_need(&asked, &asked_undisturbed, &done, &fleet.interruptions);
+    assert_eq!(without_need, Vec::<String>::new(), "sites were asked again without need");
     fleet.stop().await;
 }
 
-/// What the run comes to when nobody disturbs it, and how many requests it takes.
-async fn undisturbed() -> (Vec<(i64, i64, Option<f64>, Option<String>)>, usize) {
+/// What the run comes to when nobody disturbs it, and which requests it takes.
+async fn undisturbed() -> (Vec<(i64, i64, Option<f64>, Option<String>)>, Asked) {
     let world = World::new(COMPANIES).await;
     world.ingest_registry(COMPANIES).await;
     let acme = world.tenant(DemoTenant::Acme, COMPANIES).await;
@@ -68,7 +74,7 @@ async fn undisturbed() -> (Vec<(i64, i64, Option<f64>, Option<String>)>, usize) 
     let run = world.start(&acme, LEADS).await;
     world.finished(&acme, run).await;
     roles.stop().await;
-    (world.shortlist(&acme, run).await, world.sandbox.requests().count())
+    (world.shortlist(&acme, run).await, asked::asked(&world.sandbox))
 }
 
 /// Servers and roles as processes of their own.
@@ -79,6 +85,8 @@ struct Fleet {
     desk: Desk,
     files: tempfile::TempDir,
     roles: Vec<Process>,
+    /// Kills of what reads sites, or of the database on which its leases are.
+    interruptions: Vec<Interruption>,
 }
 
 /// A role's process.
@@ -107,7 +115,7 @@ impl Fleet {
         let keyring = Arc::new(Keyring::from_file(&files.path().join("master.key")).unwrap());
         let clock = Clock::system();
         let desk = Desk::new(producer, broker, keyring, Actor::service("test"), move || clock.now());
-        let mut fleet = Self { postgres, nats, sandbox, desk, files, roles: Vec::new() };
+        let mut fleet = Self { postgres, nats, sandbox, desk, files, roles: Vec::new(), interruptions: Vec::new() };
         let crawl_slots = CRAWL_SLOTS.to_string();
         for (name, arguments) in [
             ("crawler", vec!["work", "--only", "resolve,crawl", "--crawl-slots", &crawl_slots, "--min-interval", "5"]),
@@ -144,6 +152,7 @@ impl Fleet {
 
     /// Kills a role or a server, and brings it and whatever else has ended back.
     async fn kill_one(&mut self, chance: &mut Chance) -> &'static str {
+        let from = Instant::now();
         let killed = match usize::try_from(chance.below(6)).unwrap() {
             4 => {
                 self.nats.kill_hard();
@@ -158,9 +167,13 @@ impl Fleet {
             role => {
                 let role = &mut self.roles[role];
                 role.process.kill().unwrap();
+                role.process.wait().unwrap();
                 role.name
             }
         };
+        if matches!(killed, "crawler" | "database") {
+            self.interruptions.push(Interruption { from, to: Instant::now() });
+        }
         self.revive();
         killed
     }
