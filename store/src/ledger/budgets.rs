@@ -134,7 +134,7 @@ pub async fn reconcile(tx: &mut TenantTx, now: DateTime<Utc>, limit: i64) -> Res
     let reconciled: i64 = sqlx::query_scalar(
         "with before as (
              select intent_id, counted, counted_usd from vendor_intents
-             where tenant_id = $1 and reconciled_at is null and state in ('settled', 'released') limit $3),
+             where tenant_id = $1 and reconciled_at is null and state in ('settled', 'released') limit $3 for update skip locked),
          done as (
              update vendor_intents i set counted = i.used, counted_usd = i.cost_usd, reconciled_at = $2 from before
              where i.tenant_id = $1 and i.intent_id = before.intent_id
