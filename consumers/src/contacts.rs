@@ -22,6 +22,7 @@ use crate::{
     asking::{self, Question},
     company::{self, Company},
     lead::{self as work, Lead, WorkError},
+    suppressed,
     way::Way,
 };
 
@@ -78,9 +79,17 @@ impl ContactFinder {
         let company = company::read(&mut tx, lead.company).await?;
         let domain = Way::of(&mut tx, &lead).await?.domain_name;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let suppressed = match &domain {
+            Some(domain) => suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?,
+            None => false,
+        };
         tx.commit().await?;
         let titles = icp.wanted_titles();
-        let told = self.ask(&lead, &company, domain.as_deref(), &titles, &route.because).await?;
+        let told = match suppressed {
+            // Nobody there is to be contacted, so nobody's details are bought.
+            true => Told { dropped: [("suppressed".to_owned(), 1)].into(), ..Told::default() },
+            false => self.ask(&lead, &company, domain.as_deref(), &titles, &route.because).await?,
+        };
         let vendors = asking::vendors(&self.services, &lead).await?;
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let (contacts, dropped) = self.seal(&mut tx, &lead, &told, domain.as_deref(), &titles, &route.because).await?;

@@ -12,7 +12,7 @@ use presdr_events::{Clear, Envelope, Event, EventId, IdentifierKind, Pii, Step, 
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
     icp::{IcpDocument, Words, title_is_wanted},
-    route::{self, Decision, Reachable, Site},
+    route::{self, Decision, Reachable, Site, Vendors},
 };
 use presdr_sites::{
     Visit,
@@ -109,14 +109,18 @@ impl Extractor {
         let begun = Instant::now();
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let (mut findings, mut sources) = merged(&mut tx, &lead).await?;
-        if fill::may_ask(&self.services, &lead, &findings).await? {
-            // No transaction is open while a model is asked.
+        let mut vendors = Vendors::default();
+        if self.services.vendors.is_some() {
+            let suppressed = suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?;
+            // No transaction is open while a vendor is asked, or asked about.
             tx.commit().await?;
-            sources.filled = fill::fill(&self.services, &lead, &mut findings).await?;
+            if !suppressed && fill::may_ask(&self.services, &lead, &findings).await? {
+                sources.filled = fill::fill(&self.services, &lead, &mut findings).await?;
+            }
+            vendors = asking::vendors(&self.services, &lead).await?;
             let Some(again) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
             tx = again;
         }
-        let vendors = asking::vendors(&self.services, &lead).await?;
         let company = company::read(&mut tx, lead.company).await?;
         let findings = suppressed::without_people(&self.services, &mut tx, &lead, domain, findings).await?;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;

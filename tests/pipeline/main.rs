@@ -13,3 +13,4 @@ mod real_sites;
 mod redelivery;
 mod spine;
 mod support;
+mod vendors;

@@ -117,15 +117,24 @@ impl World {
             ..WorkConfig::default()
         };
         change(&mut config);
-        let keyring = Arc::new(self.store.keyring());
-        let services = Services::new(
+        self.roles_of(self.services(config).await).await
+    }
+
+    /// What a worker process has at hand.
+    pub async fn services(&self, config: WorkConfig) -> Services {
+        Services::new(
             Database::connect(self.store.url(), Role::Worker, 16).await.unwrap(),
-            Arc::clone(&keyring),
+            Arc::new(self.store.keyring()),
             connect(&self.nats.url(), User::Worker).await,
             self.web(),
             Clock::system(),
             config,
-        );
+        )
+    }
+
+    /// Workers with these services, and a projector.
+    pub async fn roles_of(&self, services: Services) -> Roles {
+        let keyring = Arc::clone(&services.keyring);
         let stopping = CancellationToken::new();
         let until = stopping.clone();
         let work = tokio::spawn(async move { presdr_consumers::work(&services, &[], until).await.unwrap() });
