@@ -124,8 +124,9 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
              from newest n join shortlists s on s.tenant_id = $1 and s.run_id = n.run_id
              left join company_enrichment_runs l on l.tenant_id = $1 and l.run_id = n.run_id and l.company_id = s.company_id),
          scores as (
-             select rationale_source, row_number() over (partition by cache_key order by created_at, run_id, company_id) as nth
-             from lead_scores where tenant_id = $1),
+             select a.arguments ->> 'rationale_cache' as cache, row_number() over (partition by s.cache_key order by a.sequence) as nth
+             from lead_scores s join audit_log a on a.tenant_id = $1 and a.run_id = s.run_id and a.company_id = s.company_id and a.event_type = 'lead.scored'
+             where s.tenant_id = $1),
          lookups as (
              select l.emails_found, l.visit_verdict, l.domain from newest n
              join vendor_calls c on c.tenant_id = $1 and c.run_id = n.run_id and c.vendor = 'lusha'
@@ -138,7 +139,7 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
                 (select count(*) from listed where coalesce(rationale, '') <> '') as rationales,
                 coalesce((select max(c) from (select count(*) as c from lead_scores s where s.tenant_id = $1 and s.run_id = n.run_id group by s.bucket) b), 0) as largest_bucket,
                 (select count(*) from scores where nth > 1) as repeated,
-                (select count(*) from scores where nth > 1 and rationale_source = 'cache') as hits,
+                (select count(*) from scores where nth > 1 and cache = 'hit') as hits,
                 (select count(*) from lookups) as lookups,
                 (select count(*) from lookups where domain is not null and emails_found > 0 and visit_verdict in ('complete', 'high_signal')) as lookups_unfounded
          from newest n join run_summaries m on m.tenant_id = $1 and m.run_id = n.run_id",
