@@ -1,4 +1,5 @@
-//! The sweep: publishes what a crash left unpublished, ends leads past their deadline, and moves what was left standing.
+//! The sweep: publishes what a crash left unpublished, ends leads past their deadline, gives up questions to vendors whose process died,
+//! and moves what was left standing.
 //!
 //! Every worker process sweeps; a lease per tenant keeps them from doing the same at once. Doing it twice would be harmless.
 
@@ -59,7 +60,11 @@ async fn tenant_once(services: &Services, tenant: &TenantId) -> Result<(), WorkE
     publish_left_behind(services, tenant).await?;
     forgive_gap(services, tenant).await?;
     end_overdue(services, tenant).await?;
-    move_on(services, tenant).await
+    move_on(services, tenant).await?;
+    if let Some(desk) = &services.vendors {
+        desk.sweep(tenant).await?;
+    }
+    Ok(())
 }
 
 /// A stop of the whole fleet does not count against the leads in flight: their deadlines move by as long as nobody swept.
