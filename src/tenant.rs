@@ -1,9 +1,16 @@
-//! `presdr tenant`: creating tenants, and listing them.
+//! `presdr tenant`: creating tenants, listing them, and their settings.
 
-use std::{process::ExitCode, str::FromStr};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use presdr_events::TenantId;
+use presdr_producers::settings;
 use serde_json::json;
 
 use crate::{
@@ -32,6 +39,15 @@ enum What {
     },
     /// List the active tenants
     List,
+    /// Print a tenant's settings, every section with its defaults filled in, or set sections of them
+    Settings {
+        /// Whose
+        #[arg(value_parser = TenantId::from_str)]
+        tenant: TenantId,
+        /// A JSON document of the sections to set; null gives a section its defaults back; "-" is standard input
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+    },
 }
 
 /// Does what was asked.
@@ -39,10 +55,19 @@ enum What {
 /// # Errors
 /// When the command is refused, or a server cannot be reached.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    // Read first: a file that is not there needs no server to say so.
+    let document = match &command.what {
+        What::Settings { set: Some(file), .. } => Some(read(file)?),
+        _ => None,
+    };
     let session = Session::open(config).await?;
     match &command.what {
         What::Create { slug, name } => create(&session, slug, name, output).await?,
         What::List => list(&session, output).await?,
+        What::Settings { tenant, .. } => match document {
+            Some(document) => set(&session, tenant, &document, output).await?,
+            None => show(&session, tenant, output).await?,
+        },
     }
     session.end().await;
     Ok(ExitCode::SUCCESS)
@@ -65,4 +90,28 @@ async fn list(session: &Session, output: &Output) -> anyhow::Result<()> {
         }
         table.render("there is no tenant yet: `presdr tenant create SLUG --name NAME` makes one")
     })
+}
+
+async fn show(session: &Session, tenant: &TenantId, output: &Output) -> anyhow::Result<()> {
+    let held = settings::show(&session.desk, tenant).await?;
+    let text = serde_json::to_string_pretty(&held.sections)?;
+    let answer = json!({ "tenant": tenant, "version": held.version, "set": held.set, "settings": held.sections });
+    output.answer(&answer, |_| text)
+}
+
+async fn set(session: &Session, tenant: &TenantId, document: &str, output: &Output) -> anyhow::Result<()> {
+    let set = settings::set(&session.desk, tenant, document).await?;
+    let answer =
+        json!({ "tenant": tenant, "version": set.version, "sections": set.sections, "sequence": set.sequence });
+    output.answer(&answer, |_| {
+        format!("{tenant} has version {} of its settings: {}", set.version, set.sections.join(", "))
+    })
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    let what = || format!("reading the settings {}", file.display());
+    if file == Path::new("-") {
+        return io::read_to_string(io::stdin()).with_context(what);
+    }
+    fs::read_to_string(file).with_context(what)
 }

@@ -136,6 +136,59 @@ async fn a_write_records_who_did_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_whole_set_by_section_and_told_of() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    desk.told(&["tenant", "create", "globex", "--name", "Globex"]);
+    let before = desk.answer(&["tenant", "settings", "acme"]);
+    assert_eq!((&before["version"], &before["set"]), (&0.into(), &Value::Array(Vec::new())));
+    assert_eq!(before["settings"]["schedule"]["daily_cap"], 20);
+    assert_eq!(before["settings"]["weights"]["industry_fit"], 20.0);
+    assert_eq!(before["settings"]["vendors"]["caps"]["usd"]["day"], "25");
+
+    let some = desk.file("some.json", r#"{"schedule": {"daily_cap": 7}, "thresholds": {"high": 0.8}}"#);
+    let set = desk.answer(&["tenant", "settings", "acme", "--set", &some]);
+    assert_eq!((&set["version"], &set["sections"]), (&1.into(), &serde_json::json!(["schedule", "thresholds"])));
+    let other = desk.file("other.json", r#"{"schedule": null, "vendors": {"contacts": false}}"#);
+    assert_eq!(
+        desk.told(&["tenant", "settings", "acme", "--set", &other]),
+        "acme has version 2 of its settings: schedule, vendors\n"
+    );
+    let after = desk.answer(&["tenant", "settings", "acme"]);
+    assert_eq!(
+        after["set"],
+        serde_json::json!(["thresholds", "vendors"]),
+        "a section that is not given stays, null takes one back"
+    );
+    assert_eq!(after["settings"]["schedule"]["daily_cap"], 20);
+    assert_eq!(
+        after["settings"]["thresholds"],
+        serde_json::json!({"high": 0.8, "medium": 0.45, "high_confidence": 0.5})
+    );
+    assert_eq!(after["settings"]["vendors"]["contacts"], false);
+    assert_eq!(desk.answer(&["tenant", "settings", "globex"])["version"], 0, "another tenant's are its own");
+
+    let wrong = desk.file(
+        "wrong.json",
+        r#"{"alerts": {"candidates_mim": 3}, "retention": {"text_days": 0}, "schedule": {"daily_cap": 9}}"#,
+    );
+    let refused = desk.refused(&["tenant", "settings", "acme", "--set", &wrong]);
+    for part in ["alerts: ", "candidates_mim", "retention: text_days"] {
+        assert!(refused.contains(part), "{part:?} is not in {refused}");
+    }
+    assert_eq!(desk.answer(&["tenant", "settings", "acme"]), after, "what is refused changes nothing");
+
+    let client = async_nats::connect(desk.nats.url()).await.unwrap();
+    let events = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+    let stored = events.get_last_raw_message_by_subject("evt.acme.tenant.settings_set").await.unwrap();
+    let event: Value = serde_json::from_slice(&stored.payload).unwrap();
+    assert_eq!((&event["actor"], &event["data"]["version"]), (&"user:jo".into(), &2.into()));
+    assert_eq!(event["data"]["sections"], serde_json::json!(["schedule", "vendors"]));
+    assert_eq!(event["data"]["content_hash"].as_str().unwrap().len(), 64);
+    assert!(!event.to_string().contains("0.8"), "what was set is told by its hash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_said_with_its_cure() {
     let desk = Desk::with_schema().await;
     let unknown = desk.refused(&["icp", "show", "--tenant", "nosuch"]);

@@ -3,18 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use presdr_events::IdentifierKind;
-use presdr_rules::email_policy::{self, FreeMail, Kept, Screening, Suppressible, Verdict};
+use presdr_rules::{
+    email_policy::{self, Kept, Screening, Suppressible, Verdict},
+    settings::{EmailPolicy, Section},
+};
 use presdr_store::{StoreError, TenantTx, keys::TenantKeys, settings};
-use serde::Deserialize;
 
 use crate::lead::WorkError;
-
-/// A tenant's choices about addresses.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct EmailPolicy {
-    free_mail: FreeMail,
-}
 
 /// Decides about each address, in its order: the address in its normal form with what the policy knows of it, or nothing. Also counts
 /// what was dropped, by reason.
@@ -24,7 +19,7 @@ pub(crate) async fn screen(
     addresses: &[&str],
     domain: Option<&str>,
 ) -> Result<(Vec<Option<(String, Kept)>>, BTreeMap<String, u32>), WorkError> {
-    let policy: EmailPolicy = settings::section(tx, "email_policy").await?;
+    let policy: EmailPolicy = settings::section(tx, EmailPolicy::NAME).await?;
     let suppressed = Suppressions::of(tx, keys, addresses, domain).await?;
     let screening = Screening {
         free_mail: policy.free_mail,

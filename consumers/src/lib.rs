@@ -51,7 +51,6 @@ pub use extract::Extractor;
 pub use icps::Icps;
 pub use outbox::Outbox;
 pub use resolve::Resolver;
-pub use retention::Retention;
 pub use run::RunManager;
 pub use score::Scorer;
 pub use search::Searcher;

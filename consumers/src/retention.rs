@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use presdr_events::TenantId;
+use presdr_rules::settings::{Retention, Section};
 use presdr_store::{StoreError, settings, tenants, texts};
-use serde::{Deserialize, Serialize};
 
 use crate::Services;
 
@@ -13,20 +13,6 @@ use crate::Services;
 pub(crate) const EVERY: Duration = Duration::from_secs(600);
 /// Rows deleted in one transaction, at most.
 const BATCH: i64 = 500;
-
-/// How long things are kept: the section `retention` of a tenant's settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retention {
-    /// Pages read and the text made of them, in days.
-    pub text_days: u16,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { text_days: 90 }
-    }
-}
 
 /// Forgets what is older than each tenant's window.
 pub(crate) async fn forget_once(services: &Services) -> Result<(), StoreError> {
@@ -41,7 +27,7 @@ pub(crate) async fn forget_once(services: &Services) -> Result<(), StoreError> {
 async fn forget(services: &Services, tenant: &TenantId) -> Result<(), StoreError> {
     loop {
         let mut tx = services.database.enter(tenant).await?;
-        let retention: Retention = settings::section(&mut tx, "retention").await?;
+        let retention: Retention = settings::section(&mut tx, Retention::NAME).await?;
         let before = services.clock.now() - TimeDelta::days(retention.text_days.into());
         let forgotten = texts::forget(&mut tx, before, BATCH).await?;
         tx.commit().await?;

@@ -11,6 +11,7 @@ use presdr_rules::{
     email_policy::{Standing, VerificationStatus},
     features::{self, EmailFindings, Features, LeadFacts, SiteFindings},
     score::{self, Thresholds, Weights},
+    settings::Section,
     similarity::Similarity,
 };
 use presdr_store::{TenantTx, admissions::Ending, settings};
@@ -70,8 +71,8 @@ impl Scorer {
         let company = company::read(&mut tx, lead.company).await?;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
         let settings = settings::all(&mut tx).await?;
-        let weights: Weights = settings.section("weights")?;
-        let thresholds: Thresholds = settings.section("thresholds")?;
+        let weights: Weights = settings.section(Weights::NAME)?;
+        let thresholds: Thresholds = settings.section(Thresholds::NAME)?;
         let mut facts = facts(company.facts, &way);
         let mut degraded = way.degraded;
         let (features, score, wording) = match self.services.vendors {

@@ -93,6 +93,8 @@ macro_rules! events {
 events! {
     /// A tenant was created.
     TenantCreated(tenant::Created) = "tenant.created" v 1,
+    /// Settings were set.
+    SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
     /// An ICP was set.
     IcpSet(tenant::IcpSet) = "icp.set" v 1,
     /// Companies were taken in.

@@ -29,6 +29,19 @@ pub struct IcpSet {
     pub document: serde_json::Value,
 }
 
+/// Sections of a tenant's settings were set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingsSet {
+    /// The command.
+    pub step: Step,
+    /// The settings' version, from 1.
+    pub version: u32,
+    /// The sections that were given: `weights`, `thresholds`, `email_policy`, ….
+    pub sections: Vec<String>,
+    /// SHA-256 over all that the tenant has set after this, as JSON with sorted keys, lower-case hex.
+    pub content_hash: String,
+}
+
 /// Registry files, or a tenant's own list, were taken in: one event for the whole of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ingested {

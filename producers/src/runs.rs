@@ -5,6 +5,8 @@ use presdr_events::{
     Event, RunId, Step, TenantId,
     run::{self, RunKind},
 };
+pub use presdr_rules::settings::CAP_MAX;
+use presdr_rules::settings::{RunSettings, Section};
 use presdr_store::{
     StoreError, TenantTx,
     runs::{self, NewRun, Run},
@@ -12,26 +14,8 @@ use presdr_store::{
     steps::StepKey,
     tenants,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{CommandError, Desk};
-
-/// The most leads one run may have: its target set is one event.
-pub const CAP_MAX: u32 = 5000;
-
-/// When and how much a tenant's runs do; the section `schedule` of its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunSettings {
-    /// Leads per run unless a command says otherwise.
-    pub daily_cap: u32,
-}
-
-impl Default for RunSettings {
-    fn default() -> Self {
-        Self { daily_cap: 20 }
-    }
-}
 
 /// A run that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +65,7 @@ async fn begin(
     };
     let cap = match cap {
         Some(cap) => cap,
-        None => settings::section::<RunSettings>(&mut tx, "schedule").await?.daily_cap,
+        None => settings::section::<RunSettings>(&mut tx, RunSettings::NAME).await?.daily_cap,
     };
     if !(1..=CAP_MAX).contains(&cap) {
         return Err(CommandError::Refused(format!("a run's cap is between 1 and {CAP_MAX}, not {cap}")));

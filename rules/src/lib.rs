@@ -18,6 +18,7 @@
 //! - [`rationale`]: why, in at most two sentences
 //! - [`ranking`]: the order of a shortlist
 //! - [`distribution`]: whether a run's buckets look wrong
+//! - [`settings`]: what a tenant may set differently from the defaults
 //! - [`mask`]: how personal data looks where it must not be shown
 
 pub mod admission;
@@ -33,6 +34,7 @@ pub mod rationale;
 pub mod route;
 pub mod score;
 pub mod search;
+pub mod settings;
 pub mod similarity;
 pub mod targets;
 pub mod vendor_read;

@@ -2,7 +2,8 @@
 
 use presdr_events::TenantId;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use sqlx::types::Json;
 
 use crate::{StoreError, TenantTx};
 
@@ -62,6 +63,52 @@ fn read<T: DeserializeOwned + Default>(
         section,
         error: error.to_string(),
     })
+}
+
+/// What a tenant has set, section by section as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// How often it was set.
+    pub version: u32,
+    /// The sections; one that is missing has its defaults.
+    pub sections: Map<String, Value>,
+}
+
+/// What the tenant has set.
+///
+/// # Errors
+/// What the database says.
+pub async fn stored(tx: &mut TenantTx) -> Result<Stored, StoreError> {
+    let tenant = tx.tenant().clone();
+    let row: Option<(i32, Json<Map<String, Value>>)> =
+        sqlx::query_as("select version, settings from tenant_settings where tenant_id = $1")
+            .bind(tenant.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    let (version, Json(sections)) = row.unwrap_or_default();
+    Ok(Stored { version: version.unsigned_abs(), sections })
+}
+
+/// Sets the sections that are given, takes back those that are given as `null`, and tells what is set then.
+///
+/// # Errors
+/// What the database says.
+pub async fn change(tx: &mut TenantTx, given: &Map<String, Value>) -> Result<Stored, StoreError> {
+    let tenant = tx.tenant().clone();
+    let taken_back: Vec<&str> =
+        given.iter().filter(|(_, section)| section.is_null()).map(|(name, _)| name.as_str()).collect();
+    let (version, Json(sections)): (i32, Json<Map<String, Value>>) = sqlx::query_as(
+        "insert into tenant_settings as known (tenant_id, settings, version) values ($1, $2::jsonb - $3::text[], 1)
+         on conflict (tenant_id) do update
+         set settings = (known.settings || $2::jsonb) - $3::text[], version = known.version + 1, updated_at = now()
+         returning version, settings",
+    )
+    .bind(tenant.as_str())
+    .bind(Json(given))
+    .bind(taken_back)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Stored { version: version.unsigned_abs(), sections })
 }
 
 /// Sets a section.

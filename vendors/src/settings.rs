@@ -1,12 +1,13 @@
 //! What a tenant allows: switches and caps, the section `vendors` of its settings.
 
+use presdr_rules::settings::Section;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{Purpose, Vendor, prices::amount};
 
 /// The section's name.
-pub(crate) const SECTION: &str = "vendors";
+pub(crate) const SECTION: &str = VendorSettings::NAME;
 
 /// What a tenant allows; what is not said is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,26 @@ impl Default for VendorSettings {
             similarity: true,
             caps: Caps::default(),
         }
+    }
+}
+
+impl Section for VendorSettings {
+    const NAME: &'static str = "vendors";
+
+    fn problem(&self) -> Option<String> {
+        /// More than the ledger counts, and than anyone buys.
+        const AMOUNT_MAX: u64 = 1_000_000_000_000;
+        let Caps { tavily_calls, lusha_lookups, zerobounce_verifications, openai_tokens, usd } = &self.caps;
+        let caps = [
+            ("tavily_calls", tavily_calls),
+            ("lusha_lookups", lusha_lookups),
+            ("zerobounce_verifications", zerobounce_verifications),
+            ("openai_tokens", openai_tokens),
+            ("usd", usd),
+        ];
+        let most = Decimal::from(AMOUNT_MAX);
+        let over = caps.iter().find(|(_, cap)| [cap.day, cap.run].into_iter().flatten().any(|amount| amount > most));
+        over.map(|(name, _)| format!("caps.{name} is at most {AMOUNT_MAX}; null means no limit"))
     }
 }
 
@@ -147,6 +168,15 @@ mod tests {
         assert_eq!(settings.caps.lusha_lookups, Caps::default().lusha_lookups);
         let stored = serde_json::to_value(&settings).unwrap();
         assert_eq!(serde_json::from_value::<VendorSettings>(stored).unwrap(), settings);
+    }
+
+    #[test]
+    fn an_amount_that_nobody_buys_is_a_problem() {
+        let settings = |json: &str| serde_json::from_str::<VendorSettings>(json).unwrap();
+        assert_eq!(VendorSettings::default().problem(), None);
+        assert_eq!(settings(r#"{"caps": {"usd": {"day": null}}}"#).problem(), None);
+        let problem = settings(r#"{"caps": {"openai_tokens": {"run": 1000000000001}}}"#).problem().unwrap();
+        assert!(problem.contains("caps.openai_tokens"), "{problem}");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use presdr_events::{CompanyId, DegradedReason, Event, RunId, Step, run};
 use presdr_rules::{
-    distribution::{self, DistributionLimits},
+    distribution,
     ranking::{self, Ranked},
     score::Bucket,
+    settings::{AlertLimits, Section},
 };
 use presdr_store::{
     StoreError, TenantTx,
@@ -15,34 +16,15 @@ use presdr_store::{
     settings,
     steps::{self, Outgoing, StepKey},
 };
-use serde::Deserialize;
 
 use crate::{
     Services,
     lead::{Cause, WorkError, header},
 };
 
-/// From where on a run as a whole is worth an operator's look. A tenant's own limits stand in its settings under `alerts`.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct AlertLimits {
-    /// Crawls that fail, in percent of those that were tried.
-    pub crawl_errors_percent_max: u32,
-    /// Fewer candidates than this are too few.
-    pub candidates_min: u64,
-    /// When the buckets look wrong.
-    pub distribution: DistributionLimits,
-}
-
-impl Default for AlertLimits {
-    fn default() -> Self {
-        Self { crawl_errors_percent_max: 30, candidates_min: 20, distribution: DistributionLimits::default() }
-    }
-}
-
 /// The tenant's limits. Settings that cannot be read must not keep a run from ending: the defaults hold then.
 pub(super) async fn alert_limits(tx: &mut TenantTx) -> Result<AlertLimits, StoreError> {
-    match settings::section(tx, "alerts").await {
+    match settings::section(tx, AlertLimits::NAME).await {
         Err(error @ StoreError::Settings { .. }) => {
             tracing::warn!(tenant.id = %tx.tenant(), %error, "the default limits hold for alerts");
             Ok(AlertLimits::default())

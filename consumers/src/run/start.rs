@@ -5,16 +5,14 @@
 use std::time::Instant;
 
 use presdr_events::{CompanyId, DegradedReason, Envelope, Event, RunId, Step, run};
+use presdr_rules::settings::AlertLimits;
 use presdr_store::{
     StoreError, TenantTx, admissions,
     runs::{self, Run},
     steps::{self, Outgoing, StepKey},
 };
 
-use super::{
-    finish,
-    rank::{self, AlertLimits},
-};
+use super::{finish, rank};
 use crate::{
     Services,
     candidates::{self, Refresh},
