@@ -79,12 +79,12 @@ mod tests {
     fn a_page_written_down_says_what_the_page_says() {
         let page = read(
             "# Kopi Trading\n\nWe roast coffee beans for cafes across Singapore, fresh every week and delivered by noon.\n\n\
-             - Call +65 6123 4567\n- [Write to us](mailto:info@kopi.example)\n\n[About](https://kopi.example/about) ![logo](https://kopi.example/logo.png)\n",
+             - Call +65 6746 2280\n- [Write to us](mailto:info@kopi.example)\n\n[About](https://kopi.example/about) ![logo](https://kopi.example/logo.png)\n",
         );
         assert_eq!(page.title.as_deref(), Some("Kopi Trading"));
         assert!(page.text.contains("We roast coffee beans"), "{}", page.text);
         assert_eq!(page.emails.iter().map(|email| email.address.as_str()).collect::<Vec<_>>(), ["info@kopi.example"]);
-        assert_eq!(page.phones[0].e164.as_deref(), Some("+6561234567"));
+        assert_eq!(page.phones[0].e164.as_deref(), Some("+6567462280"));
         assert_eq!(page.links.len(), 1);
     }
 
