@@ -26,7 +26,12 @@ pub(crate) async fn without_people(
 }
 
 /// Whether the tenant must not contact whoever is at the domain.
-pub(crate) async fn is_suppressed(services: &Services, tx: &mut TenantTx, lead: &Lead, domain: &str) -> Result<bool, WorkError> {
+pub(crate) async fn is_suppressed(
+    services: &Services,
+    tx: &mut TenantTx,
+    lead: &Lead,
+    domain: &str,
+) -> Result<bool, WorkError> {
     let keys = services.keyring.tenant(tx, &lead.tenant).await?;
     let asked = std::cell::RefCell::new(Vec::new());
     // Answering "no" to everything makes the policy name every domain it would look up.
