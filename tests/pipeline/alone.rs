@@ -58,9 +58,9 @@ async fn a_run_that_is_killed_at_fifty_moments_comes_to_the_same() {
     let asked = asked::asked(&fleet.sandbox);
     let count = |asked: &Asked| asked.values().map(Vec::len).sum::<usize>();
     println!("asked {} times; undisturbed {}", count(&asked), count(&asked_undisturbed));
-    let done = asked::done(&fleet.desk, &acme, run).await;
-    assert!(asked.keys().all(|domain| done.contains_key(domain)), "every request was on behalf of a lead");
-    let without_need = asked::without_need(&asked, &asked_undisturbed, &done, &fleet.interruptions);
+    let works = asked::works(&fleet.desk, &acme, run).await;
+    assert!(asked.keys().all(|domain| works.contains_key(domain)), "every request was on behalf of a lead");
+    let without_need = asked::without_need(&asked, &asked_undisturbed, &works, &fleet.interruptions);
     assert_eq!(without_need, Vec::<String>::new(), "sites were asked again without need");
     fleet.stop().await;
 }

@@ -1,7 +1,8 @@
 //! How often each site was asked, held against the kills that account for it.
 //!
-//! A site is asked on behalf of leads: first to see whether it is the company's, then for its pages. From its first request until those
-//! leads' outcomes are committed a kill may cost a repeat of what it was asked until then; before and after it costs nothing.
+//! A site is asked on behalf of leads: to see whether it is the company's, and for its pages. Each is a piece of work with a beginning (the
+//! lead's admission, the first request after its domain was settled) and an end (its outcome is committed). A kill while a site is worked on
+//! may cost a repeat of what that takes; a kill at any other time costs nothing.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +15,8 @@ use presdr_producers::Desk;
 use presdr_sandbox::Running;
 use presdr_sites::{domains, registrable_domain};
 
-/// When each registrable domain was asked, in order.
+/// When each registrable domain was asked for anything but its robots.txt, in order. What that says a process remembers for a while, and a
+/// new process asks once more.
 pub type Asked = BTreeMap<String, Vec<Instant>>;
 
 /// A kill: from just before it until the killed was seen to be gone.
@@ -26,40 +28,53 @@ pub struct Interruption {
 
 pub fn asked(sandbox: &Running) -> Asked {
     let mut asked = Asked::new();
-    for visit in sandbox.requests().all() {
+    for visit in sandbox.requests().all().into_iter().filter(|visit| visit.path != "/robots.txt") {
         asked.entry(registrable_domain(&visit.host)).or_default().push(visit.at);
     }
     asked
 }
 
-/// The domains that were asked more often than the kills can account for: each kill while a domain was being read may cost at most what
-/// reading it takes when nobody disturbs it.
+/// A piece of work on a domain: no request of it came before `from`, and none was called for after `until`.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    pub from: Instant,
+    pub until: Instant,
+}
+
+impl Work {
+    /// Whether the kill came between the work's first request and its end.
+    fn was_met_by(&self, kill: &Interruption, times: &[Instant]) -> bool {
+        let begun = times.iter().find(|time| **time >= self.from);
+        begun.is_some_and(|begun| kill.to >= *begun) && kill.from <= self.until
+    }
+}
+
+/// The domains that were asked more often than the kills can account for: each kill while a domain was worked on may cost at most what it
+/// is asked when nobody disturbs the run.
 pub fn without_need(
     asked: &Asked,
     undisturbed: &Asked,
-    done: &BTreeMap<String, Instant>,
-    interruptions: &[Interruption],
+    works: &BTreeMap<String, Vec<Work>>,
+    kills: &[Interruption],
 ) -> Vec<String> {
     let over = asked.iter().filter_map(|(domain, times)| {
-        let until = done.get(domain)?;
-        let begun = times.first()?;
-        let open = interruptions.iter().filter(|one| one.to >= *begun && one.from <= *until).count();
+        let works = works.get(domain).map(Vec::as_slice).unwrap_or_default();
+        let met = kills.iter().filter(|kill| works.iter().any(|work| work.was_met_by(kill, times))).count();
         let once = undisturbed.get(domain).map_or(0, Vec::len);
-        let allowed = once * (open + 1);
-        (times.len() > allowed).then(|| {
-            format!("{domain}: {} requests, {once} when undisturbed, {open} kills while it was read", times.len())
+        (times.len() > once * (met + 1)).then(|| {
+            format!("{domain}: {} requests, {once} when undisturbed, {met} kills while it was worked on", times.len())
         })
     });
     over.collect()
 }
 
-/// Until when each domain was read: when the outcomes of the leads on whose behalf it was asked were committed.
-pub async fn done(desk: &Desk, tenant: &TenantId, run: RunId) -> BTreeMap<String, Instant> {
+/// The work that there was on each domain.
+pub async fn works(desk: &Desk, tenant: &TenantId, run: RunId) -> BTreeMap<String, Vec<Work>> {
     let mut tx = desk.database().enter(tenant).await.unwrap();
-    let steps: Vec<(String, String, Vec<u8>, DateTime<Utc>)> = sqlx::query_as(
-        "select c.name, s.subject, s.body, s.committed_at
-         from lead_steps s join tenant_company c using (company_id)
-         where s.tenant_id = $1 and s.run_id = $2 and s.step in ('resolve', 'crawl')",
+    let steps: Vec<(i64, String, String, Vec<u8>, DateTime<Utc>, DateTime<Utc>)> = sqlx::query_as(
+        "select company_id, c.name, s.subject, s.body, a.admitted_at, s.committed_at
+         from lead_steps s join tenant_company c using (company_id) join admissions a using (tenant_id, run_id, company_id)
+         where s.tenant_id = $1 and s.run_id = $2 and s.step in ('resolve', 'crawl') order by s.committed_at",
     )
     .bind(tenant.as_str())
     .bind(run.get())
@@ -67,15 +82,17 @@ pub async fn done(desk: &Desk, tenant: &TenantId, run: RunId) -> BTreeMap<String
     .await
     .unwrap();
     let clock = (Instant::now(), DateTime::<Utc>::from(SystemTime::now()));
-    let mut done = BTreeMap::new();
-    for (company, subject, body, committed_at) in steps {
-        let at = clock.0.checked_sub((clock.1 - committed_at).to_std().unwrap_or_default()).unwrap();
-        for domain in asked_for(&company, &Envelope::decode(&subject, &body).unwrap().event) {
-            let until = done.entry(domain).or_insert(at);
-            *until = at.max(*until);
+    let at = |time: DateTime<Utc>| clock.0.checked_sub((clock.1 - time).to_std().unwrap_or_default()).unwrap();
+    let mut settled = BTreeMap::new();
+    let mut works: BTreeMap<String, Vec<Work>> = BTreeMap::new();
+    for (company, name, subject, body, admitted_at, committed_at) in steps {
+        let until = at(committed_at);
+        let from = settled.insert(company, until).unwrap_or(at(admitted_at));
+        for domain in asked_for(&name, &Envelope::decode(&subject, &body).unwrap().event) {
+            works.entry(domain).or_default().push(Work { from, until });
         }
     }
-    done
+    works
 }
 
 /// The domains that a step asked, or may have asked.
@@ -95,13 +112,16 @@ fn a_repeat_that_no_kill_accounts_for_is_named() {
     let at = |second: u64| start + Duration::from_secs(second);
     let asked =
         |times: &[u64]| Asked::from([("kopi.example".to_owned(), times.iter().map(|time| at(*time)).collect())]);
-    let done = [("kopi.example".to_owned(), at(5))].into();
+    // Looked at by its second 3, settled then, and read from its second 10 to 15.
+    let works = [Work { from: at(0), until: at(3) }, Work { from: at(3), until: at(15) }];
+    let works = [("kopi.example".to_owned(), works.to_vec())].into();
     let kill = |second| Interruption { from: at(second), to: at(second) };
     let named =
-        |times: &[u64], kills: &[Interruption]| without_need(&asked(times), &asked(&[1, 2]), &done, kills).len();
-    assert_eq!(named(&[1, 2], &[]), 0);
-    assert_eq!(named(&[1, 2, 3], &[]), 1, "asked again though nothing was interrupted");
-    assert_eq!(named(&[1, 2, 3, 4], &[kill(2)]), 0, "a kill, a repeat");
-    assert_eq!(named(&[1, 2, 7, 8], &[kill(6)]), 1, "the kill came when all was done");
-    assert_eq!(named(&[1, 2, 3, 4, 5], &[kill(2)]), 1, "one kill is no reason for two repeats");
+        |times: &[u64], kills: &[Interruption]| without_need(&asked(times), &asked(&[1, 11, 12]), &works, kills).len();
+    assert_eq!(named(&[1, 11, 12], &[]), 0);
+    assert_eq!(named(&[1, 11, 12, 13], &[]), 1, "asked again though nothing was interrupted");
+    assert_eq!(named(&[1, 11, 12, 13, 14], &[kill(12)]), 0, "a kill, a repeat");
+    assert_eq!(named(&[1, 11, 12, 13, 14], &[kill(7)]), 1, "the kill came while nobody worked on it");
+    assert_eq!(named(&[1, 11, 12, 17, 18], &[kill(16)]), 1, "the kill came when all was done");
+    assert_eq!(named(&[1, 2, 11, 12, 13, 14, 14], &[kill(2)]), 1, "one kill is no reason for two repeats");
 }
