@@ -127,7 +127,7 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     assert!(admissions::end(&mut tx, &[(run, company(1), 2, &parked)], now()).await.unwrap().is_empty());
     let endings = [(run, company(1), 1, &parked), (run, company(2), 1, &scored), (run, company(3), 1, &scored)];
     let ended = admissions::end(&mut tx, &endings, now()).await.unwrap();
-    assert_eq!(ended, [(run, company(1)), (run, company(2))].into(), "the third is not admitted");
+    assert_eq!(ended, [(run, company(1), 1), (run, company(2), 1)].into(), "the third is not admitted");
     assert!(admissions::end(&mut tx, &endings, now()).await.unwrap().is_empty());
     let terminal = admissions::terminal(&mut tx, run).await.unwrap();
     assert_eq!(terminal[0].degraded, ["leads_lost"]);
