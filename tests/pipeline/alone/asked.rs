@@ -70,8 +70,9 @@ pub fn without_need(
 
 /// The work that there was on each domain.
 pub async fn works(desk: &Desk, tenant: &TenantId, run: RunId) -> BTreeMap<String, Vec<Work>> {
+    type Step = (i64, String, String, Vec<u8>, DateTime<Utc>, DateTime<Utc>);
     let mut tx = desk.database().enter(tenant).await.unwrap();
-    let steps: Vec<(i64, String, String, Vec<u8>, DateTime<Utc>, DateTime<Utc>)> = sqlx::query_as(
+    let steps: Vec<Step> = sqlx::query_as(
         "select company_id, c.name, s.subject, s.body, a.admitted_at, s.committed_at
          from lead_steps s join tenant_company c using (company_id) join admissions a using (tenant_id, run_id, company_id)
          where s.tenant_id = $1 and s.run_id = $2 and s.step in ('resolve', 'crawl') order by s.committed_at",
