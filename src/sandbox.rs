@@ -30,7 +30,7 @@ pub struct Command {
     /// How much later every answer of a vendor comes, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency_ms: u64,
-    /// Let a vendor fail: VENDOR[/OPERATION]:KIND[:TIMES], such as tavily/search:rate_limit=5:3; repeat for more
+    /// Let a vendor fail: VENDOR/OPERATION:KIND:TIMES (operation and times may be left out), such as tavily/search:rate_limit=5:3; repeat for more
     ///
     /// Kinds: rate_limit[=SECONDS], server_error[=STATUS], html_403, quota, key_refused, timeout, half, invalid_json,
     /// slow[=MILLISECONDS]; of openai also refusal, length, hallucinate. Without TIMES it stays so.
