@@ -15,8 +15,6 @@ use crate::{
     output::{Align, Output, Table},
 };
 
-/// Singapore has had one offset, and no summer time, since 1982.
-const SINGAPORE_HOURS: i32 = 8;
 /// Days shown when no date is given.
 const DAYS_DEFAULT: u64 = 30;
 
@@ -105,7 +103,7 @@ pub struct Costs {
 /// # Errors
 /// When there is no such tenant, the days are reversed, or the database cannot be reached.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let today = (Utc::now() + chrono::TimeDelta::hours(SINGAPORE_HOURS.into())).date_naive();
+    let today = presdr_vendors::day(Utc::now());
     let to = command.to.unwrap_or(today);
     let from = command.from.unwrap_or_else(|| to.checked_sub_days(Days::new(DAYS_DEFAULT)).unwrap_or(to));
     anyhow::ensure!(from <= to, "--from {from} is after --to {to}: exchange them");

@@ -76,7 +76,8 @@ impl Suppressions {
     }
 }
 
-fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
+/// Under which kind and hash a suppression stands.
+pub(crate) fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
     match what {
         Suppressible::Address(address) => {
             ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec())

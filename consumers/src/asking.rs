@@ -1,11 +1,12 @@
 //! Asking vendors on behalf of a lead. No transaction is open meanwhile.
 
+use presdr_events::DegradedReason;
 use presdr_rules::route::{Availability, Silence, Vendors};
 use presdr_vendors::{Asking, Call, Purpose, Unanswered};
 
 use crate::{
     Services,
-    lead::{Cause, Lead, WorkError},
+    lead::{Lead, WorkError},
 };
 
 /// What a vendor is asked, for whom and why.
@@ -41,36 +42,25 @@ pub(crate) async fn ask<C: Call>(
     call: &C,
 ) -> Result<Result<C::Answer, Silence>, WorkError> {
     let Some(desk) = &services.vendors else { return Ok(Err(Silence::Off)) };
-    let cause = cause(&question.lead.cause);
-    match desk.ask(&question.asking(&cause), call).await {
+    match desk.ask(&question.asking(), call).await {
         Ok(answer) => Ok(Ok(answer)),
         Err(error) => silence(error).map(Err),
     }
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// The same as the desk takes it.
-    pub fn asking<'a>(&'a self, cause: &'a presdr_vendors::Cause) -> Asking<'a> {
+    pub fn asking(&self) -> Asking<'a> {
         Asking {
             tenant: &self.lead.tenant,
             run: Some(self.lead.run),
             company: Some(self.lead.company),
             attempt: self.lead.attempt,
-            cause,
+            cause: &self.lead.cause,
             step: self.step,
             purpose: self.purpose,
             because: self.because,
         }
-    }
-}
-
-/// What leads to a call, as the desk takes it.
-pub(crate) fn cause(cause: &Cause) -> presdr_vendors::Cause {
-    presdr_vendors::Cause {
-        id: cause.id,
-        correlation: cause.correlation,
-        actor: cause.actor.clone(),
-        traceparent: cause.traceparent.clone(),
     }
 }
 
@@ -90,5 +80,13 @@ pub(crate) fn silence(error: Unanswered) -> Result<Silence, WorkError> {
         Unanswered::Busy(_) | Unanswered::Paused | Unanswered::Over => Err(WorkError::Busy(error.to_string())),
         Unanswered::Store(ref store) if store.is_transient() => Err(WorkError::Busy(error.to_string())),
         Unanswered::Store(_) => Err(WorkError::Unfit(error.to_string())),
+    }
+}
+
+/// What a lead misses when a model could not be asked: nothing, where the tenant has it switched off.
+pub(crate) fn without_model(silence: Silence) -> Vec<DegradedReason> {
+    match silence {
+        Silence::Off => Vec::new(),
+        _ => std::iter::once(DegradedReason::AiUnavailable).chain(silence.degraded()).collect(),
     }
 }

@@ -153,11 +153,10 @@ impl ContactFinder {
     /// Buys the addresses of people. Whoever's cannot be had is kept with the name that the search gave.
     async fn reveal(&self, lead: &Lead, people: Vec<Person>, because: &str, told: &mut Told) -> Result<(), WorkError> {
         let Some(desk) = &self.services.vendors else { return Ok(()) };
-        let cause = asking::cause(&lead.cause);
         let question = Question { lead, step: "lusha.reveal", purpose: Purpose::Contacts, because };
         let (known, unknown): (Vec<_>, Vec<_>) =
             people.into_iter().partition(|person| person.has.iter().any(|has| has == "emails"));
-        let things: Vec<_> = known.iter().map(|person| (question.asking(&cause), person.id.clone())).collect();
+        let things: Vec<_> = known.iter().map(|person| (question.asking(), person.id.clone())).collect();
         for (person, answer) in known.iter().zip(desk.ask_many(&Reveal, &things).await) {
             match answer {
                 Ok(Some(contact)) => told.people.push(contact),

@@ -180,7 +180,8 @@ fn step_of(visit: &Visit, attempt: u32, degraded: Vec<DegradedReason>) -> Step {
         .with("requests", visit.requests)
 }
 
-fn page_of(page: &presdr_sites::PageVisit) -> lead::Page {
+/// A page as events tell of it.
+pub(crate) fn page_of(page: &presdr_sites::PageVisit) -> lead::Page {
     lead::Page {
         kind: name_of(&page.kind),
         status: page.status,

@@ -32,7 +32,6 @@ use crate::{
 };
 
 use fill::Filled;
-pub(crate) use fill::degraded as without_model;
 
 const STEP: &str = "extract";
 // An event is at most 65,536 bytes, and this one is less whatever a site says. A sealed value is base64 of the value's JSON (n bytes at most
@@ -114,7 +113,7 @@ impl Extractor {
             let suppressed = suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?;
             // No transaction is open while a vendor is asked, or asked about.
             tx.commit().await?;
-            if !suppressed && fill::may_ask(&self.services, &lead, &findings).await? {
+            if !suppressed {
                 sources.filled = fill::fill(&self.services, &lead, &mut findings).await?;
             }
             vendors = asking::vendors(&self.services, &lead).await?;

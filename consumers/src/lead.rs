@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use presdr_events::{Actor, Attempt, CompanyId, Envelope, Event, EventId, Header, RunId, TenantId};
+use presdr_events::{Attempt, Cause, CompanyId, Envelope, Event, Header, RunId, TenantId};
 use presdr_nats::{BrokerError, Delivery, Outcome};
 use presdr_store::{
     StoreError, TenantTx, parked,
@@ -10,9 +10,6 @@ use presdr_store::{
 };
 
 use crate::{Services, run::finish};
-
-/// The step whose event begins a run.
-const RUN_START: &str = "start";
 
 /// A lead that an event is about, and the event.
 #[derive(Debug, Clone)]
@@ -22,34 +19,6 @@ pub(crate) struct Lead {
     pub company: CompanyId,
     pub attempt: Attempt,
     pub cause: Cause,
-}
-
-/// What links an event to the one that led to it.
-#[derive(Debug, Clone)]
-pub(crate) struct Cause {
-    pub id: EventId,
-    pub correlation: EventId,
-    pub actor: Actor,
-    pub traceparent: Option<String>,
-}
-
-impl Cause {
-    pub fn of(envelope: &Envelope) -> Self {
-        Self {
-            id: envelope.id,
-            correlation: envelope.correlation,
-            actor: envelope.actor.clone(),
-            traceparent: envelope.traceparent.clone(),
-        }
-    }
-}
-
-impl Cause {
-    /// What the sweep does belongs to the run's first event: nobody's event led to it.
-    pub fn sweep(tenant: &TenantId, run: RunId) -> Self {
-        let start = EventId::of(tenant, Some(run), None, RUN_START, 1);
-        Self { id: start, correlation: start, actor: Actor::service("sweep"), traceparent: None }
-    }
 }
 
 impl Lead {
@@ -152,18 +121,7 @@ pub(crate) async fn conclude(
 
 /// The header of the event that tells a step's outcome.
 pub(crate) fn header(services: &Services, key: &StepKey, cause: &Cause) -> Header {
-    Header {
-        id: key.event_id(),
-        source: key.step,
-        time: services.clock.now(),
-        tenant: key.tenant.clone(),
-        run: key.run,
-        company: key.company,
-        actor: cause.actor.clone(),
-        correlation: cause.correlation,
-        causation: Some(cause.id),
-        traceparent: cause.traceparent.clone(),
-    }
+    key.header(key.step, cause, services.clock.now())
 }
 
 /// Runs a handler and turns its error into what the loop does.

@@ -39,37 +39,69 @@ impl Resolver {
             return work::conclude(&self.services, &lead, STEP, tx, &known(&company, domain, lead.attempt)).await;
         }
         drop(tx);
-        // One search per company across the fleet and all tenants: a repeat that comes while the first is at work finds the lease taken and
-        // comes again later, and two tenants' searches do not keep each other from the same candidates.
-        let Some(lease) = self.services.leases.try_take(&format!("search/{}", lead.company)).await? else {
-            return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
-        };
-        // Under the lease: a repeat that took it after the first was done has nothing left to do.
-        if work::begin(&self.services, &lead, STEP).await?.is_none() {
+        let look = async || concluded(self.look_for(&company).await);
+        let Some(Looked { found, begun, lease: _lease }) =
+            undisturbed(&self.services, &lead, STEP, stopping, look).await?
+        else {
             return Ok(());
-        }
-        let begun = Instant::now();
-        // Its own: a search that is told to stop would say that there is no domain.
-        let never = CancellationToken::new();
-        let found = tokio::select! {
-            biased;
-            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
-            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
-            found = self.look_for(&company, &never) => found,
         };
-        if found.was_kept_waiting() {
-            return Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned()));
-        }
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let vendors = asking::vendors(&self.services, &lead).await?;
         let tx = self.services.database.enter(&lead.tenant).await?;
         work::conclude(&self.services, &lead, STEP, tx, &event_of(found, vendors, elapsed, lead.attempt)).await
     }
 
-    async fn look_for(&self, company: &Company, cancel: &CancellationToken) -> Resolution {
+    async fn look_for(&self, company: &Company) -> Resolution {
         let (identity, policy) = (identity(company), policy(&self.services));
         let turns = FleetTurns { services: &self.services };
-        domains::resolve(&self.services.web, &policy, &identity, &turns, cancel).await
+        domains::resolve(&self.services.web, &policy, &identity, &turns, &never_cancelled()).await
+    }
+}
+
+/// What a look for a company's domain brought. The lease is held until the step is concluded.
+pub(crate) struct Looked<T> {
+    pub found: T,
+    pub begun: Instant,
+    pub lease: Lease,
+}
+
+/// One look for a company's domain at a time, across the fleet and all tenants: a repeat that comes while the first is at work finds
+/// the lease taken and comes again later, and two tenants do not keep each other from the same candidates. `None` when there is nothing
+/// left to do.
+pub(crate) async fn undisturbed<T>(
+    services: &Services,
+    lead: &Lead,
+    step: &'static str,
+    stopping: &CancellationToken,
+    look: impl AsyncFnOnce() -> Result<T, WorkError>,
+) -> Result<Option<Looked<T>>, WorkError> {
+    let Some(lease) = services.leases.try_take(&format!("search/{}", lead.company)).await? else {
+        return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
+    };
+    // Under the lease: a repeat that took it after the first was done has nothing left to do.
+    if work::begin(services, lead, step).await?.is_none() {
+        return Ok(None);
+    }
+    let begun = Instant::now();
+    let found = tokio::select! {
+        biased;
+        () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
+        () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
+        found = look() => found?,
+    };
+    Ok(Some(Looked { found, begun, lease }))
+}
+
+/// A look that is told to stop would say that there is no domain: it is dropped instead.
+pub(crate) fn never_cancelled() -> CancellationToken {
+    CancellationToken::new()
+}
+
+/// What was found, unless a candidate was being visited by another.
+pub(crate) fn concluded(found: Resolution) -> Result<Resolution, WorkError> {
+    match found.was_kept_waiting() {
+        true => Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned())),
+        false => Ok(found),
     }
 }
 

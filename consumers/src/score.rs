@@ -70,7 +70,7 @@ impl Scorer {
         let way = Way::of(&mut tx, lead).await?;
         let company = company::read(&mut tx, lead.company).await?;
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
-        let settings = settings::all(&mut tx).await?;
+        let settings = settings::stored(&mut tx).await?;
         let weights: Weights = settings.section(Weights::NAME)?;
         let thresholds: Thresholds = settings.section(Thresholds::NAME)?;
         let mut facts = facts(company.facts, &way);

@@ -1,6 +1,6 @@
 //! Searching the web for a company's domain, where our own means found none. The judge of home pages decides as strictly as ever.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use presdr_events::{Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
@@ -18,7 +18,7 @@ use crate::{
     company::{self, Company},
     crawl::name_of,
     lead::{self as work, Lead, WorkError},
-    resolve::{self, FleetTurns},
+    resolve::{self, FleetTurns, Looked, never_cancelled, undisturbed},
 };
 
 const STEP: &str = "search";
@@ -53,37 +53,20 @@ impl Searcher {
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let company = company::read(&mut tx, lead.company).await?;
         tx.commit().await?;
-        // As where our own means look for it: one search per company across the fleet and all tenants.
-        let Some(lease) = self.services.leases.try_take(&format!("search/{}", lead.company)).await? else {
-            return Err(WorkError::Busy("another worker searches for this company's domain".to_owned()));
-        };
-        // Under the lease: a repeat that took it after the first was done has nothing left to do.
-        if work::begin(&self.services, &lead, STEP).await?.is_none() {
+        let seek = async || self.seek(&lead, &company, missing).await;
+        let Some(Looked { found, begun, lease: _lease }) =
+            undisturbed(&self.services, &lead, STEP, stopping, seek).await?
+        else {
             return Ok(());
-        }
-        // Its own: a search that is told to stop would say that there is no domain.
-        let never = CancellationToken::new();
-        let begun = Instant::now();
-        let sought = tokio::select! {
-            biased;
-            sought = self.seek(&lead, &company, missing, &never) => sought?,
-            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
-            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the step was lost".to_owned())),
         };
         let vendors = asking::vendors(&self.services, &lead).await?;
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let event = event_of(sought, vendors, elapsed, lead.attempt);
+        let event = event_of(found, vendors, elapsed, lead.attempt);
         let Some(tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         work::conclude(&self.services, &lead, STEP, tx, &event).await
     }
 
-    async fn seek(
-        &self,
-        lead: &Lead,
-        company: &Company,
-        missing: &lead::DomainMissing,
-        cancel: &CancellationToken,
-    ) -> Result<Sought, WorkError> {
+    async fn seek(&self, lead: &Lead, company: &Company, missing: &lead::DomainMissing) -> Result<Sought, WorkError> {
         let call = tavily::Search::new(&search::query(&company.facts.name), RESULTS_MAX);
         let because = &missing.route.because;
         let question = Question { lead, step: "tavily.search", purpose: Purpose::Domain, because };
@@ -96,12 +79,9 @@ impl Searcher {
         candidates.retain(|domain| !missing.refused.iter().any(|refused| refused.starts_with(&format!("{domain}:"))));
         let (identity, policy) = (resolve::identity(company), resolve::policy(&self.services));
         let turns = FleetTurns { services: &self.services };
-        let resolution =
-            domains::resolve_among(&self.services.web, &policy, &identity, &candidates, &turns, cancel).await;
-        if resolution.was_kept_waiting() {
-            return Err(WorkError::Busy("a domain that may be this company's is being visited".to_owned()));
-        }
-        Ok(Sought::Found(resolution))
+        let web = &self.services.web;
+        let found = domains::resolve_among(web, &policy, &identity, &candidates, &turns, &never_cancelled()).await;
+        resolve::concluded(found).map(Sought::Found)
     }
 }
 

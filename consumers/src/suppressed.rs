@@ -1,12 +1,12 @@
 //! Companies that must not be contacted: nothing personal is kept of a site whose domain the tenant suppresses.
 
-use presdr_events::IdentifierKind;
-use presdr_rules::email_policy::{self, Suppressible};
+use presdr_rules::email_policy;
 use presdr_sites::extract::SiteFindings;
 use presdr_store::{StoreError, TenantTx};
 
 use crate::{
     Services,
+    addresses::suppression_hash,
     lead::{Lead, WorkError},
 };
 
@@ -36,9 +36,7 @@ pub(crate) async fn is_suppressed(
     let asked = std::cell::RefCell::new(Vec::new());
     // Answering "no" to everything makes the policy name every domain it would look up.
     email_policy::is_domain_suppressed(domain, &|what| {
-        if let Suppressible::Domain(domain) = what {
-            asked.borrow_mut().push(keys.index.hash(IdentifierKind::Company, domain).to_vec());
-        }
+        asked.borrow_mut().push(suppression_hash(&keys, what).1);
         false
     });
     let statement =

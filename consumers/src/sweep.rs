@@ -4,16 +4,11 @@
 //! Every worker process sweeps; a lease per tenant keeps them from doing the same at once. Doing it twice would be harmless.
 
 use chrono::TimeDelta;
-use presdr_events::TenantId;
+use presdr_events::{Cause, TenantId};
 use presdr_store::{StoreError, admissions, runs, steps, tenants};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Services,
-    lead::{Cause, WorkError},
-    retention, room,
-    run::finish,
-};
+use crate::{Services, lead::WorkError, retention, room, run::finish};
 
 /// More sweeps than this in a row are missed only when no worker runs.
 const SWEEPS_MISSED_MAX: u32 = 15;
@@ -111,7 +106,7 @@ async fn move_on(services: &Services, tenant: &TenantId) -> Result<(), WorkError
     let unfinished = runs::unfinished(&mut tx).await?;
     let mut events = Vec::new();
     for run in unfinished {
-        let cause = Cause::sweep(tenant, run.id);
+        let cause = Cause::start_of(tenant, Some(run.id), "sweep");
         match (run.status.as_str(), run.targeted_at) {
             ("cancelled", _) => events.extend(finish::cancel(services, &mut tx, &cause, &run).await?),
             (_, Some(_)) => events.extend(finish::move_on(services, &mut tx, &cause, &run).await?),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use presdr_events::{Envelope, Event, Step, lead, vendor};
+use presdr_events::{Envelope, Event, Step, vendor};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
     route::{self, Block, Reading, Silence},
@@ -18,7 +18,7 @@ use url::Url;
 use crate::{
     Services,
     asking::{self, Question},
-    crawl::{measured, name_of},
+    crawl::{measured, page_of},
     lead::{self as work, Lead, WorkError},
 };
 
@@ -213,17 +213,6 @@ fn verdict(pages: &[PageVisit], weighed: &Weighed) -> &'static str {
         Weighed { is_thin: true, .. } => "thin",
         Weighed { is_high_signal: true, .. } => "high_signal",
         Weighed { .. } => "complete",
-    }
-}
-
-fn page_of(page: &PageVisit) -> lead::Page {
-    lead::Page {
-        kind: name_of(&page.kind),
-        status: page.status,
-        bytes: u64::try_from(page.bytes).unwrap_or(u64::MAX),
-        content_hash: page.content_hash.clone(),
-        not_modified: false,
-        because: page.chosen_because.clone(),
     }
 }
 

@@ -38,6 +38,42 @@ pub struct Header {
     pub traceparent: Option<String>,
 }
 
+/// What links an event to the one that led to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The event that led to it.
+    pub id: EventId,
+    /// The first of the chain.
+    pub correlation: EventId,
+    /// Who caused it.
+    pub actor: Actor,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+impl Cause {
+    /// The step whose event begins a run.
+    const RUN_START: &str = "start";
+
+    /// What an event leads to is caused by it.
+    #[must_use]
+    pub fn of(envelope: &Envelope) -> Self {
+        Self {
+            id: envelope.id,
+            correlation: envelope.correlation,
+            actor: envelope.actor.clone(),
+            traceparent: envelope.traceparent.clone(),
+        }
+    }
+
+    /// What `service` does although nobody's event led to it belongs to the run's first event; outside of runs, to the tenant's.
+    #[must_use]
+    pub fn start_of(tenant: &TenantId, run: Option<RunId>, service: &'static str) -> Self {
+        let start = EventId::of(tenant, run, None, Self::RUN_START, 1);
+        Self { id: start, correlation: start, actor: Actor::service(service), traceparent: None }
+    }
+}
+
 /// A fact with its header, read back from its stored bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {

@@ -22,7 +22,7 @@ pub mod tenant;
 pub mod vendor;
 
 pub use degraded::DegradedReason;
-pub use envelope::{DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};
+pub use envelope::{Cause, DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};
 pub use event::{Event, EventType};
 pub use ids::{Actor, Attempt, CompanyId, EventId, IdError, RunId, SubjectId, TenantId};
 pub use pii::{Clear, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, unwrap_key, wrap_key};

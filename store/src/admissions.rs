@@ -67,33 +67,6 @@ pub async fn select(tx: &mut TenantTx, run: RunId, targets: &[(CompanyId, Option
     Ok(())
 }
 
-/// Whether the lead is admitted at this attempt in a run that is not over: only then may a worker act on it.
-///
-/// A paused run's admitted leads go on; pause stops admission, not what is in flight.
-///
-/// # Errors
-/// What the database says.
-pub async fn is_admitted(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-) -> Result<bool, StoreError> {
-    let tenant = tx.tenant().clone();
-    let found = sqlx::query_scalar(
-        "select exists (select 1 from admissions a join runs r using (tenant_id, run_id)
-         where a.tenant_id = $1 and a.run_id = $2 and a.company_id = $3 and a.attempt = $4 and a.state = 'admitted'
-           and r.status in ('open', 'paused'))",
-    )
-    .bind(tenant.as_str())
-    .bind(run.get())
-    .bind(company.get())
-    .bind(number(attempt))
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(found)
-}
-
 /// Takes the tenant's window lock until the transaction ends, and tells the window's size.
 ///
 /// # Errors

@@ -65,23 +65,6 @@ pub async fn newest_icp(tx: &mut TenantTx) -> Result<Option<(i64, u32, Value)>, 
     Ok(row.map(|(rule, version, payload)| (rule, version.unsigned_abs(), payload)))
 }
 
-/// The ICP document a run is pinned to.
-///
-/// # Errors
-/// What the database says.
-pub async fn pinned_icp(tx: &mut TenantTx, run: &Run) -> Result<Value, StoreError> {
-    let tenant = tx.tenant().clone();
-    let payload = sqlx::query_scalar(
-        "select payload from icp_rule_versions where tenant_id = $1 and rule_id = $2 and version = $3",
-    )
-    .bind(tenant.as_str())
-    .bind(run.icp_rule)
-    .bind(run.icp_version)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(payload)
-}
-
 /// The ICP document that a run, by its id, is pinned to; `None` when there is no such run.
 ///
 /// # Errors

@@ -22,36 +22,6 @@ pub async fn section<T: DeserializeOwned + Default>(tx: &mut TenantTx, section: 
     read(&tenant, section, value.flatten())
 }
 
-/// All of a tenant's settings, read by one question.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    tenant: TenantId,
-    sections: Value,
-}
-
-impl Settings {
-    /// A section, or its default when the tenant has not set it.
-    ///
-    /// # Errors
-    /// [`StoreError::Settings`] when what is stored does not have the section's shape.
-    pub fn section<T: DeserializeOwned + Default>(&self, section: &'static str) -> Result<T, StoreError> {
-        read(&self.tenant, section, self.sections.get(section).cloned())
-    }
-}
-
-/// All of the tenant's settings.
-///
-/// # Errors
-/// What the database says.
-pub async fn all(tx: &mut TenantTx) -> Result<Settings, StoreError> {
-    let tenant = tx.tenant().clone();
-    let sections: Option<Value> = sqlx::query_scalar("select settings from tenant_settings where tenant_id = $1")
-        .bind(tenant.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(Settings { tenant, sections: sections.unwrap_or(Value::Null) })
-}
-
 fn read<T: DeserializeOwned + Default>(
     tenant: &TenantId,
     section: &'static str,
@@ -72,6 +42,17 @@ pub struct Stored {
     pub version: u32,
     /// The sections; one that is missing has its defaults.
     pub sections: Map<String, Value>,
+    tenant: TenantId,
+}
+
+impl Stored {
+    /// A section, or its default when the tenant has not set it.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] when what is stored does not have the section's shape.
+    pub fn section<T: DeserializeOwned + Default>(&self, section: &'static str) -> Result<T, StoreError> {
+        read(&self.tenant, section, self.sections.get(section).cloned())
+    }
 }
 
 /// What the tenant has set.
@@ -86,7 +67,7 @@ pub async fn stored(tx: &mut TenantTx) -> Result<Stored, StoreError> {
             .fetch_optional(&mut **tx)
             .await?;
     let (version, Json(sections)) = row.unwrap_or_default();
-    Ok(Stored { version: version.unsigned_abs(), sections })
+    Ok(Stored { version: version.unsigned_abs(), sections, tenant })
 }
 
 /// Sets the sections that are given, takes back those that are given as `null`, and tells what is set then.
@@ -108,7 +89,7 @@ pub async fn change(tx: &mut TenantTx, given: &Map<String, Value>) -> Result<Sto
     .bind(taken_back)
     .fetch_one(&mut **tx)
     .await?;
-    Ok(Stored { version: version.unsigned_abs(), sections })
+    Ok(Stored { version: version.unsigned_abs(), sections, tenant })
 }
 
 /// Sets a section.

@@ -4,7 +4,7 @@
 //! publishes those bytes. Run-level steps have no company, tenant-level ones no run (stored as 0).
 
 use chrono::{DateTime, Utc};
-use presdr_events::{Attempt, CompanyId, EncodeError, Event, EventId, Header, RunId, TenantId};
+use presdr_events::{Attempt, Cause, CompanyId, EncodeError, Event, EventId, Header, RunId, TenantId};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
@@ -30,6 +30,23 @@ impl StepKey {
     #[must_use]
     pub fn event_id(&self) -> EventId {
         EventId::of(&self.tenant, self.run, self.company, self.step, self.attempt)
+    }
+
+    /// The header of the event that tells the step's outcome: `source` says it, `cause` led to it.
+    #[must_use]
+    pub fn header(&self, source: &'static str, cause: &Cause, time: DateTime<Utc>) -> Header {
+        Header {
+            id: self.event_id(),
+            source,
+            time,
+            tenant: self.tenant.clone(),
+            run: self.run,
+            company: self.company,
+            actor: cause.actor.clone(),
+            correlation: cause.correlation,
+            causation: Some(cause.id),
+            traceparent: cause.traceparent.clone(),
+        }
     }
 
     fn run_number(&self) -> i64 {

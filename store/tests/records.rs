@@ -10,7 +10,7 @@ use presdr_store::{
     keys::Keyring,
     leases::Leases,
     runs::{self, NewRun},
-    steps::{self, Outcome, StepKey},
+    steps::{self, Outcome, Standing, StepKey},
     testing::TestStore,
 };
 
@@ -115,8 +115,10 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     let admitted = admissions::admit(&mut tx, 2, now(), now() + Duration::minutes(10)).await.unwrap();
     assert_eq!(admitted.iter().map(|a| a.company.get()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(admissions::load(&mut tx, 256).await.unwrap(), (2, 1));
-    assert!(admissions::is_admitted(&mut tx, run, company(1), 1).await.unwrap());
-    assert!(!admissions::is_admitted(&mut tx, run, company(1), 2).await.unwrap());
+    let key =
+        |attempt| StepKey { tenant: tenant.clone(), run: Some(run), company: Some(company(1)), step: "crawl", attempt };
+    assert_eq!(steps::standing(&mut tx, &key(1)).await.unwrap(), Standing::Open);
+    assert_eq!(steps::standing(&mut tx, &key(2)).await.unwrap(), Standing::NotAdmitted);
     let parked = Ending { degraded: vec!["leads_lost".to_owned()], ..Ending::without_score("parked") };
     let scored = Ending {
         score: Some(0.1234),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use presdr_events::{Actor, Attempt, CompanyId, EventId, RunId, TenantId};
+use presdr_events::{Attempt, Cause, CompanyId, RunId, TenantId};
 use presdr_store::{
     Database, StoreError,
     breakers::{self, Breaker, BreakerPolicy},
@@ -54,19 +54,6 @@ impl Default for Policy {
             place_wait_max: Duration::from_secs(30),
         }
     }
-}
-
-/// What links the event of a call to the one that led to it.
-#[derive(Debug, Clone)]
-pub struct Cause {
-    /// The event that led to it.
-    pub id: EventId,
-    /// The first of the chain.
-    pub correlation: EventId,
-    /// Who caused it.
-    pub actor: Actor,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
 }
 
 /// For whom and why a vendor is asked.

@@ -39,9 +39,11 @@ pub mod zerobounce;
 
 pub use call::{Answered, BatchCall, Call, Class, Failure, Method, Reply, RequestSpec};
 pub use config::{ConfigError, Endpoint, Terms, VendorConfig};
-pub use desk::{Asking, Cause, Clock, Policy, Publish, Unanswered, VendorDesk};
+pub use desk::{Asking, Clock, Policy, Publish, Unanswered, VendorDesk};
+pub use presdr_events::Cause;
 pub use presdr_store::ledger::Charge;
 pub use prices::{Prices, PricesError, Unpriced};
 pub use secrets::Secrets;
 pub use settings::{Cap, Caps, VendorSettings};
+pub use state::day;
 pub use vendor::{Purpose, Vendor};

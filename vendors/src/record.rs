@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 use presdr_events::{
-    Event, EventId, Header, Step, StepStatus, TenantId,
+    Cause, Event, Step, StepStatus, TenantId,
     run::Alert,
     vendor::{CallStatus, VendorCalled},
 };
@@ -18,15 +18,10 @@ use presdr_store::{
 };
 use uuid::Uuid;
 
-use crate::Cause;
-
 /// The service that says it, as events name it.
 const SOURCE: &str = "vendors";
 /// A step that already stands under its name is told under the next; more than this there never are.
 const NAMES_MAX: u32 = 64;
-/// The step of a run's first event.
-const RUN_START: &str = "start";
-
 /// What the event of a call says.
 #[derive(Debug, Clone)]
 pub(crate) struct Called {
@@ -59,11 +54,9 @@ impl Called {
     /// The event of something that a dead process bought: nobody knows what it brought.
     pub fn given_up(tenant: &TenantId, given: GivenUp) -> Self {
         // Nobody's event led here: it belongs to the run's first.
-        let start = EventId::of(tenant, given.lead.run, None, RUN_START, 1);
-        let actor = presdr_events::Actor::service(SOURCE);
         Self {
+            cause: Cause::start_of(tenant, given.lead.run, SOURCE),
             lead: given.lead,
-            cause: Cause { id: start, correlation: start, actor, traceparent: None },
             step: name(&given.step, 1),
             vendor: given.vendor,
             operation: given.operation,
@@ -188,7 +181,7 @@ async fn tell(
             None => (step, first + number - 1),
         };
         let key = StepKey { tenant: tx.tenant().clone(), run: lead.run, company: lead.company, step: name, attempt };
-        let header = header(&key, cause, now);
+        let header = key.header(SOURCE, cause, now);
         let outcome = Outcome::new(key, &header, &event(attempt))?;
         if steps::record(tx, std::slice::from_ref(&outcome)).await? == 1 {
             return Ok(Some(outcome.outgoing().clone()));
@@ -197,21 +190,6 @@ async fn tell(
     match telling {
         Telling::Once => Ok(None),
         Telling::Always => Err(StoreError::Refused(format!("step {step} was told {NAMES_MAX} times for one lead"))),
-    }
-}
-
-fn header(key: &StepKey, cause: &Cause, now: DateTime<Utc>) -> Header {
-    Header {
-        id: key.event_id(),
-        source: SOURCE,
-        time: now,
-        tenant: key.tenant.clone(),
-        run: key.run,
-        company: key.company,
-        actor: cause.actor.clone(),
-        correlation: cause.correlation,
-        causation: Some(cause.id),
-        traceparent: cause.traceparent.clone(),
     }
 }
 

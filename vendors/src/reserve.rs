@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use presdr_events::TenantId;
+use presdr_events::{Cause, TenantId};
 use presdr_store::{
     Database, StoreError,
     breakers::{KeyId, Rate, Reason},
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    Cause, Clock, Policy, Purpose, Unanswered, Vendor,
+    Clock, Policy, Purpose, Unanswered, Vendor,
     batch::Batch,
     facts::Facts,
     record::{Claimed, Warning},

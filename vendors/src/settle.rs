@@ -10,7 +10,7 @@ use std::{
 
 use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
-use presdr_events::{TenantId, vendor::CallStatus};
+use presdr_events::{Cause, TenantId, vendor::CallStatus};
 use presdr_store::{
     StoreError, TenantTx,
     answers::{self, NewAnswer},
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    Cause, Unanswered, Vendor,
+    Unanswered, Vendor,
     record::{self, Called, Telling},
     reserve::{Desk, unavailable},
     state::{day, delta, rest_of_day},

@@ -121,7 +121,7 @@ impl State {
 }
 
 /// The day in Singapore.
-pub(crate) fn day(now: DateTime<Utc>) -> NaiveDate {
+pub fn day(now: DateTime<Utc>) -> NaiveDate {
     (now + SINGAPORE).date_naive()
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use presdr_events::{DegradedReason, lead};
 use presdr_rules::{
     extraction::{self, Checked, Corpus, Found, PROMPT_VERSION},
-    route::{Availability, Silence},
+    route::Availability,
 };
 use presdr_sites::extract::{EmailSource, FoundPerson, PhoneSource, SiteEmail, SiteFindings, SitePhone, addresses_in};
 use presdr_vendors::{
@@ -36,14 +36,6 @@ pub(super) struct Filled {
     pub degraded: Vec<DegradedReason>,
 }
 
-/// Whether a model may be asked about this site: only then is the question worth a look at the tenant's settings.
-pub(super) async fn may_ask(services: &Services, lead: &Lead, findings: &SiteFindings) -> Result<bool, WorkError> {
-    if services.vendors.is_none() || gaps(findings).is_empty() {
-        return Ok(false);
-    }
-    Ok(asking::available(services, lead, Purpose::Extraction).await? != Availability::Off)
-}
-
 fn gaps(findings: &SiteFindings) -> Vec<extraction::Field> {
     let found = Found {
         about_characters: findings.about_text.trim().chars().count(),
@@ -54,9 +46,13 @@ fn gaps(findings: &SiteFindings) -> Vec<extraction::Field> {
     extraction::gaps(found, &findings.corpus)
 }
 
-/// Asks the model and puts what is believed of its answer into the findings.
+/// Asks the model about what the readers left empty, where the tenant allows it, and puts what is believed of its answer into the findings.
 pub(super) async fn fill(services: &Services, lead: &Lead, findings: &mut SiteFindings) -> Result<Filled, WorkError> {
     let fields = gaps(findings);
+    // Only a site with gaps is worth a look at the tenant's settings.
+    if fields.is_empty() || asking::available(services, lead, Purpose::Extraction).await? == Availability::Off {
+        return Ok(Filled::default());
+    }
     let asked = extraction::question(&fields, &findings.corpus, CORPUS_TOKENS_MAX);
     let names: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
     let because = format!("the site's readers left empty: {}", names.join(", "));
@@ -71,7 +67,7 @@ pub(super) async fn fill(services: &Services, lead: &Lead, findings: &mut SiteFi
     };
     let said = match asking::ask(services, &question, &chat).await? {
         Ok(said) => said,
-        Err(silence) => return Ok(Filled { degraded: degraded(silence), ..Filled::default() }),
+        Err(silence) => return Ok(Filled { degraded: asking::without_model(silence), ..Filled::default() }),
     };
     let corpus = Corpus::new(&findings.corpus, addresses_in(&findings.corpus));
     let mut checked = match said {
@@ -90,14 +86,6 @@ pub(super) async fn fill(services: &Services, lead: &Lead, findings: &mut SiteFi
     filled.names = checked.people.iter().map(|person| person.name.clone()).collect();
     put(findings, checked);
     Ok(filled)
-}
-
-/// A tenant that has it switched off misses nothing.
-pub(crate) fn degraded(silence: Silence) -> Vec<DegradedReason> {
-    match silence {
-        Silence::Off => Vec::new(),
-        _ => std::iter::once(DegradedReason::AiUnavailable).chain(silence.degraded()).collect(),
-    }
 }
 
 fn nothing(reason: &str) -> Checked {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use presdr_events::{Attempt, CompanyId, DegradedReason, Event, RunId, Step, StepStatus, TenantId, lead};
+use presdr_events::{Attempt, Cause, CompanyId, DegradedReason, Event, RunId, Step, StepStatus, TenantId, lead};
 use presdr_rules::admission::{self, Gate};
 use presdr_store::{
     StoreError, TenantTx,
@@ -15,7 +15,7 @@ use presdr_store::{
 use super::rank;
 use crate::{
     Services,
-    lead::{Cause, Lead, WorkError, header},
+    lead::{Lead, WorkError, header},
 };
 
 /// A lead at its end: the outcome of its last step.
@@ -176,7 +176,7 @@ async fn admit(
                 position: admission.position.unsigned_abs(),
                 deadline,
             });
-            let start = Cause::sweep(&tenant, admission.run);
+            let start = Cause::start_of(&tenant, Some(admission.run), "sweep");
             let cause = causes.get(&admission.run).copied().unwrap_or(&start);
             Ok(steps::Outcome::new(key.clone(), &header(services, &key, cause), &event)?)
         })
@@ -192,7 +192,7 @@ fn swept(tenant: &TenantId, admission: &Admission) -> Lead {
         run: admission.run,
         company: admission.company,
         attempt: admission.attempt,
-        cause: Cause::sweep(tenant, admission.run),
+        cause: Cause::start_of(tenant, Some(admission.run), "sweep"),
     }
 }
 

@@ -7,14 +7,14 @@ mod start;
 
 use std::sync::Arc;
 
-use presdr_events::{Envelope, Event, RunId};
+use presdr_events::{Cause, Envelope, Event, RunId};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_store::{StoreError, runs};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services,
-    lead::{self as work, Cause, WorkError},
+    lead::{self as work, WorkError},
 };
 
 const NAME: &str = "run";

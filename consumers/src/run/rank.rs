@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use presdr_events::{CompanyId, DegradedReason, Event, RunId, Step, run};
+use presdr_events::{Cause, CompanyId, DegradedReason, Event, RunId, Step, run};
 use presdr_rules::{
     distribution,
     ranking::{self, Ranked},
@@ -19,7 +19,7 @@ use presdr_store::{
 
 use crate::{
     Services,
-    lead::{Cause, WorkError, header},
+    lead::{WorkError, header},
 };
 
 /// The tenant's limits. Settings that cannot be read must not keep a run from ending: the defaults hold then.

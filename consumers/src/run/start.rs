@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use presdr_events::{CompanyId, DegradedReason, Envelope, Event, RunId, Step, run};
+use presdr_events::{Cause, CompanyId, DegradedReason, Envelope, Event, RunId, Step, run};
 use presdr_rules::settings::AlertLimits;
 use presdr_store::{
     StoreError, TenantTx, admissions,
@@ -16,7 +16,7 @@ use super::{finish, rank};
 use crate::{
     Services,
     candidates::{self, Refresh},
-    lead::{Cause, WorkError},
+    lead::WorkError,
 };
 
 /// Begins the run that `envelope` started.

@@ -11,8 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Services,
-    asking::{self, Question},
-    extract::without_model,
+    asking::{self, Question, without_model},
     lead::{Lead, WorkError},
 };
 
@@ -23,10 +22,13 @@ const SAMPLES_MAX: usize = 20;
 pub(super) async fn measure(services: &Services, lead: &Lead) -> Result<(Similarity, Vec<DegradedReason>), WorkError> {
     let mut tx = services.database.enter(&lead.tenant).await?;
     let mut samples = similarity::samples(&mut tx).await?;
+    samples.truncate(SAMPLES_MAX);
+    if samples.is_empty() {
+        return Ok((Similarity::NotAsked, Vec::new()));
+    }
     let about = texts::about_text(&mut tx, lead.run, lead.company, lead.attempt).await?.unwrap_or_default();
     tx.commit().await?;
-    samples.truncate(SAMPLES_MAX);
-    if samples.is_empty() || asking::available(services, lead, Purpose::Similarity).await? == Availability::Off {
+    if asking::available(services, lead, Purpose::Similarity).await? == Availability::Off {
         return Ok((Similarity::NotAsked, Vec::new()));
     }
     let mut vectors = Vec::with_capacity(samples.len());

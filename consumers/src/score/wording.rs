@@ -18,8 +18,7 @@ use presdr_vendors::{
 
 use crate::{
     Services,
-    asking::{self, Question},
-    extract::without_model,
+    asking::{self, Question, without_model},
     lead::{Lead, WorkError},
 };
 

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     Services,
-    asking::{self, Question},
+    asking::Question,
     lead::{Lead, WorkError},
 };
 
@@ -90,7 +90,6 @@ fn addresses(waiting: &[Waiting]) -> usize {
 
 /// Asks about the addresses of one tenant's leads and tells each what is said of its own.
 async fn ask(desk: VendorDesk, waiting: Vec<Waiting>) {
-    let causes: Vec<_> = waiting.iter().map(|one| asking::cause(&one.lead.cause)).collect();
     let questions: Vec<_> = waiting
         .iter()
         .map(|one| Question {
@@ -101,8 +100,8 @@ async fn ask(desk: VendorDesk, waiting: Vec<Waiting>) {
         })
         .collect();
     let mut things = Vec::with_capacity(addresses(&waiting));
-    for ((one, question), cause) in waiting.iter().zip(&questions).zip(&causes) {
-        things.extend(one.addresses.iter().map(|address| (question.asking(cause), address.clone())));
+    for (one, question) in waiting.iter().zip(&questions) {
+        things.extend(one.addresses.iter().map(|address| (question.asking(), address.clone())));
     }
     let mut answers = desk.ask_many(&Validate, &things).await.into_iter();
     drop(things);
