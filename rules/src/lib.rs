@@ -19,9 +19,11 @@
 //! - [`ranking`]: the order of a shortlist
 //! - [`distribution`]: whether a run's buckets look wrong
 //! - [`settings`]: what a tenant may set differently from the defaults
+//! - [`chat`]: what a person asks for in plain English
 //! - [`mask`]: how personal data looks where it must not be shown
 
 pub mod admission;
+pub mod chat;
 pub mod contacts;
 pub mod distribution;
 pub mod email_policy;
