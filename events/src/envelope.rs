@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Actor, CompanyId, Event, EventId, EventType, IdError, RunId, Subject, TenantId};
+use crate::{Actor, CompanyId, Event, EventId, EventType, IdError, RunId, Subject, TenantId, upcast::upcast};
 
 /// No event is larger than this (64 KiB); bulk work is one event with counts and a content hash.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024;
@@ -302,18 +302,5 @@ impl<Data> Wire<Data> {
                 name: self.name.clone(),
             }),
         }
-    }
-}
-
-/// Brings data of any version ever written to the newest shape: the one place where old shapes are known.
-///
-/// Every type is at its first version so far, so nothing is rewritten yet; `samples/` holds a recording per version and the
-/// test beside it reads them all.
-fn upcast(name: &str, version: u32, data: Box<RawValue>) -> Result<Box<RawValue>, DecodeError> {
-    let known = EventType::named(name).ok_or_else(|| DecodeError::UnknownType { name: name.to_owned() })?.version;
-    match version {
-        0 => Err(DecodeError::Envelope { error: "schemaversion counts from 1".to_owned() }),
-        version if version > known => Err(DecodeError::Newer { name: name.to_owned(), version, known }),
-        _ => Ok(data),
     }
 }

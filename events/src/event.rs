@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Attempt, DecodeError, Step, lead, run, tenant, vendor};
+use crate::{Attempt, DecodeError, Step, audit, lead, run, tenant, vendor};
 
 /// The permanent name of a kind of event and the version of its newest shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,6 +147,8 @@ events! {
     RunCompleted(run::Completed) = "run.completed" v 1,
     /// An operator should look.
     AlertRaised(run::Alert) = "alert.raised" v 1,
+    /// A tenant's log was verified and signed up to an event.
+    AuditCheckpointed(audit::Checkpointed) = "audit.checkpointed" v 1,
 }
 
 impl Event {

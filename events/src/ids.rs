@@ -229,7 +229,7 @@ impl fmt::Display for SubjectId {
 pub struct EventId(pub Uuid);
 
 /// The namespace of presdr's event ids: UUIDv5 of the DNS name `events.presdr` (made once, never changed).
-const NAMESPACE: Uuid =
+pub(crate) const NAMESPACE: Uuid =
     Uuid::from_bytes([0xae, 0xd7, 0xe3, 0x0c, 0x4e, 0xe3, 0x53, 0xb2, 0x86, 0xd6, 0xbc, 0x12, 0x50, 0xd2, 0x29, 0x4e]);
 
 impl EventId {

@@ -6,9 +6,13 @@
 //! - [`Event`]: every kind of fact, one line each, in [`event`]
 //! - [`Pii`]: a personal value, readable only with its data subject's key
 //! - [`Subject`]: where a fact is published
+//! - [`chain`]: how each tenant's events are linked, so that none can be changed unseen
 //! - [`schema`]: JSON Schema and AsyncAPI documents made from these types
 
+pub mod audit;
+pub mod chain;
 mod degraded;
+mod digest;
 mod envelope;
 pub mod event;
 mod ids;
@@ -19,9 +23,11 @@ pub mod schema;
 mod step;
 mod subject;
 pub mod tenant;
+mod upcast;
 pub mod vendor;
 
 pub use degraded::DegradedReason;
+pub use digest::{Digest, DigestError};
 pub use envelope::{Cause, DecodeError, EVENT_BYTES_MAX, EncodeError, Envelope, Header};
 pub use event::{Event, EventType};
 pub use ids::{Actor, Attempt, CompanyId, EventId, IdError, RunId, SubjectId, TenantId};

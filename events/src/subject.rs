@@ -40,6 +40,12 @@ impl Subject {
         format!("{PREFIX}.{tenant}.>")
     }
 
+    /// Whose an event on `subject` is: without a tenant in its subject it is nobody's, so the platform's.
+    #[must_use]
+    pub fn owner(subject: &str) -> TenantId {
+        Self::parse(subject).map_or_else(|_| TenantId::platform(), |subject| subject.tenant)
+    }
+
     /// Everything in the stream.
     pub const ALL: &'static str = "evt.>";
 

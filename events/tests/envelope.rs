@@ -219,3 +219,12 @@ fn an_event_larger_than_the_limit_is_refused() {
     assert!(matches!(error, EncodeError::TooLarge { name: "tenant.created", bytes } if bytes > EVENT_BYTES_MAX));
     assert!(error.to_string().contains("bulk data belongs in a table"));
 }
+
+/// The audit chain knows an event by what every reader, older or newer, takes for its id.
+#[test]
+fn every_sample_is_known_to_the_chain_by_its_id() {
+    for (file, sample) in samples() {
+        let (subject, bytes) = (subject_of(&sample), serde_json::to_vec(&sample).unwrap());
+        assert_eq!(presdr_events::chain::identify(&subject, &bytes, 1), decode(&sample).unwrap().id, "samples/{file}");
+    }
+}

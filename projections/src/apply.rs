@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use presdr_events::TenantId;
+use presdr_events::{Subject, TenantId};
 use presdr_store::{StoreError, keys::Keyring};
 use sqlx::{Connection, PgConnection};
 
-use crate::batch::{Batch, Parked, subjects_of};
+use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
 use crate::models::{ALL, audit};
 use crate::{ApplyError, ProjectError, Recorded, TenantBatch, erasure};
@@ -37,9 +37,9 @@ pub(crate) async fn apply(
         .execute(&mut *tx)
         .await?;
     position.lock(&mut tx).await?;
-    for (tenant, (events, unreadable)) in batch.by_tenant() {
+    for (tenant, entries) in batch.by_tenant() {
         let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema: position.schema };
-        let runs = work.apply(&events, &unreadable).await?;
+        let runs = work.apply(&entries).await?;
         if !runs.is_empty() {
             moved.unsettled.entry(tenant).or_default().extend(runs);
         }
@@ -87,20 +87,31 @@ struct TenantWork<'a> {
 }
 
 impl TenantWork<'_> {
-    /// Applies everything that can be, parks the rest, and tells whose counts are behind now.
-    async fn apply(&mut self, events: &[Recorded], unreadable: &[Parked]) -> Result<Vec<i64>, ProjectError> {
+    /// Links and applies everything that can be, parks the rest, and tells whose counts are behind now.
+    async fn apply(&mut self, entries: &[Entry]) -> Result<Vec<i64>, ProjectError> {
         enter(self.connection, self.tenant, self.schema).await?;
-        for parked in unreadable {
-            self.park(parked).await?;
+        let news = audit::record(self.connection, self.tenant, entries).await?;
+        let mut events = Vec::with_capacity(news.len());
+        for entry in news {
+            match &entry.read {
+                Ok(event) => events.push(&**event),
+                Err(unreadable) => self.park(entry.sequence, &unreadable.subject, &unreadable.error).await?,
+            }
         }
-        let events: Vec<&Recorded> = events.iter().collect();
+        // The platform's own events concern nobody's read models.
+        if self.tenant.as_str() == TenantId::PLATFORM {
+            return Ok(vec![]);
+        }
         let mut runs = Vec::new();
         // Halves of what failed are tried in the log's order until the events at fault stand alone.
         let mut open: Vec<&[&Recorded]> = vec![&events];
         while let Some(slice) = open.pop() {
             match (self.apply_slice(slice).await?, slice) {
-                (Ok(news), _) => runs.extend(news.iter().filter_map(|event| event.run())),
-                (Err(error), [event]) => self.park_event(event, error).await?,
+                (Ok(()), _) => runs.extend(slice.iter().filter_map(|event| event.run())),
+                (Err(error), [event]) => {
+                    let name = event.envelope.event.event_type().name;
+                    self.park(event.sequence, &Subject::of(self.tenant, name).to_string(), &error).await?;
+                }
                 (Err(_), _) => {
                     let (first, second) = slice.split_at(slice.len() / 2);
                     open.extend([second, first]);
@@ -111,20 +122,17 @@ impl TenantWork<'_> {
     }
 
     /// All of the events or none. The inner error is one that the events are to blame for.
-    async fn apply_slice<'e>(
-        &mut self,
-        events: &[&'e Recorded],
-    ) -> Result<Result<Vec<&'e Recorded>, String>, ProjectError> {
+    async fn apply_slice(&mut self, events: &[&Recorded]) -> Result<Result<(), String>, ProjectError> {
         if events.is_empty() {
-            return Ok(Ok(vec![]));
+            return Ok(Ok(()));
         }
         let mut savepoint = self.connection.begin().await?;
         let mut work =
             TenantWork { connection: &mut savepoint, keyring: self.keyring, tenant: self.tenant, schema: self.schema };
         match work.write(events).await {
-            Ok(news) => {
+            Ok(()) => {
                 savepoint.commit().await?;
-                Ok(Ok(news))
+                Ok(Ok(()))
             }
             Err((name, error)) if error.is_of_the_events() => {
                 savepoint.rollback().await?;
@@ -134,20 +142,14 @@ impl TenantWork<'_> {
         }
     }
 
-    /// Writes the rows of events that are news; an error comes with the read model's name.
-    async fn write<'e>(&mut self, events: &[&'e Recorded]) -> Result<Vec<&'e Recorded>, (&'static str, ApplyError)> {
-        let audited = audit::record(self.connection, self.tenant, events).await;
-        let news = audited.map_err(|error| ("audit_log", error.into()))?;
-        // The platform's own events concern nobody's read models.
-        if self.tenant.as_str() == TenantId::PLATFORM || news.is_empty() {
-            return Ok(news);
-        }
-        let subjects = self.subjects(&news).await.map_err(|error| ("keys", error))?;
-        let batch = TenantBatch { tenant: self.tenant, events: &news, subjects };
+    /// Writes the events' rows; an error comes with the read model's name.
+    async fn write(&mut self, events: &[&Recorded]) -> Result<(), (&'static str, ApplyError)> {
+        let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
+        let batch = TenantBatch { tenant: self.tenant, events, subjects };
         for projection in ALL {
             projection.apply(self.connection, &batch).await.map_err(|error| (projection.name(), error))?;
         }
-        Ok(news)
+        Ok(())
     }
 
     /// Everyone whom the events name and who was not erased. From here to the commit nobody is erased.
@@ -170,35 +172,20 @@ impl TenantWork<'_> {
         Ok(found)
     }
 
-    /// Parks an event that was read but not applied. It stays in the audit log if it can be there at all.
-    async fn park_event(&mut self, event: &Recorded, error: String) -> Result<(), ProjectError> {
-        let mut savepoint = self.connection.begin().await?;
-        match audit::record(&mut savepoint, self.tenant, &[event]).await {
-            Ok(_) => savepoint.commit().await?,
-            Err(refused) => match ApplyError::from(refused) {
-                refused if refused.is_of_the_events() => savepoint.rollback().await?,
-                failed => return Err(failed.into()),
-            },
-        }
-        let subject = presdr_events::Subject::of(self.tenant, event.envelope.event.event_type().name).to_string();
-        self.park(&Parked { tenant: self.tenant.clone(), sequence: event.sequence, subject, error }).await
-    }
-
-    async fn park(&mut self, parked: &Parked) -> Result<(), ProjectError> {
+    /// Keeps an event that cannot be read or applied, and why; it is in the audit log all the same.
+    async fn park(&mut self, sequence: i64, subject: &str, error: &str) -> Result<(), ProjectError> {
         tracing::error!(
-            tenant.id = %parked.tenant,
-            event.sequence = parked.sequence,
-            event.subject = parked.subject,
-            "event {} could not be applied, and the read models of tenant {} are stale: {}",
-            parked.sequence,
-            parked.tenant,
-            parked.error
+            tenant.id = %self.tenant,
+            event.sequence = sequence,
+            event.subject = subject,
+            "event {sequence} could not be applied, and the read models of tenant {} are stale: {error}",
+            self.tenant
         );
         sqlx::query("insert into projection_parked (tenant_id, sequence, subject, error) values ($1, $2, $3, $4) on conflict do nothing")
             .bind(self.tenant.as_str())
-            .bind(parked.sequence)
-            .bind(&parked.subject)
-            .bind(&parked.error)
+            .bind(sequence)
+            .bind(storable(subject))
+            .bind(storable(error))
             .execute(&mut *self.connection)
             .await?;
         Ok(())

@@ -1,8 +1,15 @@
 //! Events as they came from the log, and one tenant's share of a batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
-use presdr_events::{Attempt, Envelope, Event, Pii, SubjectId, TenantId};
+use chrono::{DateTime, Utc};
+use presdr_events::{
+    Attempt, Digest, Envelope, Event, EventId, Pii, Subject, SubjectId, TenantId,
+    chain::{self, Stored},
+};
 use presdr_store::keys::DataSubject;
 
 use crate::ApplyError;
@@ -37,9 +44,10 @@ impl Recorded {
     /// The event at a place of the log.
     #[must_use]
     pub fn new(sequence: i64, envelope: Envelope) -> Self {
-        let arguments = json(&envelope.event.step().arguments);
-        let degraded_reasons = degraded_reasons(&envelope.event);
-        Self { sequence, envelope, arguments, degraded_reasons }
+        let step = envelope.event.step();
+        let arguments: BTreeMap<_, _> =
+            step.arguments.iter().map(|(name, value)| (storable(name), storable(value))).collect();
+        Self { arguments: json(&arguments), degraded_reasons: degraded_reasons(&envelope.event), sequence, envelope }
     }
 
     /// Orders it among what was said about the same thing in the same run.
@@ -66,7 +74,9 @@ fn degraded_reasons(event: &Event) -> Vec<String> {
     match event {
         Event::LeadScored(scored) => reasons.extend(scored.degraded_reasons.iter().map(ToString::to_string)),
         Event::AlertRaised(alert) => reasons.extend(alert.degraded.iter().map(ToString::to_string)),
-        Event::RunCompleted(completed) => reasons.extend(completed.degraded.keys().cloned()),
+        Event::RunCompleted(completed) => {
+            reasons.extend(completed.degraded.keys().map(|reason| storable(reason).into_owned()))
+        }
         _ => {}
     }
     reasons.sort_unstable();
@@ -74,20 +84,58 @@ fn degraded_reasons(event: &Event) -> Vec<String> {
     reasons
 }
 
-/// A place in the log whose event cannot be read or applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parked {
+/// A text as the database keeps it: PostgreSQL has no place for NUL.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// What stood at one place of the log, and what it is in its tenant's audit chain, whether or not it can be read.
+#[derive(Debug)]
+pub struct Entry {
+    /// Whose it is: [`Subject::owner`].
     pub tenant: TenantId,
+    /// Its place in the log.
     pub sequence: i64,
+    /// What it is known by: an id that is there twice is one event, and the first stored is it.
+    pub id: EventId,
+    /// Its digest at its place, which the chain links.
+    pub leaf: Digest,
+    /// When the broker stored it.
+    pub stored_at: DateTime<Utc>,
+    /// The event, unless it cannot be read.
+    pub(crate) read: Result<Box<Recorded>, Unreadable>,
+}
+
+/// Why an event cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
     pub subject: String,
+    /// Holds nothing of the event's data.
     pub error: String,
 }
 
-/// What stood at one place of the log.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    Event(Box<Recorded>),
-    Unreadable(Parked),
+impl Entry {
+    /// Reads what stands at place `sequence` of the log.
+    #[must_use]
+    pub fn read(sequence: i64, subject: &str, body: &[u8], stored_at: DateTime<Utc>) -> Self {
+        let (tenant, place) = (Subject::owner(subject), sequence.unsigned_abs());
+        let id = chain::identify(subject, body, place);
+        let leaf = chain::leaf(&Stored { tenant: &tenant, sequence: place, id, subject, body });
+        let read = match Envelope::decode(subject, body) {
+            Ok(envelope) => Ok(Box::new(Recorded::new(sequence, envelope))),
+            Err(error) => Err(Unreadable { subject: subject.to_owned(), error: error.to_string() }),
+        };
+        Self { tenant, sequence, id, leaf, stored_at, read }
+    }
+
+    /// The event, unless it cannot be read.
+    #[must_use]
+    pub fn event(&self) -> Option<&Recorded> {
+        self.read.as_deref().ok()
+    }
 }
 
 /// Consecutive entries of the log.
@@ -102,12 +150,12 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// By tenant, each tenant's in the order of the log.
-    pub(crate) fn by_tenant(self) -> BTreeMap<TenantId, (Vec<Recorded>, Vec<Parked>)> {
-        let mut tenants: BTreeMap<TenantId, (Vec<Recorded>, Vec<Parked>)> = BTreeMap::new();
+    pub(crate) fn by_tenant(self) -> BTreeMap<TenantId, Vec<Entry>> {
+        let mut tenants: BTreeMap<TenantId, Vec<Entry>> = BTreeMap::new();
         for entry in self.entries {
-            match entry {
-                Entry::Event(event) => tenants.entry(event.envelope.tenant.clone()).or_default().0.push(*event),
-                Entry::Unreadable(parked) => tenants.entry(parked.tenant.clone()).or_default().1.push(parked),
+            match tenants.get_mut(&entry.tenant) {
+                Some(entries) => entries.push(entry),
+                None => drop(tenants.insert(entry.tenant.clone(), vec![entry])),
             }
         }
         tenants

@@ -37,6 +37,12 @@ pub enum ProjectError {
         /// Where the log ends.
         last: i64,
     },
+    /// The audit log was written before events were linked.
+    #[error(
+        "the audit log of tenant {0} was written by a version that did not link events: run `presdr project rebuild` once, which links them \
+         from the first on"
+    )]
+    NoChain(TenantId),
     /// Another projector wrote since this one read the checkpoint.
     #[error("another projector moved the checkpoint")]
     Moved,
@@ -56,7 +62,9 @@ impl ProjectError {
             Self::Database(error) => is_transient(error),
             Self::Store(error) => error.is_transient(),
             Self::Log(_) | Self::Moved => true,
-            Self::OtherLog { .. } | Self::LogTooShort { .. } | Self::RebuildRuns | Self::Stopped => false,
+            Self::OtherLog { .. } | Self::LogTooShort { .. } | Self::NoChain(_) | Self::RebuildRuns | Self::Stopped => {
+                false
+            }
         }
     }
 }

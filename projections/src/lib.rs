@@ -26,7 +26,7 @@ mod stale;
 mod table;
 mod wait;
 
-pub use batch::{Recorded, TenantBatch, version};
+pub use batch::{Entry, Recorded, TenantBatch, version};
 pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
 pub use error::{ApplyError, ProjectError};
 pub use projection::Projection;

@@ -208,5 +208,6 @@ impl<'a> Writer<'a> {
 }
 
 fn ends_run(entry: &Entry) -> bool {
-    matches!(entry, Entry::Event(event) if matches!(event.envelope.event, Event::RunShortlisted(_) | Event::RunCompleted(_) | Event::RunCancelled(_)))
+    let event = entry.event().map(|event| &event.envelope.event);
+    matches!(event, Some(Event::RunShortlisted(_) | Event::RunCompleted(_) | Event::RunCancelled(_)))
 }

@@ -11,15 +11,14 @@ use async_nats::jetstream::{
     message::Message,
     stream,
 };
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
-use presdr_events::{Envelope, Subject, TenantId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ProjectError;
-use crate::batch::{Batch, Entry, Parked, Recorded};
+use crate::batch::{Batch, Entry};
 use crate::checkpoint::LogIdentity;
 
 /// Batches that may wait while one is applied: enough to decode ahead, bounded in memory.
@@ -55,16 +54,19 @@ pub(crate) async fn look(context: &jetstream::Context, stream: &str) -> Result<L
 }
 
 fn describe(info: &stream::Info) -> Result<Log, ProjectError> {
-    // The database keeps microseconds.
-    let micros = info.created.unix_timestamp_nanos() / 1_000;
-    let created_at = i64::try_from(micros).ok().and_then(DateTime::from_timestamp_micros);
     Ok(Log {
         identity: LogIdentity {
             stream: info.config.name.clone(),
-            created_at: created_at.ok_or_else(|| log_error("the stream's time of creation is out of range"))?,
+            created_at: time(info.created.unix_timestamp_nanos())?,
         },
         last_sequence: sequence(info.state.last_sequence)?,
     })
+}
+
+/// A time of the broker's. The database keeps microseconds.
+fn time(nanoseconds: i128) -> Result<DateTime<Utc>, ProjectError> {
+    let micros = i64::try_from(nanoseconds / 1_000).ok();
+    micros.and_then(DateTime::from_timestamp_micros).ok_or_else(|| log_error("a time of the broker's is out of range"))
 }
 
 fn sequence(value: u64) -> Result<i64, ProjectError> {
@@ -154,6 +156,7 @@ impl Reader {
         loop {
             let info = next.info().map_err(log_error)?;
             let (at, pending) = (sequence(info.stream_sequence)?, info.pending);
+            let stored_at = time(info.published.unix_timestamp_nanos())?;
             if at <= self.last {
                 tracing::warn!(
                     event.sequence = at,
@@ -163,7 +166,7 @@ impl Reader {
                 return Ok(if batch.entries.is_empty() { None } else { Some(batch) });
             }
             bytes += next.payload.len();
-            batch.entries.push(entry(at, &next));
+            batch.entries.push(Entry::read(at, &next.subject, &next.payload, stored_at));
             (self.last, batch.last_sequence, batch.caught_up) = (at, at, pending == 0);
             if batch.entries.len() >= self.limits.events_max || bytes >= self.limits.bytes_max {
                 return Ok(Some(batch));
@@ -202,19 +205,6 @@ pub(crate) fn check(log: &Log, identity: &LogIdentity, last: i64) -> Result<(), 
         return Err(ProjectError::LogTooShort { checkpoint: last, last: log.last_sequence });
     }
     Ok(())
-}
-
-fn entry(sequence: i64, message: &Message) -> Entry {
-    match Envelope::decode(&message.subject, &message.payload) {
-        Ok(envelope) => Entry::Event(Box::new(Recorded::new(sequence, envelope))),
-        Err(error) => Entry::Unreadable(Parked {
-            // Without a tenant in its subject an event is nobody's, so the platform's.
-            tenant: Subject::parse(&message.subject).map_or_else(|_| TenantId::platform(), |subject| subject.tenant),
-            sequence,
-            subject: message.subject.to_string(),
-            error: error.to_string(),
-        }),
-    }
 }
 
 #[cfg(test)]

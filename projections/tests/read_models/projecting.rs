@@ -310,7 +310,8 @@ async fn an_event_of_the_platform_is_audited_and_nothing_more() {
     world.project_all().await;
     let rows = world.rows(&platform).await;
     assert_eq!(rows["audit_log"][0]["trace_id"], json!("4bf92f3577b34da6a3ce929d0e0e4736"));
-    assert_eq!(rows.values().map(Vec::len).sum::<usize>(), 1);
+    let filled: Vec<&String> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table).collect();
+    assert_eq!(filled, ["audit_heads", "audit_log"]);
 }
 
 #[tokio::test]
