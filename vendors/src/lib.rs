@@ -32,6 +32,7 @@ mod state;
 pub mod tavily;
 #[cfg(test)]
 mod testing;
+mod text;
 mod tries;
 mod vendor;
 mod wire;

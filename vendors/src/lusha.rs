@@ -9,13 +9,17 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Answered, Call, Charge, Class, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor, wire};
+use crate::{
+    Answered, Call, Charge, Class, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor, text, wire,
+};
 
 pub use people::{At, Contact, ContactEmail, PeopleSearch, Person, REVEAL_MAX, Reveal};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const KEY_HEADER: HeaderName = HeaderName::from_static("api_key");
+/// Names of technologies that are kept of a company.
+const TECHNOLOGIES_MAX: usize = 50;
 /// At most so many credits for a search or a company, and for a revealed address.
 const CREDITS_EACH: i64 = 1;
 
@@ -97,18 +101,19 @@ impl Call for CompanyLookup {
 }
 
 fn company(item: &Value) -> Option<CompanyFacts> {
-    let said = |name: &str| item[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let said = |name: &str| item[name].as_str().and_then(text::name);
     let count = |name: &str| item["employeeCount"][name].as_u64().and_then(|count| u32::try_from(count).ok());
     Some(CompanyFacts {
         id: id(&item["id"])?,
         name: said("name"),
-        domain: said("domain").map(|domain| domain.to_lowercase()),
+        domain: item["domain"].as_str().and_then(text::id).map(|domain| domain.to_lowercase()),
         employees: count("exact"),
         employees_range: count("min").map(|min| (min, count("max"))),
         industry: said("industry"),
-        country: item["location"]["countryIso2"].as_str().map(str::to_owned),
+        country: item["location"]["countryIso2"].as_str().and_then(text::name),
         technologies: item["technologies"].as_array().map_or_else(Vec::new, |names| {
-            names.iter().filter_map(|name| name.as_str().or_else(|| name["name"].as_str()).map(str::to_owned)).collect()
+            let named = |name: &Value| name.as_str().or_else(|| name["name"].as_str()).and_then(text::name);
+            names.iter().filter_map(named).take(TECHNOLOGIES_MAX).collect()
         }),
     })
 }
@@ -151,7 +156,7 @@ fn results(body: &Value) -> &[Value] {
 
 /// An id, which may be a number.
 fn id(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned).or_else(|| value.as_number().map(ToString::to_string))
+    value.as_str().and_then(text::id).or_else(|| value.as_number().map(ToString::to_string))
 }
 
 fn number(value: &Value) -> Option<Decimal> {

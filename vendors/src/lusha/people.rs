@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{CREDITS_EACH, DAY, charged, check, credits, id, number, plain, post, priced, results};
-use crate::{Answered, BatchCall, Call, Charge, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor};
+use crate::{Answered, BatchCall, Call, Charge, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor, text};
 
+/// Addresses, and phone numbers, that are kept of a person.
+const REACHED_BY_MAX: usize = 10;
 /// People in one reveal.
 pub const REVEAL_MAX: usize = 100;
 
@@ -97,7 +99,8 @@ impl Call for PeopleSearch {
     fn read(&self, reply: &Reply<'_>, prices: &Prices) -> Result<Answered<Vec<Person>>, Failure> {
         check(reply)?;
         let body: Value = reply.json()?;
-        let answer: Vec<Person> = results(&body).iter().filter_map(person).collect();
+        let asked_for = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let answer: Vec<Person> = results(&body).iter().filter_map(person).take(asked_for).collect();
         let charge = charged(&body, prices, i64::try_from(answer.len().div_ceil(25)).unwrap_or(i64::MAX))?;
         Ok(Answered { answer, charge, fresh_for: 30 * DAY })
     }
@@ -236,13 +239,16 @@ fn contact(item: &Value) -> Option<Contact> {
         let all = list.as_array().map_or(&[][..], Vec::as_slice);
         all.iter()
             .filter_map(|item| item.as_str().or_else(|| names.iter().find_map(|name| item[*name].as_str())))
-            .map(str::to_owned)
+            .filter_map(text::id)
+            .take(REACHED_BY_MAX)
             .collect()
     };
     let mut emails: Vec<ContactEmail> =
         item["emails"].as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(email).collect();
     emails.sort_by_key(|email| email.kind.as_deref() != Some("work"));
-    let said = |name: &str| item[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    emails.truncate(REACHED_BY_MAX);
+    let said = |name: &str| item[name].as_str().and_then(text::name);
+    let profile = item["linkedinUrl"].as_str().filter(|url| !url.is_empty());
     Some(Contact {
         id: id(&item["id"])?,
         name: full_name(item),
@@ -251,15 +257,15 @@ fn contact(item: &Value) -> Option<Contact> {
         title: title(item),
         emails,
         phones: texts(&item["phones"], &["number", "phone"]),
-        profile: said("linkedinUrl").or_else(|| item["socialLinks"]["linkedin"].as_str().map(str::to_owned)),
+        profile: profile.or_else(|| item["socialLinks"]["linkedin"].as_str()).and_then(text::link),
     })
 }
 
 fn email(item: &Value) -> Option<ContactEmail> {
     let address = item.as_str().or_else(|| item["email"].as_str()).or_else(|| item["address"].as_str())?;
-    let kind = item["type"].as_str().or_else(|| item["emailType"].as_str()).map(str::to_lowercase);
-    let confidence = item["confidence"].as_str().or_else(|| item["emailConfidence"].as_str()).map(str::to_owned);
-    Some(ContactEmail { address: address.to_owned(), kind, confidence })
+    let kind = item["type"].as_str().or_else(|| item["emailType"].as_str()).and_then(text::name);
+    let confidence = item["confidence"].as_str().or_else(|| item["emailConfidence"].as_str()).and_then(text::name);
+    Some(ContactEmail { address: text::address(address)?, kind: kind.map(|kind| kind.to_lowercase()), confidence })
 }
 
 fn full_name(item: &Value) -> Option<String> {
@@ -268,11 +274,11 @@ fn full_name(item: &Value) -> Option<String> {
         let parts: Vec<&str> = ["firstName", "lastName"].iter().filter_map(|name| item[*name].as_str()).collect();
         parts.join(" ")
     };
-    Some(whole.unwrap_or_else(parts)).filter(|name| !name.trim().is_empty())
+    text::name(&whole.unwrap_or_else(parts))
 }
 
 fn title(item: &Value) -> Option<String> {
     let job = &item["jobTitle"];
     let title = job.as_str().or_else(|| job["title"].as_str()).or_else(|| item["job"]["title"].as_str());
-    title.filter(|title| !title.is_empty()).map(str::to_owned)
+    title.and_then(text::name)
 }

@@ -83,6 +83,24 @@ fn a_reveal_is_joined_on_ids_and_the_bill_is_shared() {
 }
 
 #[test]
+fn a_text_that_goes_on_for_ever_or_moves_the_cursor_is_not_kept() {
+    let ids = ["1".to_owned()];
+    let read = |reply: &Reply<'_>| Reveal.read(&ids.iter().collect::<Vec<_>>(), reply, &Prices::default());
+    let long = "x".repeat(70_000);
+    let body = json!({"results": [{"id": "1", "name": format!("Jo\u{0} Tan\u{1b}[2J"), "firstName": long, "jobTitle": {"title": format!("CEO\n{long}")},
+        "emails": [{"email": format!("{long}@site.example")}, {"email": "jo\u{0}@site.example"}, {"email": "jo@site.example", "confidence": long}],
+        "phones": [{"number": long}, {"number": "+65 6000 0000"}], "linkedinUrl": format!("https://profiles.example/{long}")}]});
+    let mut answers = said(read, 200, &body.to_string()).unwrap();
+    let jo = answers.remove(0).unwrap().answer.unwrap();
+    assert_eq!(jo.name.as_deref(), Some("Jo Tan[2J"));
+    assert!(jo.title.as_deref().unwrap().starts_with("CEO x"), "{:?}", jo.title);
+    assert_eq!(jo.emails.iter().map(|email| email.address.as_str()).collect::<Vec<_>>(), ["jo@site.example"]);
+    assert_eq!((jo.phones, jo.profile), (vec!["+65 6000 0000".to_owned()], None));
+    let texts = [jo.name, jo.first_name, jo.title, jo.emails[0].confidence.clone()];
+    assert!(texts.iter().flatten().all(|text| text.len() <= text::NAME_BYTES_MAX && !text.contains(char::is_control)));
+}
+
+#[test]
 fn a_name_is_sent_without_what_is_refused() {
     assert_eq!(plain("Acme (S) Pte. Ltd. / \"Trading\" #1 *"), "Acme (S) Pte. Ltd. Trading 1");
 }
