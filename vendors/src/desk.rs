@@ -190,7 +190,7 @@ impl VendorDesk {
         answers
     }
 
-    /// What can be asked for this tenant, in this run if there is one.
+    /// What can be asked for this tenant, in this run if there is one. It may be a second old: it chooses a way, and buys nothing.
     ///
     /// # Errors
     /// What the database says.
@@ -202,7 +202,7 @@ impl VendorDesk {
         availability::vendors(&self.0, tenant, run).await
     }
 
-    /// Whether a vendor can be asked for this purpose now.
+    /// Whether a vendor can be asked for this purpose now. It may be a second old, as well.
     ///
     /// # Errors
     /// What the database says.
@@ -230,7 +230,9 @@ impl VendorDesk {
     pub async fn reopen(&self, tenant: &TenantId, vendor: Vendor) -> Result<(), StoreError> {
         let mut tx = self.0.database.enter(tenant).await?;
         breakers::write(&mut tx, vendor.as_str(), &Breaker::default()).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.0.desk.known.forget(tenant);
+        Ok(())
     }
 
     /// The configuration.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Clock, Policy, Purpose, Unanswered, Vendor,
+    availability::Known,
     batch::Batch,
     facts::Facts,
     record::{Claimed, Warning},
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     pub keyring: Arc<Keyring>,
     pub owner: Owner,
     pub claimed: Claimed,
+    pub known: Known,
     pub clock: Clock,
     pub policy: Policy,
 }
@@ -115,6 +117,10 @@ async fn in_one(desk: &Desk, tenant: &TenantId, jobs: &[Reservation]) -> Result<
     let events = batch.write(desk, &mut tx, &facts, jobs, (owner, now)).await?;
     let reserved = batch.reserved(&tx, &keys, facts, jobs, now, events)?;
     tx.commit().await?;
+    let at_a_cap = |verdict: &Verdict| matches!(verdict, Verdict::Refused(Unanswered::CapReached { .. }));
+    if reserved.iter().flat_map(|reserved| &reserved.verdicts).any(at_a_cap) {
+        desk.known.forget(tenant);
+    }
     Ok(reserved)
 }
 

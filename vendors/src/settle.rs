@@ -112,6 +112,9 @@ async fn in_one(desk: &Desk, tenant: &TenantId, jobs: &[Settlement]) -> Result<V
     }
     events.extend(feed_breakers(desk, &mut tx, jobs, now).await?);
     tx.commit().await?;
+    if jobs.iter().any(|job| matches!(job.verdict, Verdict::Quota(_) | Verdict::Key)) {
+        desk.known.forget(tenant);
+    }
     Ok(events)
 }
 

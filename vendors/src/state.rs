@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     Clock, ConfigError, Policy, Publish, Vendor, VendorConfig,
+    availability::Known,
     gather::Gather,
     record::{self, Called, Claimed, Telling},
     reserve::{self, Reservation},
@@ -62,6 +63,7 @@ impl State {
             keyring,
             owner: Owner { leases, held: AsyncMutex::new(None) },
             claimed: Claimed::default(),
+            known: Known::default(),
             clock: Arc::clone(&clock),
             policy,
         });
@@ -105,9 +107,10 @@ impl State {
     }
 
     pub async fn sweep(&self, tenant: &TenantId) -> Result<(), StoreError> {
-        let now = self.now();
         let mut tx = self.database.enter(tenant).await?;
         ledger::lock(&mut tx).await?;
+        // Read under the lock, as for a reservation: nothing is given up at a time before it was begun.
+        let now = self.now();
         let unfinished = ledger::unfinished(&mut tx, SWEEP_MAX).await?;
         let dead = dead(&mut tx, &self.desk.owner, &unfinished, now).await?;
         let asks: Vec<Uuid> = dead.iter().map(|intent| intent.ask).collect();
