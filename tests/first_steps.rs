@@ -189,6 +189,37 @@ async fn settings_are_shown_whole_set_by_section_and_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sample_customers_are_set_from_a_file_shown_and_told_of_without_their_texts() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let empty = desk.told(&["icp", "samples", "--tenant", "acme"]);
+    assert!(empty.contains("`presdr icp samples --tenant acme FILE` sets some"), "{empty}");
+    let list = desk.file("samples.csv", "name,about\nTan Logistics,Moves freight by road\nKelmora,Writes software for clinics\n");
+    assert_eq!(
+        desk.told(&["icp", "samples", "--tenant", "acme", &list]),
+        "acme has 2 sample customers: 2 new or changed, 0 removed\n"
+    );
+    let fewer = desk.file("fewer.csv", "name,about\nKelmora,Writes software for dentists\n");
+    let set = desk.answer(&["icp", "samples", "--tenant", "acme", &fewer]);
+    assert_eq!((&set["version"], &set["changed"], &set["removed"]), (&2.into(), &1.into(), &1.into()));
+    let wrong = desk.file("wrong.csv", "name,about\nTan,freight\nLim,Write to jo@lim.example please\n");
+    let refused = desk.refused(&["icp", "samples", "--tenant", "acme", &wrong]);
+    assert!(refused.contains("line 2: about must say") && refused.contains("line 3: about holds"), "{refused}");
+    let shown = desk.answer(&["icp", "samples", "--tenant", "acme"]);
+    assert_eq!(
+        shown,
+        serde_json::json!([{"name": "Kelmora", "about": "Writes software for dentists", "embedded": false}]),
+        "what is refused changes nothing"
+    );
+    let client = async_nats::connect(desk.nats.url()).await.unwrap();
+    let events = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+    let stored = events.get_last_raw_message_by_subject("evt.acme.icp.samples_set").await.unwrap();
+    let event: Value = serde_json::from_slice(&stored.payload).unwrap();
+    assert_eq!((&event["actor"], &event["data"]["samples"]), (&"user:jo".into(), &1.into()));
+    assert!(!event.to_string().contains("dentists"), "what was set is told by its hash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_said_with_its_cure() {
     let desk = Desk::with_schema().await;
     let unknown = desk.refused(&["icp", "show", "--tenant", "nosuch"]);

@@ -97,6 +97,8 @@ events! {
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
     /// An ICP was set.
     IcpSet(tenant::IcpSet) = "icp.set" v 1,
+    /// Sample customers were set.
+    IcpSamplesSet(tenant::IcpSamplesSet) = "icp.samples_set" v 1,
     /// Companies were taken in.
     CompaniesIngested(tenant::Ingested) = "companies.ingested" v 1,
     /// A run begins.

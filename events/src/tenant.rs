@@ -29,6 +29,23 @@ pub struct IcpSet {
     pub document: serde_json::Value,
 }
 
+/// The customers that a tenant's leads are compared with were set: one event for all of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IcpSamplesSet {
+    /// The command.
+    pub step: Step,
+    /// How often they were set, from 1.
+    pub version: u32,
+    /// Customers there are now.
+    pub samples: u32,
+    /// Of these, new or with another text.
+    pub changed: u32,
+    /// Customers that are no longer among them.
+    pub removed: u32,
+    /// SHA-256 over their names and texts, lower-case hex.
+    pub content_hash: String,
+}
+
 /// Sections of a tenant's settings were set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingsSet {

@@ -4,7 +4,7 @@
 //! on it can wait for the projections. Every write says who did it.
 //!
 //! - [`Desk`]: who commands, and with what
-//! - [`tenants`], [`settings`], [`icp`], [`runs`], [`parked`]: the commands
+//! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod ingested;
 pub mod parked;
 pub mod runs;
+pub mod samples;
 pub mod schedule;
 pub mod settings;
 pub mod tenants;

@@ -18,6 +18,8 @@ pub enum Similarity {
     Of(f64),
 }
 
+/// More samples tell no more.
+pub const SAMPLES_MAX: usize = 20;
 /// So many of the nearest samples count: a tenant may have several kinds of customers.
 const NEAREST: usize = 3;
 /// Texts about nothing common have about this cosine in the models in use; from the other on they are as good as alike.

@@ -21,6 +21,28 @@ pub struct Sample {
     pub vector: Option<Vec<f32>>,
 }
 
+/// A customer as a tenant names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSample {
+    /// Its name or domain.
+    pub sample: String,
+    /// What it does.
+    pub description: String,
+    /// Hash of the description.
+    pub text_hash: String,
+}
+
+/// What setting samples came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// How often they were set, this time included.
+    pub version: u32,
+    /// Those that are new or have another text.
+    pub changed: u32,
+    /// Those that are no longer there.
+    pub removed: u32,
+}
+
 /// The vector of a company's text, if it was made by this model of this text.
 ///
 /// # Errors
@@ -97,15 +119,23 @@ pub async fn samples(tx: &mut TenantTx) -> Result<Vec<Sample>, StoreError> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_samples(tx: &mut TenantTx, samples: &[Sample], now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn set_samples(tx: &mut TenantTx, samples: &[NewSample], now: DateTime<Utc>) -> Result<Replaced, StoreError> {
     let tenant = tx.tenant().clone();
+    // First, for its lock: of two who set them at the same time, one comes after the other.
+    let version: i32 = sqlx::query_scalar(
+        "insert into tenant_settings as known (tenant_id, samples_version) values ($1, 1)
+         on conflict (tenant_id) do update set samples_version = known.samples_version + 1 returning samples_version",
+    )
+    .bind(tenant.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
     let names: Vec<&str> = samples.iter().map(|sample| sample.sample.as_str()).collect();
-    sqlx::query("delete from icp_samples where tenant_id = $1 and sample <> all($2)")
+    let removed = sqlx::query("delete from icp_samples where tenant_id = $1 and sample <> all($2)")
         .bind(tenant.as_str())
         .bind(&names)
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
+    let changed = sqlx::query(
         "insert into icp_samples as s (tenant_id, sample, description, text_hash, updated_at)
          select $1, *, $5 from unnest($2::text[], $3::text[], $4::text[])
          on conflict (tenant_id, sample) do update set description = excluded.description, text_hash = excluded.text_hash,
@@ -119,7 +149,12 @@ pub async fn set_samples(tx: &mut TenantTx, samples: &[Sample], now: DateTime<Ut
     .bind(now)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    let count = |rows: u64| u32::try_from(rows).unwrap_or(u32::MAX);
+    Ok(Replaced {
+        version: version.unsigned_abs(),
+        changed: count(changed.rows_affected()),
+        removed: count(removed.rows_affected()),
+    })
 }
 
 /// Keeps the vector of a sample whose text is still the one it was made of.

@@ -15,14 +15,10 @@ use crate::{
     lead::{Lead, WorkError},
 };
 
-/// More samples tell no more.
-const SAMPLES_MAX: usize = 20;
-
 /// Measures the lead; also what is degraded when that was not possible.
 pub(super) async fn measure(services: &Services, lead: &Lead) -> Result<(Similarity, Vec<DegradedReason>), WorkError> {
     let mut tx = services.database.enter(&lead.tenant).await?;
-    let mut samples = similarity::samples(&mut tx).await?;
-    samples.truncate(SAMPLES_MAX);
+    let samples = similarity::samples(&mut tx).await?;
     if samples.is_empty() {
         return Ok((Similarity::NotAsked, Vec::new()));
     }

@@ -19,7 +19,7 @@ pub(super) async fn read(file: &Path) -> Result<Vec<u8>, IngestError> {
 }
 
 /// A file's header and what follows.
-pub(super) struct List<'a> {
+pub(crate) struct List<'a> {
     names: Vec<String>,
     bytes: &'a [u8],
     delimiter: u8,
@@ -27,7 +27,7 @@ pub(super) struct List<'a> {
 
 impl<'a> List<'a> {
     /// Reads the header. Spreadsheets separate by comma, semicolon or tab: whichever the first line has most of.
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let delimiter = [b'\t', b';', b',']
@@ -40,17 +40,17 @@ impl<'a> List<'a> {
     }
 
     /// The columns' names in the form of [`normalise_name`].
-    pub(super) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The place of a column.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|found| found == name)
     }
 
     /// The records after the header, each with the line it begins at, or with what is wrong with it. Blank lines are left out.
-    pub(super) fn records(&self) -> impl Iterator<Item = (i64, Result<StringRecord, String>)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (i64, Result<StringRecord, String>)> {
         let width = self.names.len();
         self.reader().into_byte_records().skip(1).enumerate().map(move |(index, record)| {
             let line = |record: &ByteRecord| record.position().map_or(index as u64 + 2, csv::Position::line);

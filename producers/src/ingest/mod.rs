@@ -13,7 +13,7 @@ mod companies;
 mod error;
 mod fields;
 mod lines;
-mod list;
+pub(crate) mod list;
 mod loads;
 mod repair;
 mod ssic;

@@ -1,6 +1,7 @@
 //! What a model, missing contacts and sample customers do to a score.
 
 use presdr_events::{Event, lead::RationaleSource};
+use presdr_producers::samples;
 use serde_json::{Value, json};
 
 use super::{branches::Lead, world::VendorWorld};
@@ -52,28 +53,27 @@ async fn without_contacts_their_weight_is_left_out_and_nothing_is_held_against_t
     assert_eq!(scored.rationale_source, RationaleSource::Model);
 }
 
-/// Vectors are made once per text, and a tenant without samples pays for none.
+/// Vectors are made once per text, again when it changes, and a tenant without samples pays for none.
 #[tokio::test(flavor = "multi_thread")]
 async fn leads_are_compared_with_sample_customers_where_there_are_any() {
     let world = VendorWorld::new().await;
     let roles = world.world.roles_of(world.services().await).await;
     let tenant = world.tenant("acme", &Lead::Ordinary.company(&world), &json!({})).await;
-    let sample = |name: &str, description: &str| presdr_store::similarity::Sample {
-        sample: name.to_owned(),
-        description: description.to_owned(),
-        text_hash: name.to_owned(),
-        model: None,
-        vector: None,
-    };
-    let samples = [sample("one", "Cyber security services for companies"), sample("two", "Bakery and cakes")];
-    let mut tx = world.world.desk.database().enter(&tenant).await.unwrap();
-    presdr_store::similarity::set_samples(&mut tx, &samples, chrono::Utc::now()).await.unwrap();
-    tx.commit().await.unwrap();
+    let set = async |list: &str| samples::set(&world.world.desk, &tenant, list.as_bytes()).await.unwrap();
+    let both = "name,about\nOne,Cyber security services for companies\nTwo,Bakery and cakes for offices\n";
+    assert_eq!(set(both).await.changed, 2);
     let first = world.way(&tenant).await;
     let embedded = |calls: &[String]| calls.iter().filter(|call| call.starts_with("openai.embed")).count();
     assert_eq!(embedded(&first.calls), 3, "two samples and a text: {first:#?}");
     let second = world.way(&tenant).await;
     assert_eq!(embedded(&second.calls), 0, "nothing has changed: {second:#?}");
+    let again = set(&format!("{both}Three,Cyber security training for companies\n")).await;
+    assert_eq!((again.version, again.samples, again.changed, again.removed), (2, 3, 1, 0));
+    let third = world.way(&tenant).await;
+    assert_eq!(embedded(&third.calls), 1, "the others keep their vectors: {third:#?}");
+    let none = set("name,about\n").await;
+    assert_eq!((none.version, none.samples, none.removed), (3, 0, 3));
+    world.way(&tenant).await;
     roles.stop().await;
     let events = world.world.events().await;
     let scores: Vec<_> = events
@@ -83,7 +83,17 @@ async fn leads_are_compared_with_sample_customers_where_there_are_any() {
             _ => None,
         })
         .collect();
-    assert_eq!(scores.len(), 2);
-    assert!(scores.iter().all(|scored| scored.features["similarity"].is_number()), "{:?}", scores[0].features);
+    assert_eq!(scores.len(), 4);
+    assert!(scores[..3].iter().all(|scored| scored.features["similarity"].is_number()), "{:?}", scores[0].features);
+    assert!(scores[..3].iter().all(|scored| scored.contributions.iter().any(|one| one.feature == "similarity")));
+    assert!(scores[3].contributions.iter().all(|one| one.feature != "similarity"), "there is nothing to compare with");
     assert_eq!(scores[1].rationale_source, RationaleSource::Cache, "the same features share a rationale");
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.event {
+            Event::IcpSamplesSet(set) => Some((event.actor.as_str(), set.version, set.samples)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("user:test", 1, 2), ("user:test", 2, 3), ("user:test", 3, 0)], "who set them is on record");
 }
