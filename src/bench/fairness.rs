@@ -33,8 +33,8 @@ const UNDER_WAY_ONE_IN: u32 = 50;
 /// When a server cannot be started, or the big run is over too early to have been in anybody's way.
 pub async fn measure(folder: &Path, big: u32, small: u32) -> anyhow::Result<Report> {
     let sites = usize::try_from(big)? + 2 * ROUNDS * usize::try_from(small)?;
-    let stage = Stage::open(folder, sites).await?;
-    let (of_big, of_small) = stage.hosts.split_at(usize::try_from(big)?);
+    let stage = Stage::open(folder, sites, None).await?;
+    let (of_big, of_small) = stage.companies.split_at(usize::try_from(big)?);
     let mut lists = of_small.chunks(usize::try_from(small)?);
     let alone = rounds(&stage, "alone", &mut lists, small).await?;
 
@@ -69,12 +69,12 @@ pub async fn measure(folder: &Path, big: u32, small: u32) -> anyhow::Result<Repo
 async fn rounds(
     stage: &Stage,
     name: &str,
-    lists: &mut impl Iterator<Item = &[String]>,
+    lists: &mut impl Iterator<Item = &[(String, String)]>,
     leads: u32,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut times = Vec::new();
-    for (round, hosts) in lists.take(ROUNDS).enumerate() {
-        let tenant = stage.tenant(&format!("{name}-{round}"), hosts).await?;
+    for (round, companies) in lists.take(ROUNDS).enumerate() {
+        let tenant = stage.tenant(&format!("{name}-{round}"), companies).await?;
         let begun = Instant::now();
         let run = runs::start(&stage.desk, &tenant, Some(leads)).await?.run;
         stage.until_readable(&tenant, run, leads).await?;

@@ -58,6 +58,9 @@ enum Name {
         /// How many leads, each with its own domain
         #[arg(long, value_name = "N", default_value_t = pipeline::LEADS)]
         leads: u32,
+        /// With all paid vendors, imitated, at 300 ms a call, over sites of every kind
+        #[arg(long)]
+        vendors: bool,
     },
     /// A small tenant's run while a big tenant's is under way, beside its time alone
     Fairness {
@@ -98,7 +101,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Ingest { rows } => registry::ingest(&folder, rows).await?,
         Name::Candidates { companies, tenants } => registry::candidates(&folder, companies, tenants).await?,
         Name::Events { events } => events::measure(&folder, events).await?,
-        Name::Pipeline { leads } => pipeline::measure(&folder, leads).await?,
+        Name::Pipeline { leads, vendors } => pipeline::measure(&folder, leads, vendors).await?,
         Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,
         Name::Domains { companies } => quality::domains(companies).await?,

@@ -1,4 +1,5 @@
-//! `bench pipeline`: a run from its start to its shortlist, over an imitated web, with everything the product does switched on.
+//! `bench pipeline`: a run from its start to its shortlist, over an imitated web, with everything the product does switched on; and, where
+//! it is asked for, with all vendors.
 
 use std::{
     collections::BTreeMap,
@@ -13,48 +14,66 @@ use presdr_producers::{
 use presdr_sites::CrawlPolicy;
 use serde_json::{Value, json};
 
-use super::stage::{PAGE_DELAY, PAGES, Stage};
+use super::{
+    stage::{PAGE_DELAY, PAGES, Stage},
+    web::Served,
+};
 
 /// Leads of the product's measure.
 pub const LEADS: u32 = 1000;
 
-/// Runs `leads` leads through the pipeline.
+/// How long a vendor takes to answer.
+const VENDOR_LATENCY: Duration = Duration::from_millis(300);
+/// At most so long, with vendors and without, in seconds.
+const WALL_MAX: (f64, f64) = (45.0, 30.0);
+
+/// Runs `leads` leads through the pipeline, with vendors or without.
 ///
 /// # Errors
 /// When a server cannot be started, or the run does not end with every lead scored.
-pub async fn measure(folder: &Path, leads: u32) -> anyhow::Result<Report> {
-    let stage = Stage::open(folder, usize::try_from(leads)?).await?;
-    let tenant = stage.tenant("bench", &stage.hosts).await?;
+pub async fn measure(folder: &Path, leads: u32, vendors: bool) -> anyhow::Result<Report> {
+    let stage = Stage::open(folder, usize::try_from(leads)?, vendors.then_some(VENDOR_LATENCY)).await?;
+    let tenant = stage.tenant("bench", &stage.companies).await?;
 
     let (cpu_before, started) = (Usage::now(), Instant::now());
     let run = runs::start(&stage.desk, &tenant, Some(leads)).await?.run;
     stage.until_readable(&tenant, run, leads).await?;
     let (wall, usage) = (started.elapsed(), Usage::now());
     let policy = stage.policy.clone();
-    let requests = stage.close().await?;
+    let served = stage.close().await?;
 
-    let requests_of_site = requests as f64 / f64::from(leads);
-    let mut report = Report::new("pipeline", settings(leads, requests, &policy), leads == LEADS);
+    let requests_of_site = served.requests as f64 / f64::from(leads);
+    let settings = settings(leads, vendors, &served, &policy);
+    let mut report = Report::new("pipeline", settings, leads == LEADS);
     let floor = floor(requests_of_site, &policy);
-    let wall_aim = Some(Aim::AtMost(30.0));
+    let wall_aim = Some(Aim::AtMost(if vendors { WALL_MAX.0 } else { WALL_MAX.1 }));
     report.value("wall time", wall.as_secs_f64(), "s", wall_aim);
     report.times("wall time", wall, "floor set by politeness alone, all sites at once", floor, None);
     report.value("leads per second", f64::from(leads) / wall.as_secs_f64(), "1/s", None);
     report.value("CPU of this process", usage.cpu.saturating_sub(cpu_before.cpu).as_secs_f64(), "s", None);
     report.value("peak memory of this process", usage.peak_mb, "MB", Some(Aim::AtMost(300.0)));
+    if vendors {
+        report.value("requests to vendors paid for again", served.paid_again as f64, "", Some(Aim::AtMost(0.0)));
+    }
     Ok(report)
 }
 
-fn settings(leads: u32, requests: u64, policy: &CrawlPolicy) -> BTreeMap<String, Value> {
-    BTreeMap::from([
+fn settings(leads: u32, vendors: bool, served: &Served, policy: &CrawlPolicy) -> BTreeMap<String, Value> {
+    let mut settings = BTreeMap::from([
         ("leads".to_owned(), json!(leads)),
-        ("pages of a site".to_owned(), json!(PAGES)),
+        ("pages of a site".to_owned(), if vendors { json!("of every kind") } else { json!(PAGES) }),
         ("delay of a page in ms".to_owned(), json!(PAGE_DELAY.as_millis())),
         ("pause between requests to a site in ms".to_owned(), json!(policy.min_interval.as_millis())),
         ("pages read at most".to_owned(), json!(policy.pages_max)),
-        ("requests".to_owned(), json!(requests)),
+        ("requests".to_owned(), json!(served.requests)),
         ("sync_interval".to_owned(), json!("always")),
-    ])
+    ]);
+    if vendors {
+        settings.insert("delay of a vendor in ms".to_owned(), json!(VENDOR_LATENCY.as_millis()));
+        settings.insert("requests to vendors".to_owned(), json!(served.vendor_requests));
+        settings.insert("rate of a vendor's key".to_owned(), json!("without limit"));
+    }
+    settings
 }
 
 /// How long one site takes when nothing but its answers and the pauses between them takes time: no pipeline can be faster.

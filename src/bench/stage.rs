@@ -8,18 +8,28 @@ use std::{
 
 use presdr_consumers::WorkConfig;
 use presdr_events::{Actor, RunId, TenantId};
-use presdr_producers::{Desk, icp, ingest, tenants};
+use presdr_producers::{Desk, icp, ingest, settings, tenants};
 use presdr_sites::{CrawlPolicy, DevelopmentOnly, ResolveTo, Web, WebConfig};
+use presdr_store::breakers::Rate;
+use presdr_vendors::{Terms, Vendor, VendorConfig};
 
-use super::{own::Folder, web::Outside};
+use super::{
+    own::Folder,
+    web::{Outside, Served},
+};
 use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, roles, roles::Roles};
 
 /// Pages of each site.
 pub const PAGES: usize = 8;
 /// How long a site takes for a page.
 pub const PAGE_DELAY: Duration = Duration::from_millis(100);
+/// A vendor's key may be used so often a minute: as often as one likes, for what is measured is not the smallest plan's rate.
+const VENDOR_PER_MINUTE: u32 = 6_000_000;
 /// A run that takes longer than this is stuck.
 const PATIENCE: Duration = Duration::from_secs(1800);
+
+const NO_CAPS: &str = r#"{"vendors": {"caps": {"tavily_calls": {"day": null, "run": null}, "lusha_lookups": {"run": null},
+    "zerobounce_verifications": {"day": null}, "openai_tokens": {"day": null}, "usd": {"day": null}}}}"#;
 
 /// Everything that runs during a bench.
 pub struct Stage {
@@ -27,8 +37,8 @@ pub struct Stage {
     pub desk: Desk,
     /// How sites are visited: the product's own way.
     pub policy: CrawlPolicy,
-    /// Every site of the imitated web.
-    pub hosts: Vec<String>,
+    /// Every company of the imitated web, with its domain where that is known.
+    pub companies: Vec<(String, String)>,
     outside: Outside,
     roles: Roles,
     broker: BrokerServer,
@@ -38,13 +48,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts it with a web of so many sites, all workers and a projector, each as in production.
+    /// Starts it with a web of so many sites, all workers and a projector, each as in production; with vendors that take so long to answer,
+    /// or without.
     ///
     /// # Errors
     /// When a server cannot be started.
-    pub async fn open(folder: &Path, sites: usize) -> anyhow::Result<Self> {
+    pub async fn open(folder: &Path, sites: usize, vendor: Option<Duration>) -> anyhow::Result<Self> {
         let folder = Folder::new(folder)?;
-        let mut outside = Outside::start(sites, PAGES, PAGE_DELAY)?;
+        let mut outside = Outside::start(sites, PAGES, PAGE_DELAY, vendor)?;
         let config = Config::of_folder(folder.path());
         let (database, broker) = tokio::try_join!(DatabaseServer::open(&config), BrokerServer::open(&config))?;
         let everything =
@@ -53,25 +64,27 @@ impl Stage {
         let work = WorkConfig::default();
         let policy = work.crawl.clone();
         let mut roles = Roles::new();
-        roles.work(&database, &broker, web, work, None, Vec::new()).await?;
+        let vendors = if vendor.is_some() { Some(vendors(&outside)?) } else { None };
+        roles.work(&database, &broker, web, work, vendors, Vec::new()).await?;
         roles.project(&database, &broker).await?;
         let desk = roles::desk(&database, &broker, Actor::service("bench")).await?;
-        let hosts = std::mem::take(&mut outside.hosts);
-        Ok(Self { desk, policy, hosts, outside, roles, broker, database, folder })
+        let companies = std::mem::take(&mut outside.companies);
+        Ok(Self { desk, policy, companies, outside, roles, broker, database, folder })
     }
 
-    /// A tenant whose own list is `hosts`.
+    /// A tenant whose own list are these companies, and whose vendors have no cap.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub async fn tenant(&self, slug: &str, hosts: &[String]) -> anyhow::Result<TenantId> {
+    pub async fn tenant(&self, slug: &str, companies: &[(String, String)]) -> anyhow::Result<TenantId> {
         let (desk, tenant) = (&self.desk, TenantId::new(slug)?);
         tenants::create(desk, &tenant, slug).await?;
         let list = self.folder.path().join(format!("{slug}.csv"));
-        let lines = hosts.iter().enumerate().map(|(at, host)| format!("Company {at} Pte Ltd,{host}\n"));
+        let lines = companies.iter().map(|(name, domain)| format!("\"{name}\",{domain}\n"));
         fs::write(&list, format!("name,domain\n{}", lines.collect::<String>()))?;
         ingest::companies(desk.database(), &tenant, &list).await?;
         icp::set(desk, &tenant, r#"{"keywords": ["service", "logistics"]}"#).await?;
+        settings::set(desk, &tenant, NO_CAPS).await?;
         Ok(tenant)
     }
 
@@ -101,15 +114,24 @@ impl Stage {
         }
     }
 
-    /// Ends everything; tells how many requests the web answered.
+    /// Ends everything; tells what the web and the vendors were asked.
     ///
     /// # Errors
     /// When a role ended with a fault, or the web does not say.
-    pub async fn close(mut self) -> anyhow::Result<u64> {
+    pub async fn close(mut self) -> anyhow::Result<Served> {
         self.roles.finish().await?;
-        let requests = self.outside.stop()?;
+        let served = self.outside.stop()?;
         self.broker.stop().await;
         self.database.stop().await;
-        Ok(requests)
+        Ok(served)
     }
+}
+
+fn vendors(outside: &Outside) -> anyhow::Result<VendorConfig> {
+    let mut config = VendorConfig::from_variables(|name| outside.vendors.get(name).cloned())?;
+    for vendor in Vendor::ALL {
+        let terms = Terms { rate: Rate { per_minute: VENDOR_PER_MINUTE }, ..config.terms(vendor) };
+        config = config.under(vendor, terms);
+    }
+    Ok(config)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +34,9 @@ pub struct Call {
     pub tokens_output: u64,
     /// How often it ended how: a status, or `timeout`, `half`, `invalid_json`, `slow`.
     pub endings: BTreeMap<String, u32>,
+    /// When the work was done, each time.
+    #[serde(skip)]
+    pub paid_at: Vec<Instant>,
 }
 
 /// One thing with how often it was bought: an address, a URL, a company, a datum of a person.
@@ -48,6 +52,9 @@ pub struct Bought {
     pub times: u32,
     /// For how much in all; a thing that cost nothing is listed too.
     pub credits: u64,
+    /// When, each time.
+    #[serde(skip)]
+    pub bought_at: Vec<Instant>,
 }
 
 /// The sums of one vendor.
@@ -143,11 +150,14 @@ impl Calls {
             tokens_input: 0,
             tokens_output: 0,
             endings: BTreeMap::new(),
+            paid_at: Vec::new(),
         });
         call.requests += 1;
         *call.endings.entry(ending.to_owned()).or_default() += 1;
         let Some(receipt) = receipt else { return };
+        let now = Instant::now();
         call.paid += 1;
+        call.paid_at.push(now);
         call.credits += receipt.credits;
         call.tokens_input += receipt.tokens_input;
         call.tokens_output += receipt.tokens_output;
@@ -158,8 +168,10 @@ impl Calls {
                 thing: thing.clone(),
                 times: 0,
                 credits: 0,
+                bought_at: Vec::new(),
             });
             bought.times += 1;
+            bought.bought_at.push(now);
             bought.credits += credits;
         }
     }
