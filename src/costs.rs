@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate, Utc};
 use clap::{Args, ValueEnum};
 use presdr_events::TenantId;
 use presdr_store::{Database, Role, tenants};
+use presdr_vendors::Purpose;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -54,6 +55,14 @@ impl By {
     }
 }
 
+/// What is asked only where our own means left a gap, in the order of a lead's way, and what people call it.
+const FALLBACKS: [(Purpose, &str); 4] = [
+    (Purpose::Domain, "web search for the domain"),
+    (Purpose::SiteText, "site read by a vendor"),
+    (Purpose::Contacts, "look-up of people"),
+    (Purpose::Extraction, "fields filled by a model"),
+];
+
 /// One line of the costs.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct Line {
@@ -77,6 +86,17 @@ pub struct Line {
     pub cost_usd: Decimal,
 }
 
+/// What a vendor was to add to leads that our own means left wanting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Fallback {
+    /// What for: `domain`, `site_text`, `contacts` or `extraction`.
+    pub purpose: String,
+    /// Leads that fell back on it, whether or not a cap or a breaker let them.
+    pub leads: i64,
+    /// Of these, those for whom there was an answer, bought now or before.
+    pub answered: i64,
+}
+
 /// A tenant's costs over some days.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Costs {
@@ -88,8 +108,14 @@ pub struct Costs {
     pub lines: Vec<Line>,
     /// Their sum, in US dollars.
     pub cost_usd: Decimal,
+    /// What leads fell back on vendors for, in the order of a lead's way.
+    pub fallbacks: Vec<Fallback>,
     /// Leads scored on those days.
     pub leads: i64,
+    /// Of these, those whose rationale a model worded, now or for a lead with the same features before.
+    pub rationales_of_model: i64,
+    /// Of those, from before: nothing was asked.
+    pub rationales_cached: i64,
     /// Contacts whose address was verified as valid on those days.
     pub verified_contacts: i64,
     /// Costs per lead.
@@ -103,17 +129,26 @@ pub struct Costs {
 /// # Errors
 /// When there is no such tenant, the days are reversed, or the database cannot be reached.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let today = presdr_vendors::day(Utc::now());
-    let to = command.to.unwrap_or(today);
-    let from = command.from.unwrap_or_else(|| to.checked_sub_days(Days::new(DAYS_DEFAULT)).unwrap_or(to));
+    let to = command.to.unwrap_or_else(|| last_days().1);
+    let from = command.from.unwrap_or_else(|| before(to));
     anyhow::ensure!(from <= to, "--from {from} is after --to {to}: exchange them");
     let server = DatabaseServer::open(config).await?;
     let database = server.connect(Role::Producer).await?;
     let costs = costs(&database, &command.tenant, from, to, command.by.name()).await?;
-    output.answer(&costs, |costs| text(costs, command.by))?;
+    output.answer(&costs, |costs| text(costs, command.by.name()))?;
     database.close().await;
     server.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The days that are shown when none are given.
+pub fn last_days() -> (NaiveDate, NaiveDate) {
+    let today = presdr_vendors::day(Utc::now());
+    (before(today), today)
+}
+
+fn before(day: NaiveDate) -> NaiveDate {
+    day.checked_sub_days(Days::new(DAYS_DEFAULT)).unwrap_or(day)
 }
 
 /// What the tenant's vendors cost from `from` to `to`, a line for each `by`: `vendor`, `day`, `run` or `purpose`.
@@ -149,9 +184,25 @@ pub async fn costs(
     .bind(by)
     .fetch_all(&mut *tx)
     .await?;
-    let (leads, verified_contacts): (i64, i64) = sqlx::query_as(
-        "with days as (select $2::date::timestamp at time zone 'Asia/Singapore' as first, ($3::date + 1)::timestamp at time zone 'Asia/Singapore' as after)
-         select (select count(*) from lead_scores, days where tenant_id = $1 and created_at >= first and created_at < after),
+    let fallbacks: Vec<Fallback> = sqlx::query_as(
+        "select purpose, count(distinct (run_id, company_id)) as leads,
+                count(distinct (run_id, company_id)) filter (where status in ('answered', 'cached')) as answered
+         from vendor_calls
+         where tenant_id = $1 and called_at >= $2::date::timestamp at time zone 'Asia/Singapore'
+           and called_at < ($3::date + 1)::timestamp at time zone 'Asia/Singapore' and purpose = any($4) and company_id is not null
+         group by purpose order by array_position($4, purpose)",
+    )
+    .bind(tenant.as_str())
+    .bind(from)
+    .bind(to)
+    .bind(FALLBACKS.map(|(purpose, _)| purpose.as_str()))
+    .fetch_all(&mut *tx)
+    .await?;
+    let (leads, rationales_of_model, rationales_cached, verified_contacts): (i64, i64, i64, i64) = sqlx::query_as(
+        "with days as (select $2::date::timestamp at time zone 'Asia/Singapore' as first, ($3::date + 1)::timestamp at time zone 'Asia/Singapore' as after),
+              scored as (select rationale_source from lead_scores, days where tenant_id = $1 and created_at >= first and created_at < after)
+         select (select count(*) from scored), (select count(*) from scored where rationale_source in ('model', 'cache')),
+                (select count(*) from scored where rationale_source = 'cache'),
                 (select count(*) from lead_emails, days where tenant_id = $1 and verification_status = 'valid'
                      and last_verified_at >= first and last_verified_at < after)",
     )
@@ -166,7 +217,10 @@ pub async fn costs(
         from,
         to,
         cost_usd,
+        fallbacks,
         leads,
+        rationales_of_model,
+        rationales_cached,
         verified_contacts,
         usd_per_lead: per(leads),
         usd_per_verified_contact: per(verified_contacts),
@@ -174,9 +228,10 @@ pub async fn costs(
     })
 }
 
-fn text(costs: &Costs, by: By) -> String {
+/// The costs for people, with `by` over the first column.
+pub fn text(costs: &Costs, by: &'static str) -> String {
     let mut table = Table::new([
-        (by.name(), Align::Left),
+        (by, Align::Left),
         ("calls", Align::Right),
         ("errors", Align::Right),
         ("cache hits", Align::Right),
@@ -200,9 +255,13 @@ fn text(costs: &Costs, by: By) -> String {
         ]);
     }
     let per = |usd: Option<Decimal>| usd.map_or_else(|| "-".to_owned(), |usd| format!("US$ {usd:.4}"));
+    let fallbacks = if costs.fallbacks.is_empty() { String::new() } else { format!("\n\n{}", fallbacks(costs)) };
     format!(
-        "{}\n\n{} to {}: US$ {:.4}, {} leads ({} each), {} verified contacts ({} each)",
+        "{}{fallbacks}\n\n{} rationales in a model's words, {} of them from the cache\n\
+         {} to {}: US$ {:.4}, {} leads ({} each), {} verified contacts ({} each)",
         table.render("no vendor was asked"),
+        costs.rationales_of_model,
+        costs.rationales_cached,
         costs.from,
         costs.to,
         costs.cost_usd,
@@ -211,4 +270,14 @@ fn text(costs: &Costs, by: By) -> String {
         costs.verified_contacts,
         per(costs.usd_per_verified_contact)
     )
+}
+
+fn fallbacks(costs: &Costs) -> String {
+    let mut table = Table::new([("fallback", Align::Left), ("leads", Align::Right), ("answered", Align::Right)]);
+    for one in &costs.fallbacks {
+        let known = FALLBACKS.iter().find(|(purpose, _)| purpose.as_str() == one.purpose);
+        let name = known.map_or(one.purpose.as_str(), |(_, name)| name);
+        table.row([name.to_owned(), one.leads.to_string(), one.answered.to_string()]);
+    }
+    table.render("")
 }

@@ -1,4 +1,4 @@
-//! `presdr demo`: two tenants, some hundreds of sites, from registry rows to ranked shortlists.
+//! `presdr demo`: two tenants, some hundreds of sites and the imitated vendors, from registry rows to ranked shortlists and what they cost.
 //!
 //! Doing it again repeats nothing; stopped at any moment it goes on where it was.
 
@@ -11,13 +11,17 @@ use clap::Args;
 use presdr_consumers::WorkConfig;
 use presdr_events::{Actor, RunId, TenantId};
 use presdr_producers::{Desk, runs};
-use presdr_sandbox::Running;
+use presdr_sandbox::{
+    Running,
+    vendors::{Vendor, VendorSandbox},
+};
 use presdr_sites::{DevelopmentOnly, ResolveTo, Web, WebConfig};
-use presdr_store::tenants;
+use presdr_store::{Database, tenants};
 
 use crate::{
     broker::BrokerServer,
     config::Config,
+    costs,
     database::DatabaseServer,
     output::Output,
     roles::{Roles, asked_to_end, desk},
@@ -32,7 +36,7 @@ pub struct Command {
     #[arg(long, value_name = "DIR")]
     sites: Option<PathBuf>,
     /// How many sites to make up
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 800)]
     companies: usize,
     /// How many leads a run takes
     #[arg(long, value_name = "N", default_value_t = 40)]
@@ -62,11 +66,13 @@ async fn demonstrate(command: &Command, config: &Config, output: &Output) -> any
     talk.say("starting PostgreSQL and NATS");
     let database = DatabaseServer::open(config).await?;
     let broker = BrokerServer::open(config).await?;
-    talk.say("starting the sandbox web");
+    talk.say("starting the sandbox: company sites and vendors");
     let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
     let sandbox = world.serve().await?;
+    let vendors = world::vendors(&sandbox).await?;
+    let asked = Some(world::vendor_config(&vendors)?);
     let mut roles = Roles::new();
-    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), None, Vec::new()).await?;
+    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), asked, Vec::new()).await?;
     roles.project(&database, &broker).await?;
     let desk = desk(&database, &broker, Actor::service("demo")).await?;
     let mut running = Vec::new();
@@ -78,8 +84,13 @@ async fn demonstrate(command: &Command, config: &Config, output: &Output) -> any
         let places = shortlist::places(desk.database(), tenant, *run, command.top).await?;
         output.line(&format!("\n{tenant}: the best of run {run}\n{}", shortlist::table(&places)))?;
     }
+    for (tenant, _) in &running {
+        output.line(&format!("\n{tenant}: what its vendors cost\n{}", costs_so_far(desk.database(), tenant).await?))?;
+    }
+    output.line(&format!("\n{}", asked_this_time(&vendors)))?;
     output.line(&format!("\nThe data is under {}; `presdr up` goes on from it.", config.data.display()))?;
     roles.finish().await?;
+    vendors.stop().await;
     sandbox.stop().await;
     broker.stop().await;
     database.stop().await;
@@ -108,6 +119,23 @@ async fn last_run(desk: &Desk, tenant: &TenantId) -> anyhow::Result<Option<RunId
         return Ok(None);
     }
     Ok(runs::list(desk, tenant, 1).await?.first().map(|run| run.id))
+}
+
+async fn costs_so_far(database: &Database, tenant: &TenantId) -> anyhow::Result<String> {
+    let (from, to) = costs::last_days();
+    let costs = costs::costs(database, tenant, from, to, "vendor").await?;
+    Ok(costs::text(&costs, "vendor"))
+}
+
+/// What the vendors saw of it: they know nothing of what was paid before this process.
+fn asked_this_time(vendors: &VendorSandbox) -> String {
+    let requests: u64 = Vendor::ALL.into_iter().map(|vendor| vendors.calls().totals(vendor).requests).sum();
+    match requests {
+        0 => "This time no vendor was asked: everything had been paid for before.".to_owned(),
+        requests => {
+            format!("This time the vendors answered {requests} requests; doing it again pays for none of them.")
+        }
+    }
 }
 
 /// A web in which every host is the sandbox.

@@ -1,6 +1,7 @@
 //! The demonstration's outside world: its sites, its companies, its two tenants.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     time::Instant,
@@ -8,13 +9,25 @@ use std::{
 
 use anyhow::Context;
 use presdr_events::TenantId;
-use presdr_producers::{Desk, icp, ingest, ingested, tenants};
-use presdr_sandbox::{DemoTenant, Running, Sandbox, SandboxConfig, WebKind, write_acra, write_ssic, write_tenant_list};
+use presdr_producers::{Desk, icp, ingest, ingested, samples, tenants};
+use presdr_sandbox::{
+    DemoTenant, Running, Sandbox, SandboxConfig, WebKind,
+    vendors::{self as imitated, Limits, VendorSandbox},
+    write_acra, write_ssic, write_tenant_list,
+};
+use presdr_store::breakers::Rate;
+use presdr_vendors::{Terms, Vendor, VendorConfig};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What all invention of the demonstration derives from.
 const SEED: u64 = 1;
+
+/// Customers that the first tenant has, for its leads to be compared with.
+const SAMPLES: &str = "name,about
+Kopitech Systems,Cloud software and support for small companies that move from paper to online services
+Straits Advisory,Management consulting and training for growing firms in Singapore
+";
 
 /// Where the companies come from, and where files about them are put.
 pub struct World {
@@ -77,6 +90,9 @@ impl World {
         let summary = ingest::companies(desk.database(), &tenant.id, &list).await?;
         ingested::tell(desk, &tenant.id, summary, begun.elapsed()).await?;
         icp::set(desk, &tenant.id, &tenant.icp.to_string()).await?;
+        if matches!(tenant.which, DemoTenant::Acme) {
+            samples::set(desk, &tenant.id, SAMPLES.as_bytes()).await?;
+        }
         Ok(())
     }
 
@@ -116,6 +132,29 @@ impl World {
             }
         }
     }
+}
+
+/// The imitated vendors, who know of the companies on these sites.
+pub async fn vendors(sites: &Running) -> anyhow::Result<VendorSandbox> {
+    Ok(VendorSandbox::start(imitated::VendorConfig::default(), imitated::World::of(sites)).await?)
+}
+
+/// How they are asked: the real ones' keys, whatever the environment holds of them, have no part in it.
+pub fn vendor_config(sandbox: &VendorSandbox) -> anyhow::Result<VendorConfig> {
+    let environment: BTreeMap<String, String> = sandbox.environment().into_iter().collect();
+    let mut config = VendorConfig::from_variables(|name| environment.get(name).cloned())?;
+    let limits = Limits::default();
+    for (vendor, limit) in [
+        (Vendor::Tavily, limits.tavily_per_minute),
+        (Vendor::Lusha, limits.lusha_per_minute),
+        (Vendor::ZeroBounce, limits.zerobounce_batches_per_minute),
+        (Vendor::OpenAi, limits.openai_requests_per_minute),
+    ] {
+        let per_minute = u32::try_from(limit).unwrap_or(u32::MAX);
+        let terms = Terms { rate: Rate { per_minute }, ..config.terms(vendor) };
+        config = config.under(vendor, terms);
+    }
+    Ok(config)
 }
 
 /// Of a folder's companies nothing is known but their sites, so the profiles differ by keywords.
