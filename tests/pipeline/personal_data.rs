@@ -1,4 +1,5 @@
-//! Personal data leaves a run only through the tenant's own tables: not through the broker's files, and not through the logs.
+//! Personal data and vendors' keys leave a run only through the tenant's own tables, and not at all: not through the broker's files, and
+//! not through the logs.
 
 mod scan;
 
@@ -11,11 +12,15 @@ use std::{
 
 use presdr_events::{RunId, TenantId};
 use presdr_nats::topology::{self, User};
-use presdr_sandbox::WebKind;
+use presdr_producers::settings;
+use presdr_sandbox::{WebKind, vendors::Vendor};
 use scan::Scan;
 use sqlx::AssertSqlSafe;
 
-use crate::support::{World, connect};
+use crate::{
+    support::{World, connect},
+    vendors::world::{self, VendorWorld},
+};
 
 const DOMAIN: &str = "quillfeather.example";
 const COMPANY: &str = "Quillfeather Holdings Pte. Ltd.";
@@ -29,6 +34,16 @@ const FREE_ADDRESS: &str = "zeb.quack1971@gmail.com";
 const PHONE: &str = "+65 6749 2385";
 const PHONE_E164: &str = "+6567492385";
 const PROFILE: &str = "linkedin.com/in/zebulon-quackenbush-7f3";
+
+/// Companies whose sites name nobody, so that a vendor is asked who works there.
+const SILENT: [(&str, &str); 6] = [
+    ("Inkwell Bindery Pte. Ltd.", "inkwell-bindery.example"),
+    ("Vellum Traders Pte. Ltd.", "vellum-traders.example"),
+    ("Folio Press Pte. Ltd.", "folio-press.example"),
+    ("Papyrus Works Pte. Ltd.", "papyrus-works.example"),
+    ("Nib and Blotter Pte. Ltd.", "nib-blotter.example"),
+    ("Marginalia Studio Pte. Ltd.", "marginalia-studio.example"),
+];
 
 /// Everything that must not be found, as it is written anywhere.
 const SEEDED: &[&str] = &[
@@ -51,15 +66,25 @@ const SEEDED: &[&str] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_seeded_name_address_or_phone_is_in_the_brokers_files_or_the_logs_of_a_run() {
+async fn no_person_and_no_key_is_in_the_brokers_files_or_the_logs_of_a_run_with_all_vendors() {
     let log = Log::of_everything();
     let folder = tempfile::tempdir().unwrap();
     write_site(folder.path());
-    let mut world = World::with(WebKind::Folder(folder.path().to_owned())).await;
-    let acme = world.tenant_of("acme", &[(COMPANY.to_owned(), DOMAIN.to_owned())]).await;
+    SILENT.iter().for_each(|(name, domain)| write_silent_site(folder.path(), name, domain));
+    let VendorWorld { mut world, vendors } = VendorWorld::with(WebKind::Folder(folder.path().to_owned())).await;
+    // What goes wrong with a vendor is told of as well.
+    for fault in ["openai:rate_limit=0:1", "zerobounce:quota:1", "lusha:server_error=503:1"] {
+        vendors.faults().add(fault.parse().unwrap());
+    }
+    let companies = [(COMPANY, DOMAIN)].iter().chain(&SILENT).map(|(name, domain)| ((*name).into(), (*domain).into()));
+    let acme = world.tenant_of("acme", &companies.collect::<Vec<_>>()).await;
     let owner = world.store.connect(presdr_store::Role::Owner).await.unwrap();
-    let roles = world.roles_with(|config| config.deliveries_max = 2).await;
-    let run = world.start(&acme, 1).await;
+    // So few that an alert is due.
+    let caps = r#"{"vendors": {"caps": {"lusha_lookups": {"run": 10}}}}"#;
+    settings::set(&world.desk, &acme, caps).await.unwrap();
+    let services = world::services(&world, &vendors, |config| config.deliveries_max = 2).await;
+    let roles = world.roles_of(services).await;
+    let run = world.start(&acme, u32::try_from(SILENT.len() + 1).unwrap()).await;
     world.finished(&acme, run).await;
 
     // Then once more with a database that refuses the step that holds personal data, and a message that cannot be read.
@@ -71,7 +96,10 @@ async fn no_seeded_name_address_or_phone_is_in_the_brokers_files_or_the_logs_of_
     roles.stop().await;
 
     everything_was_found(&world, &acme, run).await;
-    let scan = Scan::new(SEEDED);
+    let mut hidden: Vec<String> = SEEDED.iter().map(|text| (*text).to_owned()).collect();
+    hidden.extend(told_by_vendors(&world, &acme).await);
+    hidden.extend(Vendor::ALL.map(|vendor| vendors.key(vendor).to_owned()));
+    let scan = Scan::new(&hidden.iter().map(String::as_str).collect::<Vec<_>>());
     for table in told(&owner).await {
         let rows = rows(&owner, &acme, &table).await;
         assert_eq!(scan.found(rows.as_bytes()), Vec::<String>::new(), "in {table}");
@@ -81,14 +109,32 @@ async fn no_seeded_name_address_or_phone_is_in_the_brokers_files_or_the_logs_of_
     }
     world.nats.halt().await;
     let held = bytes_below(world.nats.dir());
-    assert!(String::from_utf8_lossy(&held).contains("lead.extracted"), "the broker's files are read");
+    for said in ["lead.extracted", "lead.contacts_found", "lead.emails_verified", "vendor.called"] {
+        assert!(String::from_utf8_lossy(&held).contains(said), "the broker's files are read, and have {said:?}");
+    }
     assert_eq!(scan.found(&held), Vec::<String>::new(), "in the broker's files");
     let logged = log.text();
-    for said in ["lead_texts", "parked", "async_nats"] {
+    for said in ["lead_texts", "parked", "async_nats", "lusha_lookups"] {
         assert!(logged.contains(said), "the log is read, and has {said:?}");
     }
     assert_eq!(scan.found(logged.as_bytes()), Vec::<String>::new(), "in the log");
     assert!(!logged.contains("Barnaby"), "the log quotes what could not be read");
+}
+
+/// The people that vendors named, by name, address and the vendor's own id of them.
+async fn told_by_vendors(world: &World, tenant: &TenantId) -> Vec<String> {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let texts = |column: &str, table: &str| {
+        format!("select distinct {column} from {table} where source = 'lusha' and {column} is not null")
+    };
+    let mut told = Vec::new();
+    for (column, table) in [("name", "contacts"), ("vendor_id", "contacts"), ("email", "lead_emails")] {
+        let found: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(texts(column, table))).fetch_all(&mut *tx).await.unwrap();
+        assert!(!found.is_empty(), "a vendor told of people: {column} of {table}");
+        told.extend(found);
+    }
+    told
 }
 
 /// A site that names people wherever sites do: in text, links and their words, addresses of pages, JSON-LD, titles, comments.
@@ -96,7 +142,8 @@ fn write_site(folder: &Path) {
     let site = folder.join("site");
     let team = site.join("team").join("zebulon-quackenbush");
     fs::create_dir_all(&team).unwrap();
-    fs::write(folder.join("index.csv"), format!("slug,fake_domain\nsite,{DOMAIN}\n")).unwrap();
+    let silent = SILENT.iter().map(|(_, domain)| format!("{domain},{domain}\n")).collect::<String>();
+    fs::write(folder.join("index.csv"), format!("slug,fake_domain\nsite,{DOMAIN}\n{silent}")).unwrap();
     let about =
         "We supply hand-cut quills, inks and papers, and offer engraving services to studios and schools. ".repeat(12);
     let home = format!(
@@ -122,11 +169,23 @@ fn write_site(folder: &Path) {
     .unwrap();
 }
 
+/// A site that says what its company does, and nothing of people.
+fn write_silent_site(folder: &Path, name: &str, domain: &str) {
+    let about =
+        "We bind, emboss and restore books, and offer repair services to libraries and collectors of all kinds. "
+            .repeat(12);
+    let home = format!("<html><head><title>{name}</title></head><body><h1>{name}</h1><p>{about}</p></body></html>");
+    fs::create_dir_all(folder.join(domain)).unwrap();
+    fs::write(folder.join(domain).join("index.html"), home).unwrap();
+}
+
 /// What would make the test pass by itself is that nothing was found.
 async fn everything_was_found(world: &World, tenant: &TenantId, run: RunId) {
     let mut tx = world.desk.database().enter(tenant).await.unwrap();
-    let emails: Vec<String> =
-        sqlx::query_scalar("select email from lead_emails order by 1").fetch_all(&mut *tx).await.unwrap();
+    let emails: Vec<String> = sqlx::query_scalar("select email from lead_emails where source <> 'lusha' order by 1")
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
     assert_eq!(emails, [OTHER_ADDRESS, ADDRESS]);
     let phones: Vec<String> = sqlx::query_scalar("select phone from lead_phones").fetch_all(&mut *tx).await.unwrap();
     assert_eq!(phones, [PHONE_E164]);

@@ -4,4 +4,4 @@ mod branches;
 mod cases;
 mod details;
 mod redelivery;
-mod world;
+pub mod world;

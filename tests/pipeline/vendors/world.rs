@@ -6,6 +6,7 @@ use presdr_consumers::{Services, WorkConfig};
 use presdr_events::{Envelope, Event, RunId, TenantId};
 use presdr_producers::{icp, ingest, tenants};
 use presdr_sandbox::{
+    WebKind,
     vendors::{self as imitated, Limits, VendorSandbox},
     web::profile::Profile,
 };
@@ -39,7 +40,11 @@ pub struct Way {
 
 impl VendorWorld {
     pub async fn new() -> Self {
-        let world = World::new(COMPANIES).await;
+        Self::with(WebKind::Varied { sites: COMPANIES }).await
+    }
+
+    pub async fn with(web: WebKind) -> Self {
+        let world = World::with(web).await;
         let config = imitated::VendorConfig { limits: Limits::none(), ..imitated::VendorConfig::default() };
         let vendors = VendorSandbox::start(config, imitated::World::of(&world.sandbox)).await.unwrap();
         Self { world, vendors }
@@ -47,21 +52,7 @@ impl VendorWorld {
 
     /// A worker process that knows the imitated vendors, impatient rather than polite.
     pub async fn services(&self) -> Services {
-        let crawl = CrawlPolicy { min_interval: Duration::from_millis(1), ..CrawlPolicy::default() };
-        let config = WorkConfig {
-            crawl,
-            sweep_every: Duration::from_millis(200),
-            unpublished_after: Duration::from_secs(1),
-            ..WorkConfig::default()
-        };
-        let environment: BTreeMap<String, String> = self.vendors.environment().into_iter().collect();
-        let mut vendors = VendorConfig::from_variables(|name| environment.get(name).cloned()).unwrap();
-        for vendor in Vendor::ALL {
-            vendors = vendors.under(vendor, Terms { rate: Rate { per_minute: PER_MINUTE }, concurrency: 16 });
-        }
-        let policy =
-            Policy { backoff: Duration::from_millis(1), backoff_max: Duration::from_millis(2), ..Policy::default() };
-        self.world.services(config).await.with_vendors(vendors, policy).unwrap()
+        services(&self.world, &self.vendors, |_| {}).await
     }
 
     /// The first company whose site is of this kind.
@@ -92,6 +83,26 @@ impl VendorWorld {
         self.world.finished(tenant, run).await;
         way(&self.world.events().await, tenant, run)
     }
+}
+
+/// A worker process that knows the imitated vendors, impatient rather than polite.
+pub async fn services(world: &World, imitated: &VendorSandbox, change: impl FnOnce(&mut WorkConfig)) -> Services {
+    let crawl = CrawlPolicy { min_interval: Duration::from_millis(1), ..CrawlPolicy::default() };
+    let mut config = WorkConfig {
+        crawl,
+        sweep_every: Duration::from_millis(200),
+        unpublished_after: Duration::from_secs(1),
+        ..WorkConfig::default()
+    };
+    change(&mut config);
+    let environment: BTreeMap<String, String> = imitated.environment().into_iter().collect();
+    let mut vendors = VendorConfig::from_variables(|name| environment.get(name).cloned()).unwrap();
+    for vendor in Vendor::ALL {
+        vendors = vendors.under(vendor, Terms { rate: Rate { per_minute: PER_MINUTE }, concurrency: 16 });
+    }
+    let policy =
+        Policy { backoff: Duration::from_millis(1), backoff_max: Duration::from_millis(2), ..Policy::default() };
+    world.services(config).await.with_vendors(vendors, policy).unwrap()
 }
 
 /// The way that the events tell.
