@@ -124,7 +124,11 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
              from newest n join shortlists s on s.tenant_id = $1 and s.run_id = n.run_id
              left join company_enrichment_runs l on l.tenant_id = $1 and l.run_id = n.run_id and l.company_id = s.company_id),
          scores as (
-             select a.arguments ->> 'rationale_cache' as cache, row_number() over (partition by s.cache_key order by a.sequence) as nth
+             -- Whoever asks while another asks the same is answered from what that one bought: that is a hit, too.
+             select a.arguments ->> 'rationale_cache' = 'hit' or (s.run_id, s.company_id) in (
+                        select c.run_id, c.company_id from vendor_calls c
+                        where c.tenant_id = $1 and c.vendor = 'openai' and c.purpose = 'rationale' and c.cache_hit) as hit,
+                    row_number() over (partition by s.cache_key order by a.sequence) as nth
              from lead_scores s join audit_log a on a.tenant_id = $1 and a.run_id = s.run_id and a.company_id = s.company_id and a.event_type = 'lead.scored'
              where s.tenant_id = $1),
          lookups as (
@@ -139,7 +143,7 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
                 (select count(*) from listed where coalesce(rationale, '') <> '') as rationales,
                 coalesce((select max(c) from (select count(*) as c from lead_scores s where s.tenant_id = $1 and s.run_id = n.run_id group by s.bucket) b), 0) as largest_bucket,
                 (select count(*) from scores where nth > 1) as repeated,
-                (select count(*) from scores where nth > 1 and cache = 'hit') as hits,
+                (select count(*) from scores where nth > 1 and hit) as hits,
                 (select count(*) from lookups) as lookups,
                 (select count(*) from lookups where domain is not null and emails_found > 0 and visit_verdict in ('complete', 'high_signal')) as lookups_unfounded
          from newest n join run_summaries m on m.tenant_id = $1 and m.run_id = n.run_id",

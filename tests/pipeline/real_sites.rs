@@ -63,7 +63,7 @@ async fn two_tenants_run_over_the_real_sites_and_every_lead_says_what_became_of_
 }
 
 /// The folder of sites that `PRESDR_SHARED` (by default beside the repository) holds; none, told plainly, when it is not there.
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let shared = std::env::var_os("PRESDR_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
     let folder = shared.join("data/sites");
     if !folder.join("index.csv").is_file() {
