@@ -8,8 +8,8 @@ use sqlx::{Connection, PgConnection};
 
 use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
-use crate::models::{ALL, audit};
-use crate::{ApplyError, ProjectError, Recorded, TenantBatch, erasure};
+use crate::models::audit;
+use crate::{ApplyError, ProjectError, Projection, Recorded, TenantBatch, erasure};
 
 /// When to count anew what runs came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub(crate) async fn apply(
     connection: &mut PgConnection,
     keyring: &Keyring,
     position: &mut Position,
+    models: &[&'static dyn Projection],
     batch: Batch,
     settle: Settle,
 ) -> Result<(), ProjectError> {
@@ -38,14 +39,15 @@ pub(crate) async fn apply(
         .await?;
     position.lock(&mut tx).await?;
     for (tenant, entries) in batch.by_tenant() {
-        let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema: position.schema };
+        let schema = position.schema;
+        let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema, models };
         let runs = work.apply(&entries).await?;
         if !runs.is_empty() {
             moved.unsettled.entry(tenant).or_default().extend(runs);
         }
     }
     if settle == Settle::Now {
-        settle_all(&mut tx, position.schema, &moved.unsettled).await?;
+        settle_all(&mut tx, position.schema, models, &moved.unsettled).await?;
         moved.unsettled.clear();
     }
     if moved.unsettled.is_empty() {
@@ -57,11 +59,16 @@ pub(crate) async fn apply(
     Ok(())
 }
 
-async fn settle_all(connection: &mut PgConnection, schema: Schema, unsettled: &Unsettled) -> Result<(), ProjectError> {
+async fn settle_all(
+    connection: &mut PgConnection,
+    schema: Schema,
+    models: &[&'static dyn Projection],
+    unsettled: &Unsettled,
+) -> Result<(), ProjectError> {
     for (tenant, runs) in unsettled {
         enter(connection, tenant, schema).await?;
         let runs: Vec<i64> = runs.iter().copied().collect();
-        for projection in ALL {
+        for projection in models {
             projection.settle(connection, tenant, &runs).await?;
         }
     }
@@ -84,6 +91,7 @@ struct TenantWork<'a> {
     keyring: &'a Keyring,
     tenant: &'a TenantId,
     schema: Schema,
+    models: &'a [&'static dyn Projection],
 }
 
 impl TenantWork<'_> {
@@ -127,8 +135,7 @@ impl TenantWork<'_> {
             return Ok(Ok(()));
         }
         let mut savepoint = self.connection.begin().await?;
-        let mut work =
-            TenantWork { connection: &mut savepoint, keyring: self.keyring, tenant: self.tenant, schema: self.schema };
+        let mut work = TenantWork { connection: &mut savepoint, ..*self };
         match work.write(events).await {
             Ok(()) => {
                 savepoint.commit().await?;
@@ -146,7 +153,7 @@ impl TenantWork<'_> {
     async fn write(&mut self, events: &[&Recorded]) -> Result<(), (&'static str, ApplyError)> {
         let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
         let batch = TenantBatch { tenant: self.tenant, events, subjects };
-        for projection in ALL {
+        for projection in self.models {
             projection.apply(self.connection, &batch).await.map_err(|error| (projection.name(), error))?;
         }
         Ok(())

@@ -149,6 +149,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The same without what comes after place `last` of the log.
+    pub(crate) fn up_to(mut self, last: i64) -> Self {
+        self.entries.retain(|entry| entry.sequence <= last);
+        self.last_sequence = self.last_sequence.min(last);
+        self
+    }
+
     /// By tenant, each tenant's in the order of the log.
     pub(crate) fn by_tenant(self) -> BTreeMap<TenantId, Vec<Entry>> {
         let mut tenants: BTreeMap<TenantId, Vec<Entry>> = BTreeMap::new();
@@ -198,9 +205,17 @@ impl TenantBatch<'_> {
 
 /// Everyone whom the events name.
 pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
+    let mut subjects: Vec<SubjectId> = events.iter().flat_map(|event| people(&event.envelope.event)).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects
+}
+
+/// Everyone whom an event names, sorted.
+#[must_use]
+pub fn people(event: &Event) -> Vec<SubjectId> {
     let mut subjects = Vec::new();
-    for event in events {
-        match &event.envelope.event {
+        match event {
             Event::LeadExtracted(extracted) => {
                 for email in &extracted.emails {
                     let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
@@ -223,7 +238,6 @@ pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
             }
             _ => {}
         }
-    }
     subjects.sort_unstable();
     subjects.dedup();
     subjects

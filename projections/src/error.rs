@@ -46,6 +46,20 @@ pub enum ProjectError {
     /// Another projector wrote since this one read the checkpoint.
     #[error("another projector moved the checkpoint")]
     Moved,
+    /// There is no such read model.
+    #[error("there is no read model {name:?}; there are {known}")]
+    NoModel {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Only some read models were to be made anew, and there is nothing that they would belong to.
+    #[error("the live read models are not of this log: run `presdr project rebuild` without names, which makes all of them anew")]
+    NotOfThisLog,
+    /// The live read models do not come to rest.
+    #[error("so much happens that the live read models could not be looked at in one state; try again when less does")]
+    Busy,
     /// Another rebuild is running.
     #[error("another rebuild is running: wait for it, or stop it first")]
     RebuildRuns,

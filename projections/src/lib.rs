@@ -27,7 +27,7 @@ mod stale;
 mod table;
 mod wait;
 
-pub use batch::{Entry, Recorded, TenantBatch, version};
+pub use batch::{Entry, Recorded, TenantBatch, people, version};
 pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
 pub use error::{ApplyError, ProjectError};
 pub use models::audit::kept as audit;

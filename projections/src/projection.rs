@@ -14,6 +14,14 @@ pub trait Projection: Send + Sync {
     /// Its permanent name, for messages.
     fn name(&self) -> &'static str;
 
+    /// The tables that it alone writes.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// The read models whose tables it reads: where it is filled, these are, too.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Writes what the events say, with as many statements as there are tables: none of them was ever applied before.
     fn apply<'a>(
         &'a self,

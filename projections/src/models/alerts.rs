@@ -34,6 +34,10 @@ impl Projection for Alerts {
         "alerts"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["alerts"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

@@ -66,6 +66,10 @@ impl Projection for Contacts {
         "contacts"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["contacts"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

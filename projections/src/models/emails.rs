@@ -107,6 +107,10 @@ impl Projection for Emails {
         "lead_emails"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_emails", "lead_email_verifications"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

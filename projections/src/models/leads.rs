@@ -125,6 +125,10 @@ impl Projection for Leads {
         "company_enrichment_runs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["company_enrichment_runs"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

@@ -39,6 +39,10 @@ impl Projection for RunLog {
         "run_event_logs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

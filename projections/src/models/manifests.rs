@@ -46,6 +46,10 @@ impl Projection for Manifests {
         "run_manifests"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_manifests"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

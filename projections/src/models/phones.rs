@@ -37,6 +37,10 @@ impl Projection for Phones {
         "lead_phones"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_phones"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

@@ -71,6 +71,14 @@ impl Projection for Runs {
         "enrichment_runs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["enrichment_runs"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

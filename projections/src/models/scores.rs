@@ -72,6 +72,10 @@ impl Projection for Scores {
         "lead_scores"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_scores", "lead_features"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,

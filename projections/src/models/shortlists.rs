@@ -14,6 +14,14 @@ impl Projection for Shortlists {
         "shortlists"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["shortlists"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_manifests", "lead_scores", "company_enrichment_runs"]
+    }
+
     fn apply<'a>(&'a self, _: &'a mut PgConnection, _: &'a TenantBatch<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async { Ok(()) })
     }

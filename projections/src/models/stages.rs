@@ -14,6 +14,14 @@ impl Projection for Stages {
         "run_stage_stats"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_stage_stats"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn apply<'a>(&'a self, _: &'a mut PgConnection, _: &'a TenantBatch<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async { Ok(()) })
     }

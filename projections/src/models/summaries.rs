@@ -14,6 +14,14 @@ impl Projection for Summaries {
         "run_summaries"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_summaries"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["enrichment_runs", "run_manifests", "company_enrichment_runs"]
+    }
+
     fn apply<'a>(&'a self, _: &'a mut PgConnection, _: &'a TenantBatch<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async { Ok(()) })
     }

@@ -50,6 +50,10 @@ impl Projection for VendorCalls {
         "vendor_calls"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["vendor_calls"]
+    }
+
     fn apply<'a>(
         &'a self,
         connection: &'a mut PgConnection,
