@@ -13,4 +13,5 @@ mod real_sites;
 mod redelivery;
 mod spine;
 mod support;
+mod suppression;
 mod vendors;
