@@ -20,9 +20,9 @@ const NAME_WORDS: std::ops::RangeInclusive<usize> = 2..=5;
 /// Whether the text names somebody of whom `known` answers yes. Names are asked about at `company`, and not at all without one.
 pub fn names(text: &str, company: Option<CompanyId>, known: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
     let text = decoded(text).to_lowercase();
-    // Every question is asked, whatever the answers: whoever lists them needs all.
-    let address = addresses(&text).fold(false, |found, address| is_address(&address, known) || found);
-    let link = links(&text).fold(false, |found, link| known(Suppressible::Profile(link)) || found);
+    // Counted, since every question is to be asked, whatever the answers: whoever lists them needs all.
+    let address = addresses(&text).filter(|address| is_address(address, known)).count() > 0;
+    let link = links(&text).filter(|link| known(Suppressible::Profile(link))).count() > 0;
     let words: Vec<&str> = words(&text).collect();
     let phone = has_phone(&words, known);
     let name = company.is_some_and(|company| has_name(&words, company, known));
@@ -67,9 +67,9 @@ pub fn without_entries(document: &Value, named: &dyn Fn(&str) -> bool) -> Left {
 fn mentions(value: &Value, named: &dyn Fn(&str) -> bool) -> bool {
     match value {
         Value::String(text) => named(text),
-        // No short cut: whoever lists the questions needs all of them.
-        Value::Array(values) => values.iter().fold(false, |found, value| mentions(value, named) || found),
-        Value::Object(fields) => fields.values().fold(false, |found, value| mentions(value, named) || found),
+        // Counted, since every question is to be asked.
+        Value::Array(values) => values.iter().filter(|value| mentions(value, named)).count() > 0,
+        Value::Object(fields) => fields.values().filter(|value| mentions(value, named)).count() > 0,
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
