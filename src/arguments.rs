@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked, robots,
-    run, sandbox, schema, shortlist, tenant, up, vendors,
+    run, sandbox, schema, serve, shortlist, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -52,6 +52,8 @@ pub enum Command {
     Project(Project),
     /// Run a scheduler until asked to end: of several, one starts each night
     Schedule,
+    /// Serve the gateway, the only door from outside, until asked to end
+    Serve(serve::Command),
     /// Bring the database's roles and schema up to date
     Migrate,
     /// Bring the broker's streams and consumers up to date

@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
-    ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
+    ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule", "serve"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];
 

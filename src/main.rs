@@ -28,6 +28,7 @@ mod roles;
 mod run;
 mod sandbox;
 mod schema;
+mod serve;
 mod session;
 mod shortlist;
 mod tenant;
@@ -76,6 +77,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Work(command) => up::work(command, &config).await,
         Command::Project(Project { instead: None }) => up::project(&config).await,
         Command::Project(Project { instead: Some(Instead::Rebuild) }) => rebuild::run(&config, &output).await,
+        Command::Serve(command) => serve::run(command, &config, &output).await,
         Command::Schedule => up::schedule(&config).await,
         Command::Migrate => schema::migrate(&config, &output).await,
         Command::Topology(command) => schema::topology(&command, &config, &output).await,

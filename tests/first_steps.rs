@@ -194,7 +194,8 @@ async fn sample_customers_are_set_from_a_file_shown_and_told_of_without_their_te
     desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
     let empty = desk.told(&["icp", "samples", "--tenant", "acme"]);
     assert!(empty.contains("`presdr icp samples --tenant acme FILE` sets some"), "{empty}");
-    let list = desk.file("samples.csv", "name,about\nTan Logistics,Moves freight by road\nKelmora,Writes software for clinics\n");
+    let list = desk
+        .file("samples.csv", "name,about\nTan Logistics,Moves freight by road\nKelmora,Writes software for clinics\n");
     assert_eq!(
         desk.told(&["icp", "samples", "--tenant", "acme", &list]),
         "acme has 2 sample customers: 2 new or changed, 0 removed\n"

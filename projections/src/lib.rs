@@ -9,6 +9,7 @@
 //! - [`stale_tenants`]: whose read models lack an event that could not be applied
 //! - [`erasure`]: removes a person's rows, without a race against a batch in flight
 //! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
+//! - [`read`]: what people ask of the read models, masked for who may not see personal data
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
 
 mod apply;
@@ -20,6 +21,7 @@ mod error;
 mod models;
 mod projection;
 mod projector;
+pub mod read;
 mod reader;
 pub mod rebuild;
 mod stale;

@@ -75,6 +75,12 @@ impl Keyring {
         Key::from_slice(&bytes).map(Self::new).map_err(|_| unusable("not 32 bytes".to_owned()))
     }
 
+    /// A key for what belongs to no tenant, such as a cookie that is set before anybody is known. The same in every process.
+    #[must_use]
+    pub fn platform(&self, purpose: &str) -> Key {
+        Key::new(IndexKey::new(self.master.clone()).hash_bytes("platform key", purpose.as_bytes()))
+    }
+
     /// Makes the keys of a new tenant; keys that exist already are kept.
     ///
     /// # Errors

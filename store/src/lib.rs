@@ -11,6 +11,8 @@
 //! - [`leases`]: one visitor per domain across the fleet
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
+//! - [`users`]: people who use presdr: an opaque id for events, the address here
+//! - [`sessions`]: their browsers, while they are signed in
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -24,6 +26,7 @@ pub mod ledger;
 mod migrate;
 pub mod parked;
 pub mod runs;
+pub mod sessions;
 pub mod settings;
 pub mod similarity;
 pub mod steps;
@@ -31,6 +34,7 @@ pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod texts;
+pub mod users;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::StoreError;

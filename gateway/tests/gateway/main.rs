@@ -1,0 +1,9 @@
+//! The gateway over real NATS, Postgres and HTTP.
+
+mod browser;
+mod hostile;
+mod isolation;
+mod keys;
+mod logout;
+mod rest;
+mod support;
