@@ -1,6 +1,7 @@
 //! The gateway over real NATS, Postgres and HTTP.
 
 mod browser;
+mod document;
 mod hostile;
 mod isolation;
 mod keys;
