@@ -154,10 +154,10 @@ impl Keys {
     async fn fetch(&self, seen: Option<Instant>) -> Result<Arc<Held>, KeysError> {
         let _one = self.fetching.lock().await;
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(newer) = held.as_ref().filter(|held| seen.is_none_or(|seen| held.fetched > seen)) {
+        let usable = held.filter(|held| held.fetched.elapsed() <= held.fresh + self.policy.outage);
+        if let Some(newer) = usable.as_ref().filter(|held| seen.is_none_or(|seen| held.fetched > seen)) {
             return Ok(Arc::clone(newer));
         }
-        let usable = held.filter(|held| held.fetched.elapsed() <= held.fresh + self.policy.outage);
         if !self.may_try() {
             let failed =
                 self.tried.lock().unwrap_or_else(PoisonError::into_inner).clone().and_then(|tried| tried.failed);

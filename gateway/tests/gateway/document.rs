@@ -17,7 +17,10 @@ fn the_committed_document_is_current() {
     if std::env::var_os("PRESDR_UPDATE_OPENAPI").is_some() {
         std::fs::write(file, current).unwrap();
     } else {
-        assert!(committed == current, "{file} is not what the routes say: set PRESDR_UPDATE_OPENAPI=1 and run this test again");
+        assert!(
+            committed == current,
+            "{file} is not what the routes say: set PRESDR_UPDATE_OPENAPI=1 and run this test again"
+        );
     }
 }
 
@@ -56,13 +59,26 @@ async fn whatever_is_asked_the_answer_is_one_that_the_document_tells_of() {
     let fuzzing = Command::new(program.canonicalize().unwrap())
         .arg("run")
         .arg(world.url("/openapi.json"))
-        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--no-color"])
+        .args([
+            "--checks",
+            CHECKS,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "10",
+            "--seed",
+            "1",
+            "--no-color",
+        ])
         .args(["--exclude-path-regex", NOT_OURS, "--suppress-health-check", "all", "--warnings", "off"])
         .args(["-H", &format!("Authorization: Bearer {}", world.token("acme", "admin"))])
         .current_dir(folder.path())
         .kill_on_drop(true)
         .output();
-    let done = tokio::time::timeout(std::time::Duration::from_secs(60), fuzzing).await.expect("fuzzing takes at most a minute").unwrap();
+    let done = tokio::time::timeout(std::time::Duration::from_secs(60), fuzzing)
+        .await
+        .expect("fuzzing takes at most a minute")
+        .unwrap();
     let output = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{output}{}", String::from_utf8_lossy(&done.stderr));
 }

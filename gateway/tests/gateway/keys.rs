@@ -69,4 +69,6 @@ async fn without_keys_nobody_is_believed_and_nobody_is_called_a_liar() {
     assert_eq!(world.client.get(world.url("/health/ready")).send().await.unwrap().status(), 503);
     world.provider.state.down.store(false, Ordering::SeqCst);
     assert_eq!(world.status(&token).await, 200);
+    world.provider.state.down.store(true, Ordering::SeqCst);
+    assert_eq!(world.status(&token).await, 503, "keys that are too old are no keys");
 }

@@ -1,5 +1,7 @@
 //! The gateway over real NATS, Postgres and HTTP.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
+
 mod browser;
 mod document;
 mod hostile;
