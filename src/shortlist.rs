@@ -75,14 +75,14 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest run that has a shortlist.
+/// The newest run that has a shortlist of the profile's companies; one for companies by name is not it.
 ///
 /// # Errors
 /// When there is none.
 pub async fn newest(database: &Database, tenant: &TenantId) -> anyhow::Result<RunId> {
     let mut tx = tenants::enter_active(database, tenant).await?;
     let run: Option<i64> =
-        sqlx::query_scalar("select max(run_id) from enrichment_runs where tenant_id = $1 and ended_at is not null")
+        sqlx::query_scalar("select max(run_id) from enrichment_runs where tenant_id = $1 and ended_at is not null and kind is distinct from 'named'")
             .bind(tenant.as_str())
             .fetch_one(&mut *tx)
             .await?;

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
 
-use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
+use presdr_events::{DegradedReason, Envelope, Event, RunId, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
 use presdr_sites::{
-    BlockReason, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain,
+    BlockReason, CrawlPolicy, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest,
+    registrable_domain,
 };
-use presdr_store::{TenantTx, leases, leases::Lease, texts};
+use presdr_store::{TenantTx, leases, leases::Lease, runs, texts};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -40,9 +41,18 @@ impl Crawler {
         // The lease comes before the look at what is done: a repeat waits here until the first is done, and then asks for nothing.
         let lease = domain_lease(&self.services, &domain, stopping).await?;
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
-        let known = known_pages(&mut tx, &lead, &domain).await?;
+        let mut request = VisitRequest::new(&domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
+        request.known = known_pages(&mut tx, &lead, &domain).await?;
+        let asked = asked_pages(&mut tx, lead.run).await?;
         drop(tx);
-        let visit = self.visit(&domain, known, &lease, stopping).await?;
+        let mut policy = self.services.config.crawl.clone();
+        if !asked.is_empty() {
+            // What was asked for has room beside the home page.
+            policy.pages_max = policy.pages_max.max(asked.len() + 1);
+        }
+        // Whether a company hires is worth a page even when the rest has said enough.
+        request.extra = asked.into_iter().chain([PageKind::Careers]).collect();
+        let visit = self.visit(request, &policy, &lease, stopping).await?;
         let stored = serde_json::to_value(&visit)
             .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
         let vendors = asking::vendors(&self.services, &lead).await?;
@@ -53,18 +63,15 @@ impl Crawler {
 
     async fn visit(
         &self,
-        domain: &str,
-        known: HashMap<String, KnownPage>,
+        mut request: VisitRequest,
+        policy: &CrawlPolicy,
         lease: &Lease,
         stopping: &CancellationToken,
     ) -> Result<Visit, WorkError> {
-        let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
-        request.known = known;
-        // Whether a company hires is worth a page even when the rest has said enough.
-        request.extra = vec![PageKind::Careers];
-        request.not_before = spacing(&self.services, domain).await?;
+        let domain = request.domain().to_owned();
+        request.not_before = spacing(&self.services, &domain).await?;
         let cancel = CancellationToken::new();
-        let visit = presdr_sites::visit(&self.services.web, &self.services.config.crawl, request, &cancel);
+        let visit = presdr_sites::visit(&self.services.web, policy, request, &cancel);
         tokio::pin!(visit);
         let visit = tokio::select! {
             visit = &mut visit => visit,
@@ -73,9 +80,15 @@ impl Crawler {
         };
         let quiet =
             visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
-        leases::note_visit(&self.services.database, domain, quiet).await?;
+        leases::note_visit(&self.services.database, &domain, quiet).await?;
         Ok(visit)
     }
+}
+
+/// The kinds of pages that whoever started the run wants read.
+async fn asked_pages(tx: &mut TenantTx, run: RunId) -> Result<Vec<PageKind>, WorkError> {
+    let asked = runs::include(tx, run).await?;
+    Ok(asked.into_iter().filter_map(|kind| serde_json::from_value(kind.into()).ok()).collect())
 }
 
 /// What the tenant kept of the last visit, for conditional requests.

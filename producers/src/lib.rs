@@ -5,11 +5,13 @@
 //!
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`runs`], [`parked`]: the commands
+//! - [`companies`]: which company a person means by a name
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
 
 pub mod bench;
+pub mod companies;
 mod desk;
 pub mod icp;
 pub mod ingest;

@@ -29,7 +29,15 @@ async fn worker(store: &TestStore) -> Database {
 async fn run_with(store: &TestStore, tenant: &presdr_events::TenantId, companies: i64) -> RunId {
     let producer = store.connect(Role::Producer).await.unwrap();
     let mut tx = producer.enter(tenant).await.unwrap();
-    let new = NewRun { kind: RunKind::Manual, local_date: None, cap: 50, icp_rule: 1, icp_version: 1 };
+    let new = NewRun {
+        kind: RunKind::Manual,
+        local_date: None,
+        cap: 50,
+        icp_rule: 1,
+        icp_version: 1,
+        company_ids: Vec::new(),
+        include: Vec::new(),
+    };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=companies).map(|id| (company(id), None)).collect();
     admissions::select(&mut tx, run, &targets).await.unwrap();

@@ -5,6 +5,7 @@
 //!
 //! - [`refresh()`]: the candidates of a profile anew, with counts before and after each filter
 //! - [`choose()`]: a run's companies: never seen first, then the stalest
+//! - [`named`]: the companies that a run is for by name
 //! - [`Classification`]: what SSIC calls the industries of a profile
 
 mod choose;
@@ -18,6 +19,6 @@ mod registry;
 mod tests;
 mod words;
 
-pub use choose::{Chosen, Target, choose};
+pub use choose::{Chosen, Target, choose, named};
 pub use classification::Classification;
 pub use refresh::{Refresh, refresh};

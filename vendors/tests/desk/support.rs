@@ -179,7 +179,15 @@ impl World {
 
 async fn open_run(database: &Database, tenant: &TenantId, now: DateTime<Utc>) -> RunId {
     let mut tx = database.enter(tenant).await.unwrap();
-    let new = NewRun { kind: RunKind::Manual, local_date: None, cap: 5000, icp_rule: 1, icp_version: 1 };
+    let new = NewRun {
+        kind: RunKind::Manual,
+        local_date: None,
+        cap: 5000,
+        icp_rule: 1,
+        icp_version: 1,
+        company_ids: Vec::new(),
+        include: Vec::new(),
+    };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=COMPANIES).map(|id| (CompanyId::new(id).unwrap(), None)).collect();
     admissions::select(&mut tx, run, &targets).await.unwrap();
