@@ -11,6 +11,7 @@
 //! - [`leases`]: one visitor per domain across the fleet
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
+//! - [`threads`]: conversations, each of one user
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -31,6 +32,7 @@ pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod texts;
+pub mod threads;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::StoreError;
