@@ -12,6 +12,7 @@
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
 //! - [`threads`]: conversations, each of one user
+//! - [`turns`]: turns of conversations, and what they told their clients
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -33,6 +34,7 @@ pub mod tenants;
 pub mod testing;
 pub mod texts;
 pub mod threads;
+pub mod turns;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::StoreError;

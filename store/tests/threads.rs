@@ -7,6 +7,7 @@ use presdr_store::{
     Role, TenantTx,
     testing::TestStore,
     threads::{self, NewCheckpoint, Search},
+    turns::{self, Told},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -92,4 +93,32 @@ async fn threads_are_found_renamed_deleted_and_forgotten() {
     assert_eq!(threads::expire(&mut tx, tomorrow, 10).await.unwrap(), 1, "a busy thread stays");
     assert!(threads::delete(&mut tx, JANE, new).await.unwrap());
     assert_eq!(threads::history(&mut tx, new, None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_turn_tells_in_order_until_it_is_cancelled() {
+    let store = TestStore::new().await.unwrap();
+    let acme = store.tenant("acme").await.unwrap();
+    let producer = store.connect(Role::Producer).await.unwrap();
+    let mut tx = producer.enter(&acme).await.unwrap();
+    let id = thread(&mut tx, JANE, json!({})).await;
+    let run = Uuid::now_v7();
+    turns::begin(&mut tx, id, run, &json!({}), true).await.unwrap();
+    let told = |seq| Told { seq, event: "custom".to_owned(), data: json!({ "seq": seq }) };
+    assert!(!turns::tell(&mut tx, run, &told(1)).await.unwrap(), "it does not run yet");
+    assert!(turns::change_status(&mut tx, run, &["pending"], "running").await.unwrap());
+    for seq in 1..=3 {
+        assert!(turns::tell(&mut tx, run, &told(seq)).await.unwrap());
+    }
+    assert_eq!(turns::told_after(&mut tx, run, 1, 10).await.unwrap(), [told(2), told(3)]);
+    assert_eq!(turns::get(&mut tx, JOE, run).await.unwrap(), None);
+    assert!(turns::change_status(&mut tx, run, &["pending", "running"], "interrupted").await.unwrap());
+    assert!(!turns::tell(&mut tx, run, &told(4)).await.unwrap(), "who was cancelled is silent");
+    assert!(turns::get(&mut tx, JANE, run).await.unwrap().unwrap().is_over());
+    let lost = Uuid::now_v7();
+    turns::begin(&mut tx, id, lost, &json!({}), true).await.unwrap();
+    assert_eq!(turns::end_lost(&mut tx, id, Utc::now() + Duration::days(1)).await.unwrap(), 1);
+    assert_eq!(turns::list(&mut tx, id, 10, 0).await.unwrap().len(), 2);
+    turns::delete(&mut tx, lost).await.unwrap();
+    assert_eq!(turns::list(&mut tx, id, 10, 0).await.unwrap().len(), 1);
 }
