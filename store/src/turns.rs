@@ -132,6 +132,21 @@ pub async fn told_after(tx: &mut TenantTx, run: Uuid, after: i64, limit: i64) ->
     Ok(told.bind(tenant.as_str()).bind(run).bind(after).bind(limit).fetch_all(&mut **tx).await?)
 }
 
+/// The place of what a turn told last; 0 before it told anything. The caller has made sure whose the turn is.
+///
+/// # Errors
+/// What the database says.
+pub async fn last_told(tx: &mut TenantTx, run: Uuid) -> Result<i64, StoreError> {
+    let tenant = tx.tenant().clone();
+    let last: Option<i64> =
+        sqlx::query_scalar("select max(seq) from chat_run_events where tenant_id = $1 and run_id = $2")
+            .bind(tenant.as_str())
+            .bind(run)
+            .fetch_one(&mut **tx)
+            .await?;
+    Ok(last.unwrap_or(0))
+}
+
 /// Ends the thread's turns whose gateway has said nothing since `before`: it is gone. Tells how many there were.
 ///
 /// # Errors
