@@ -157,6 +157,8 @@ async fn however_often_a_night_is_claimed_there_is_one_run() {
         cap: 20,
         icp_rule: 1,
         icp_version: 1,
+        company_ids: Vec::new(),
+        include: Vec::new(),
     };
     let claims = (0..6).map(|_| async {
         let mut tx = producer.enter(&tenant).await.unwrap();
