@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use presdr_events::{Subject, TenantId};
-use presdr_store::{StoreError, keys::Keyring};
+use presdr_events::{Event, Subject, TenantId};
+use presdr_store::{erasures, keys::Keyring};
 use sqlx::{Connection, PgConnection};
 
 use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
 use crate::models::{ALL, audit};
-use crate::{ApplyError, ProjectError, Recorded, TenantBatch, erasure};
+use crate::suppressed::{self, Suppressed};
+use crate::{ApplyError, ProjectError, Recorded, TenantBatch};
 
 /// When to count anew what runs came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +146,8 @@ impl TenantWork<'_> {
     /// Writes the events' rows; an error comes with the read model's name.
     async fn write(&mut self, events: &[&Recorded]) -> Result<(), (&'static str, ApplyError)> {
         let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
-        let batch = TenantBatch { tenant: self.tenant, events, subjects };
+        let mut batch = TenantBatch { tenant: self.tenant, events, subjects, suppressed: Suppressed::default() };
+        batch.suppressed = self.suppressed(&batch).await.map_err(|error| ("suppressions", error))?;
         for projection in ALL {
             projection.apply(self.connection, &batch).await.map_err(|error| (projection.name(), error))?;
         }
@@ -158,18 +160,33 @@ impl TenantWork<'_> {
         events: &[&Recorded],
     ) -> Result<HashMap<presdr_events::SubjectId, presdr_store::keys::DataSubject>, ApplyError> {
         let subjects = subjects_of(events);
-        if subjects.is_empty() {
+        // A text may name somebody though the event does not.
+        let has_text = events.iter().any(|event| matches!(event.envelope.event, Event::LeadExtracted(_)));
+        if subjects.is_empty() && !has_text {
             return Ok(HashMap::new());
         }
-        erasure::hold_off(self.connection, self.tenant).await?;
+        erasures::hold_off_on(self.connection, self.tenant).await?;
         enter(self.connection, self.tenant, Schema::Live).await?; // keys are records
         let found = self.keyring.subjects(self.connection, self.tenant, &subjects).await;
-        let found = found.map_err(|error| match error {
-            StoreError::Database(error) => ApplyError::Database(error),
-            error => ApplyError::Sealed(error),
-        })?;
+        let found = found.map_err(ApplyError::of_keys)?;
         enter(self.connection, self.tenant, self.schema).await?;
         Ok(found)
+    }
+
+    /// What the tenant suppresses of what the events tell.
+    async fn suppressed(&mut self, batch: &TenantBatch<'_>) -> Result<Suppressed, ApplyError> {
+        if !Suppressed::any(self.connection, self.tenant).await? {
+            return Ok(Suppressed::default());
+        }
+        enter(self.connection, self.tenant, Schema::Live).await?; // keys are records
+        let keys = self.keyring.tenant(self.connection, self.tenant).await.map_err(ApplyError::of_keys)?;
+        enter(self.connection, self.tenant, self.schema).await?;
+        let domains = suppressed::domains_of(self.connection, batch).await?;
+        let found = suppressed::Found::of(batch)?;
+        let looked_up = Suppressed::look_up(self.connection, self.tenant, &keys.index, domains, |suppressed| {
+            found.ask(suppressed);
+        });
+        Ok(looked_up.await?)
     }
 
     /// Keeps an event that cannot be read or applied, and why; it is in the audit log all the same.

@@ -4,59 +4,81 @@
 //! unordered, rows of a batch in flight could be committed after the deletion looked for them. So:
 //!
 //! 1. the erasure first commits the tombstone (the key is gone: whoever reads keys from then on writes no row of this person);
-//! 2. then calls [`forget`], which takes the tenant's erasure lock exclusively. Every batch that names people holds that lock
+//! 2. then calls [`forget`] (and, for texts that named the person, [`forget_texts`]), which takes the tenant's erasure lock exclusively. Every batch that names people holds that lock
 //!    shared from before it reads keys until it commits, so after the wait each batch has either committed (its rows are seen and
 //!    deleted) or will read the tombstone.
 //!
 //! A rebuild holds the same lock and its tables are cleared too, so it cannot bring a person back.
 
+use std::collections::BTreeMap;
+
 use presdr_events::{SubjectId, TenantId};
-use presdr_store::Database;
-use sqlx::PgConnection;
+use presdr_store::{Database, erasures};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ProjectError;
 
-/// Keeps erasures of the tenant's people waiting until this transaction ends.
-pub(crate) async fn hold_off(connection: &mut PgConnection, tenant: &TenantId) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared(hashtextextended('presdr erasure ' || $1, 0))")
-        .bind(tenant.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Deletes every row about a person whose erasure is committed. `projector` is a pool of [`Role::Projector`](presdr_store::Role).
-/// Tells how many rows there were.
+/// Deletes every row about people whose erasure is committed, from the live tables and a rebuild's. `projector` is a pool of
+/// [`Role::Projector`](presdr_store::Role). Tells how many rows of each table there were.
 ///
 /// # Errors
 /// What the database says; calling it again is harmless.
-pub async fn forget(projector: &Database, tenant: &TenantId, subject: SubjectId) -> Result<u64, ProjectError> {
+pub async fn forget(
+    projector: &Database,
+    tenant: &TenantId,
+    subjects: &[SubjectId],
+) -> Result<BTreeMap<String, u64>, ProjectError> {
     let mut tx = projector.enter(tenant).await?;
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('presdr erasure ' || $1, 0))")
-        .bind(tenant.as_str())
-        .execute(&mut *tx)
-        .await?;
-    let rebuilding: bool =
-        sqlx::query_scalar("select to_regclass('rebuild.lead_emails') is not null").fetch_one(&mut *tx).await?;
-    let mut deleted = 0;
-    for statement in if rebuilding { [LIVE, REBUILD].concat() } else { LIVE.to_vec() } {
-        deleted +=
-            sqlx::query(statement).bind(tenant.as_str()).bind(subject.0).execute(&mut *tx).await?.rows_affected();
+    erasures::shut(&mut tx).await?;
+    let mut deleted = BTreeMap::new();
+    for (schema, table) in with_subjects(&mut tx).await? {
+        let statement = format!("delete from {schema}.{table} where tenant_id = $1 and subject_id = any($2)");
+        let ids: Vec<uuid::Uuid> = subjects.iter().map(|subject| subject.0).collect();
+        let done = sqlx::query(AssertSqlSafe(statement)).bind(tenant.as_str()).bind(ids).execute(&mut *tx).await?;
+        if schema == "public" {
+            deleted.insert(table, done.rows_affected());
+        }
     }
     tx.commit().await?;
     Ok(deleted)
 }
 
-const LIVE: &[&str] = &[
-    "delete from public.lead_emails where tenant_id = $1 and subject_id = $2",
-    "delete from public.lead_email_verifications where tenant_id = $1 and subject_id = $2",
-    "delete from public.contacts where tenant_id = $1 and subject_id = $2",
-    "delete from public.lead_phones where tenant_id = $1 and subject_id = $2",
-];
+/// Every read model whose rows belong to people, those of a rebuild included: one of tomorrow is cleared, too.
+async fn with_subjects(connection: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = c.oid and a.attname = 'subject_id' and not a.attisdropped
+         where n.nspname in ('public', 'rebuild') and c.relkind in ('r', 'p') and not c.relispartition
+           and obj_description(c.oid, 'pg_class') like 'projection: %'
+         order by 1, 2",
+    )
+    .fetch_all(connection)
+    .await
+}
 
-const REBUILD: &[&str] = &[
-    "delete from rebuild.lead_emails where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.lead_email_verifications where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.contacts where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.lead_phones where tenant_id = $1 and subject_id = $2",
-];
+/// Empties the text of these leads in the read models, as a rebuild would find it: their text is gone. Tells how many had one.
+///
+/// # Errors
+/// What the database says; calling it again is harmless.
+pub async fn forget_texts(projector: &Database, tenant: &TenantId, leads: &[(i64, i64)]) -> Result<u64, ProjectError> {
+    let (runs, companies): (Vec<i64>, Vec<i64>) = leads.iter().copied().unzip();
+    let mut tx = projector.enter(tenant).await?;
+    erasures::shut(&mut tx).await?;
+    let rebuilding: bool = sqlx::query_scalar("select to_regclass('rebuild.company_enrichment_runs') is not null")
+        .fetch_one(&mut *tx)
+        .await?;
+    let statement = |schema: &str| {
+        format!(
+            "update {schema}.company_enrichment_runs as kept set about_text = null
+             from unnest($2::bigint[], $3::bigint[]) as gone (run_id, company_id)
+             where kept.tenant_id = $1 and kept.run_id = gone.run_id and kept.company_id = gone.company_id and about_text is not null"
+        )
+    };
+    let mut emptied = 0;
+    for schema in ["public", "rebuild"].into_iter().take(1 + usize::from(rebuilding)) {
+        let emptying = sqlx::query(AssertSqlSafe(statement(schema))).bind(tenant.as_str()).bind(&runs).bind(&companies);
+        emptied = emptied.max(emptying.execute(&mut *tx).await?.rows_affected());
+    }
+    tx.commit().await?;
+    Ok(emptied)
+}

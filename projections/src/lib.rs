@@ -23,6 +23,7 @@ mod projector;
 mod reader;
 pub mod rebuild;
 mod stale;
+mod suppressed;
 mod table;
 mod wait;
 

@@ -114,6 +114,7 @@ async fn prepare(owner: &Database, log: &LogIdentity) -> Result<(), ProjectError
             .execute(&mut *tx)
             .await?;
         sqlx::query("select prepare_rebuild()").execute(&mut *tx).await?;
+        sqlx::query("select keep_rebuild_out_of_statistics()").execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -13,6 +13,7 @@ mod scores;
 mod shortlists;
 mod stages;
 mod summaries;
+mod suppressed;
 mod vendor_calls;
 mod vendor_usage;
 
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[&dyn Projection] = &[
     &emails::Emails,
     &contacts::Contacts,
     &phones::Phones,
+    &suppressed::SuppressedCompanies,
     &alerts::Alerts,
     &vendor_calls::VendorCalls,
     &stages::Stages,

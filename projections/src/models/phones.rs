@@ -46,8 +46,14 @@ impl Projection for Phones {
             let mut phones = Newest::new();
             for event in batch.events {
                 let Some((run_id, company_id)) = event.lead() else { continue };
+                if !batch.may_contact(event) {
+                    continue;
+                }
                 for (field, sealed) in sealed(&event.envelope.event) {
                     let Some(phone) = batch.open(event, field, sealed)? else { continue };
+                    if !batch.may_call(event, &phone) {
+                        continue;
+                    }
                     let (subject_id, version, last_seen_at) = (sealed.subject.0, event.version(), event.envelope.time);
                     let row = Row { company_id, phone: phone.clone(), subject_id, run_id, version, last_seen_at };
                     phones.offer((company_id, phone), (run_id, version), row);

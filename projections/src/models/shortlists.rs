@@ -1,4 +1,5 @@
-//! `shortlists`: a run's ranking, joined from its manifest and its leads' scores, whichever was read first.
+//! `shortlists`: a run's ranking, joined from its manifest and its leads' scores, whichever was read first. A company that is suppressed
+//! later leaves its place empty: the others keep their ranks.
 
 use futures::future::BoxFuture;
 use presdr_events::TenantId;
@@ -39,7 +40,9 @@ impl Projection for Shortlists {
                      on scored.tenant_id = $1 and scored.run_id = manifest.run_id and scored.company_id = listed.company_id
                  left join company_enrichment_runs as lead
                      on lead.tenant_id = $1 and lead.run_id = manifest.run_id and lead.company_id = listed.company_id
-                 where manifest.tenant_id = $1 and manifest.run_id = any($2)",
+                 where manifest.tenant_id = $1 and manifest.run_id = any($2)
+                     and not exists (select from suppressed_companies as gone
+                         where gone.tenant_id = $1 and gone.company_id = listed.company_id)",
             )
             .bind(tenant.as_str())
             .bind(runs)
