@@ -22,6 +22,7 @@ mod key_file;
 mod output;
 mod panics;
 mod parked;
+mod purge;
 mod rebuild;
 mod robots;
 mod roles;

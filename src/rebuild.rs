@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     database::DatabaseServer,
     output::{Output, progress},
-    roles::asked_to_end,
+    roles::cancelled_when_asked,
 };
 
 /// Rebuilds, or goes on with a rebuild that was stopped.
@@ -28,11 +28,7 @@ pub async fn run(config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let (owner, projector) = tokio::try_join!(database.connect(Role::Owner), database.connect(Role::Projector))?;
     let (connection, keyring) = (broker.connect(User::Projector).await?, database.keyring()?);
     let cancel = CancellationToken::new();
-    let stopper = cancel.clone();
-    let asked = tokio::spawn(async move {
-        asked_to_end().await;
-        stopper.cancel();
-    });
+    let _stopper = cancelled_when_asked(&cancel);
     let bar = progress::bar(0, "events");
     let work = Rebuild {
         owner: &owner,
@@ -48,7 +44,6 @@ pub async fn run(config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
         bar.set_message(format!("{:.0}/s", progress.rate));
     })
     .await;
-    asked.abort();
     bar.finish_and_clear();
     broker.stop().await;
     database.stop().await;

@@ -1,6 +1,6 @@
 //! One batch, its rows and the checkpoint behind them: one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use presdr_events::{Subject, TenantId};
 use presdr_store::{StoreError, keys::Keyring};
@@ -37,7 +37,12 @@ pub(crate) async fn apply(
         .execute(&mut *tx)
         .await?;
     position.lock(&mut tx).await?;
+    let erased = erased(&mut tx).await?;
+    moved.unsettled.retain(|tenant, _| !erased.contains(tenant));
     for (tenant, entries) in batch.by_tenant() {
+        if erased.contains(&tenant) {
+            continue;
+        }
         let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema: position.schema };
         let runs = work.apply(&entries).await?;
         if !runs.is_empty() {
@@ -55,6 +60,15 @@ pub(crate) async fn apply(
     tx.commit().await?;
     *position = moved;
     Ok(())
+}
+
+/// The tenants that are being erased or were: of their events, which may still be on their way, nothing is written.
+async fn erased(connection: &mut PgConnection) -> Result<HashSet<TenantId>, ProjectError> {
+    let slugs: Vec<String> =
+        sqlx::query_scalar("select tenant_id from public.tenants where status in ('purging', 'purged')")
+            .fetch_all(connection)
+            .await?;
+    Ok(slugs.into_iter().filter_map(|slug| TenantId::new(slug).ok()).collect())
 }
 
 async fn settle_all(connection: &mut PgConnection, schema: Schema, unsettled: &Unsettled) -> Result<(), ProjectError> {
