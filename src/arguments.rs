@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked, robots,
+    acceptance, backup, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, keys, parked, robots,
     run, sandbox, schema, shortlist, tenant, up, vendors,
 };
 
@@ -30,6 +30,12 @@ pub enum Command {
     Doctor(doctor::Command),
     /// Create tenants, list them, set what differs for them, erase them
     Tenant(tenant::Command),
+    /// Write the database and the event log to a folder, together, while everything runs; the master key stays apart
+    Backup(backup::Backup),
+    /// Read a backup into an empty database and an empty broker
+    Restore(backup::Restore),
+    /// Change the master key that everything personal is sealed under
+    Keys(keys::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list
     Ingest(ingest::Command),
     /// Set a tenant's ideal customer profile, or show it

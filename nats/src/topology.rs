@@ -277,11 +277,14 @@ pub enum User {
     Producer,
     /// Removes a tenant's messages: its password is for `presdr tenant purge` alone.
     Eraser,
+    /// Writes the log out and reads it in: its password is for `presdr backup` and `presdr restore` alone.
+    Backup,
 }
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Eraser];
+    pub const ALL: [Self; 6] =
+        [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Eraser, Self::Backup];
 
     /// The user's name.
     #[must_use]
@@ -292,6 +295,7 @@ impl User {
             Self::Projector => "projector",
             Self::Producer => "producer",
             Self::Eraser => "eraser",
+            Self::Backup => "backup",
         }
     }
 
@@ -341,6 +345,12 @@ impl User {
                 format!("$JS.API.STREAM.PURGE.{PROGRESS}"),
                 format!("$JS.API.STREAM.INFO.{PROGRESS}"),
             ],
+            Self::Backup => vec![
+                format!("$JS.API.STREAM.SNAPSHOT.{EVENTS}"),
+                format!("$JS.SNAPSHOT.ACK.{EVENTS}.>"),
+                format!("$JS.API.STREAM.RESTORE.{EVENTS}"),
+                format!("$JS.SNAPSHOT.RESTORE.{EVENTS}.>"),
+            ],
         };
         info.into_iter().chain(own).collect()
     }
@@ -357,7 +367,7 @@ impl User {
                         .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
                 })
                 .collect(),
-            Self::Topology | Self::Worker | Self::Producer | Self::Eraser => Vec::new(),
+            Self::Topology | Self::Worker | Self::Producer | Self::Eraser | Self::Backup => Vec::new(),
         }
     }
 }

@@ -4,8 +4,13 @@
 //! on it can wait for the projections. Every write says who did it.
 //!
 //! - [`Desk`]: who commands, and with what
+<<<<<<< HEAD
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`mod@purge`]: erasing a tenant
+=======
+//! - [`tenants`], [`settings`], [`icp`], [`runs`], [`parked`]: the commands
+//! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
+>>>>>>> ffaffea (Change the master key while services run; back up and restore both stores (unfinished: not tested))
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -15,6 +20,7 @@ mod desk;
 pub mod icp;
 pub mod ingest;
 pub mod ingested;
+pub mod keys;
 pub mod parked;
 pub mod purge;
 pub mod runs;

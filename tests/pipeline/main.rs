@@ -4,10 +4,12 @@
 
 mod acceptance;
 mod alone;
+mod backup;
 mod fairness;
 mod full_log;
 mod hostile;
 mod isolation;
+mod keys;
 mod nightly;
 mod personal_data;
 mod purge;
