@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("See it work", &["demo", "up", "doctor"]),
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
-    ("People's rights", &["suppress"]),
+    ("People's rights", &["dsar", "suppress"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
