@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use presdr_events::{Envelope, Event, Step, vendor};
+use presdr_events::{Digest, Envelope, Event, Step, vendor};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
     route::{self, Block, Reading, Silence},
@@ -11,7 +11,6 @@ use presdr_rules::{
 use presdr_sites::{PageKind, PageVisit, RobotsState, SkipReason, Visit, Weighed, extract, registrable_domain, weigh};
 use presdr_store::texts;
 use presdr_vendors::{Purpose, tavily};
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -159,7 +158,7 @@ fn page_visit(url: Url, kind: PageKind, text: &str) -> PageVisit {
         status: 200,
         bytes: text.len(),
         truncated: false,
-        content_hash: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        content_hash: Digest::of(text.as_bytes()).to_string(),
         etag: None,
         last_modified: None,
         not_modified: false,

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use presdr_events::{Event, Step, TenantId, tenant};
+use presdr_events::{Digest, Event, Step, TenantId, tenant};
 use presdr_rules::similarity::SAMPLES_MAX;
 use presdr_store::{
     similarity::{self, NewSample, Sample},
     tenants,
 };
-use sha2::{Digest, Sha256};
 
 use crate::{CommandError, Desk, desk::tenant_step, ingest::list::List};
 
@@ -119,7 +118,7 @@ fn sample(name: &str, about: &str) -> Result<NewSample, String> {
     if about.contains('@') {
         return Err("about holds an e-mail address: say what the company does, not whom to write to".to_owned());
     }
-    Ok(NewSample { text_hash: hex(about.as_bytes()), sample: name, description: about })
+    Ok(NewSample { text_hash: Digest::of(about.as_bytes()).to_string(), sample: name, description: about })
 }
 
 /// SHA-256 over the names and texts, by name, in lower-case hex.
@@ -127,11 +126,7 @@ fn content_hash(samples: &[NewSample]) -> String {
     let mut lines: Vec<String> =
         samples.iter().map(|sample| format!("{}\n{}\n", sample.sample, sample.description)).collect();
     lines.sort();
-    hex(lines.concat().as_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(lines.concat().as_bytes()).to_string()
 }
 
 #[cfg(test)]

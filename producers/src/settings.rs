@@ -1,6 +1,6 @@
 //! A tenant's settings: showing them with their defaults, and setting sections of them.
 
-use presdr_events::{Event, Step, TenantId, tenant};
+use presdr_events::{Digest, Event, Step, TenantId, tenant};
 use presdr_rules::{
     score::{Thresholds, Weights},
     settings::{AlertLimits, EmailPolicy, Retention, RunSettings, Section},
@@ -8,7 +8,6 @@ use presdr_rules::{
 use presdr_store::{settings, tenants};
 use presdr_vendors::VendorSettings;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::{CommandError, Desk, desk::tenant_step};
 
@@ -135,7 +134,7 @@ fn names() -> String {
 /// SHA-256 of the JSON, whose keys `serde_json` keeps sorted, in lower-case hex.
 fn hash(sections: &Map<String, Value>) -> String {
     let json = Value::Object(sections.clone()).to_string();
-    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(json.as_bytes()).to_string()
 }
 
 #[cfg(test)]

@@ -122,12 +122,15 @@ impl Entry {
     #[must_use]
     pub fn read(sequence: i64, subject: &str, body: &[u8], stored_at: DateTime<Utc>) -> Self {
         let (tenant, place) = (Subject::owner(subject), sequence.unsigned_abs());
-        let id = chain::identify(subject, body, place);
-        let leaf = chain::leaf(&Stored { tenant: &tenant, sequence: place, id, subject, body });
-        let read = match Envelope::decode(subject, body) {
-            Ok(envelope) => Ok(Box::new(Recorded::new(sequence, envelope))),
-            Err(error) => Err(Unreadable { subject: subject.to_owned(), error: error.to_string() }),
+        // An envelope that can be read tells the id that `identify` finds: only what cannot is read a second time.
+        let (id, read) = match Envelope::decode(subject, body) {
+            Ok(envelope) => (envelope.id, Ok(Box::new(Recorded::new(sequence, envelope)))),
+            Err(error) => {
+                let unreadable = Unreadable { subject: subject.to_owned(), error: error.to_string() };
+                (chain::identify(subject, body, place), Err(unreadable))
+            }
         };
+        let leaf = chain::leaf(&Stored { tenant: &tenant, sequence: place, id, subject, body });
         Self { tenant, sequence, id, leaf, stored_at, read }
     }
 

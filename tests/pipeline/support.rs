@@ -109,15 +109,7 @@ impl World {
     }
 
     pub async fn roles_with(&self, change: impl FnOnce(&mut WorkConfig)) -> Roles {
-        let crawl = CrawlPolicy { min_interval: Duration::from_millis(1), ..CrawlPolicy::default() };
-        let mut config = WorkConfig {
-            crawl,
-            sweep_every: Duration::from_millis(200),
-            unpublished_after: Duration::from_secs(1),
-            ..WorkConfig::default()
-        };
-        change(&mut config);
-        self.roles_of(self.services(config).await).await
+        self.roles_of(self.services(impatient(change)).await).await
     }
 
     /// What a worker process has at hand.
@@ -276,4 +268,17 @@ pub fn scores(events: &[Envelope], tenant: &TenantId, run: RunId) -> BTreeMap<i6
             _ => None,
         })
         .collect()
+}
+
+/// How workers work in tests, with a change: quick rather than polite.
+pub fn impatient(change: impl FnOnce(&mut WorkConfig)) -> WorkConfig {
+    let crawl = CrawlPolicy { min_interval: Duration::from_millis(1), ..CrawlPolicy::default() };
+    let mut config = WorkConfig {
+        crawl,
+        sweep_every: Duration::from_millis(200),
+        unpublished_after: Duration::from_secs(1),
+        ..WorkConfig::default()
+    };
+    change(&mut config);
+    config
 }

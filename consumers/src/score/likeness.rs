@@ -1,13 +1,12 @@
 //! How like the tenant's sample customers a company describes itself. A text is made a vector once, and again only when it changes.
 
-use presdr_events::DegradedReason;
+use presdr_events::{DegradedReason, Digest};
 use presdr_rules::{route::Availability, similarity::Similarity};
 use presdr_store::{similarity, texts};
 use presdr_vendors::{
     Purpose,
     openai::{EMBEDDING_MODEL, Embed},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     Services,
@@ -57,7 +56,7 @@ async fn of_company(
     lead: &Lead,
     about: &str,
 ) -> Result<Result<Vec<f32>, Vec<DegradedReason>>, WorkError> {
-    let hash: String = Sha256::digest(about.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Digest::of(about.as_bytes()).to_string();
     let mut tx = services.database.enter(&lead.tenant).await?;
     let kept = similarity::embedding(&mut tx, lead.company, EMBEDDING_MODEL, &hash).await?;
     tx.commit().await?;

@@ -10,12 +10,11 @@ use presdr_sandbox::{
     vendors::{self as imitated, Limits, VendorSandbox},
     web::profile::Profile,
 };
-use presdr_sites::CrawlPolicy;
 use presdr_store::{breakers::Rate, settings};
 use presdr_vendors::{Policy, Terms, Vendor, VendorConfig};
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{World, impatient};
 
 /// Made-up companies to choose from.
 const COMPANIES: usize = 400;
@@ -87,14 +86,6 @@ impl VendorWorld {
 
 /// A worker process that knows the imitated vendors, impatient rather than polite.
 pub async fn services(world: &World, imitated: &VendorSandbox, change: impl FnOnce(&mut WorkConfig)) -> Services {
-    let crawl = CrawlPolicy { min_interval: Duration::from_millis(1), ..CrawlPolicy::default() };
-    let mut config = WorkConfig {
-        crawl,
-        sweep_every: Duration::from_millis(200),
-        unpublished_after: Duration::from_secs(1),
-        ..WorkConfig::default()
-    };
-    change(&mut config);
     let environment: BTreeMap<String, String> = imitated.environment().into_iter().collect();
     let mut vendors = VendorConfig::from_variables(|name| environment.get(name).cloned()).unwrap();
     for vendor in Vendor::ALL {
@@ -102,7 +93,7 @@ pub async fn services(world: &World, imitated: &VendorSandbox, change: impl FnOn
     }
     let policy =
         Policy { backoff: Duration::from_millis(1), backoff_max: Duration::from_millis(2), ..Policy::default() };
-    world.services(config).await.with_vendors(vendors, policy).unwrap()
+    world.services(impatient(change)).await.with_vendors(vendors, policy).unwrap()
 }
 
 /// The way that the events tell.
