@@ -104,7 +104,7 @@ pub async fn places(database: &Database, tenant: &TenantId, run: RunId, top: u32
                 coalesce(
                     (select concat_ws(', ', p.name, p.role_title, p.email) from contacts p
                      where p.tenant_id = s.tenant_id and p.company_id = s.company_id and p.wanted_title
-                     order by p.email is null, p.subject_id limit 1),
+                     order by p.email is null, p.role_title, p.name, p.email, p.subject_id limit 1),
                     (select e.email from lead_emails e
                      where e.tenant_id = s.tenant_id and e.company_id = s.company_id
                      order by e.own_domain desc, e.role_account, e.email limit 1)) as contact
@@ -141,15 +141,18 @@ fn cells(place: &Place) -> [String; 10] {
 
 /// A shortlist for people.
 pub fn table(places: &[Place]) -> String {
-    let mut table = Table::new([
-        ("#", Align::Right),
-        ("company", Align::Left),
-        ("score", Align::Right),
-        ("bucket", Align::Left),
-        ("domain", Align::Left),
-        ("best contact", Align::Left),
-        ("why", Align::Left),
-    ]);
+    let mut table = Table::folding(
+        &["best contact", "why"],
+        [
+            ("#", Align::Right),
+            ("company", Align::Left),
+            ("score", Align::Right),
+            ("bucket", Align::Left),
+            ("domain", Align::Left),
+            ("best contact", Align::Left),
+            ("why", Align::Left),
+        ],
+    );
     for place in places {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         table.row([

@@ -83,7 +83,7 @@ pub fn identify(subject: &str, body: &[u8], sequence: u64) -> EventId {
         name: String,
     }
     let label = serde_json::from_slice::<Label>(body).ok();
-    let belongs = |label: &Label| Subject::parse(subject) == Ok(Subject::of(&label.tenantid, &label.name));
+    let belongs = |label: &Label| Subject::is_of(subject, &label.tenantid, &label.name);
     let by_place = || EventId(Uuid::new_v5(&NAMESPACE, format!("place/{sequence}").as_bytes()));
     label.filter(belongs).map_or_else(by_place, |label| label.id)
 }

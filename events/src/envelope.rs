@@ -3,6 +3,8 @@
 //! Source: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>. Extension attributes are lower-case
 //! letters only, and ids travel as strings, since a CloudEvents integer has 32 bits.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::{Actor, CompanyId, Event, EventId, EventType, IdError, RunId, Subject
 
 /// No event is larger than this (64 KiB); bulk work is one event with counts and a content hash.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// Most events fit into this.
+const USUAL_BYTES: usize = 1024;
 
 /// Everything about an event but the fact itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,22 +180,24 @@ pub enum DecodeError {
 /// The JSON form.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "presdr event envelope")]
-pub(crate) struct Wire<Data = Value> {
+pub(crate) struct Wire<'a, Data = Value> {
+    #[serde(borrow)]
     #[schemars(extend("const" = "1.0"))]
-    specversion: String,
+    specversion: Cow<'a, str>,
     /// Made from what the event means: telling it twice is one event.
     id: EventId,
     /// The service that says it, by permanent name.
     #[schemars(regex(pattern = "^/presdr/[a-z._-]+$"))]
     source: String,
-    #[serde(rename = "type")]
-    name: String,
+    #[serde(rename = "type", borrow)]
+    name: Cow<'a, str>,
     /// RFC 3339, UTC.
     time: DateTime<Utc>,
+    #[serde(borrow)]
     #[schemars(extend("const" = "application/json"))]
-    datacontenttype: String,
+    datacontenttype: Cow<'a, str>,
     /// Whose it is; equal to the second token of the subject.
-    tenantid: TenantId,
+    tenantid: Cow<'a, TenantId>,
     /// The run it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", regex(pattern = "^[1-9][0-9]{0,15}$"))]
@@ -201,7 +207,7 @@ pub(crate) struct Wire<Data = Value> {
     #[schemars(with = "String", regex(pattern = "^[1-9][0-9]{0,15}$"))]
     companyid: Option<String>,
     /// Who caused it: an opaque id.
-    actor: Actor,
+    actor: Cow<'a, Actor>,
     /// The first event of the chain.
     correlationid: EventId,
     /// The event that led to it.
@@ -211,7 +217,7 @@ pub(crate) struct Wire<Data = Value> {
     /// W3C trace context, where the work was traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    traceparent: Option<String>,
+    traceparent: Option<Cow<'a, str>>,
     schemaversion: u32,
     data: Data,
 }
@@ -225,23 +231,24 @@ impl Header {
         let EventType { name, version } = event.event_type();
         let json = |source| EncodeError::Json { name, source };
         let wire = Wire {
-            specversion: "1.0".to_owned(),
+            specversion: "1.0".into(),
             id: self.id,
             source: format!("/presdr/{}", self.source),
-            name: name.to_owned(),
+            name: name.into(),
             time: self.time,
-            datacontenttype: "application/json".to_owned(),
-            tenantid: self.tenant.clone(),
+            datacontenttype: "application/json".into(),
+            tenantid: Cow::Borrowed(&self.tenant),
             runid: self.run.map(|id| id.to_string()),
             companyid: self.company.map(|id| id.to_string()),
-            actor: self.actor.clone(),
+            actor: Cow::Borrowed(&self.actor),
             correlationid: self.correlation,
             causationid: self.causation,
-            traceparent: self.traceparent.clone(),
+            traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
             schemaversion: version,
             data: event.data(),
         };
-        let bytes = serde_json::to_vec(&wire).map_err(json)?;
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut bytes, &wire).map_err(json)?;
         match bytes.len() > EVENT_BYTES_MAX {
             true => Err(EncodeError::TooLarge { name, bytes: bytes.len() }),
             false => Ok(bytes),
@@ -261,7 +268,7 @@ impl Envelope {
     /// # Errors
     /// [`DecodeError`] when the bytes are not an event this reader knows, or the subject contradicts them.
     pub fn decode(subject: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let wire: Wire<Box<RawValue>> = serde_json::from_slice(bytes).map_err(|error| DecodeError::Envelope {
+        let wire: Wire<'_, Box<RawValue>> = serde_json::from_slice(bytes).map_err(|error| DecodeError::Envelope {
             error: format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()),
         })?;
         wire.check(subject)?;
@@ -270,13 +277,13 @@ impl Envelope {
             id: wire.id,
             source: wire.source,
             time: wire.time,
-            tenant: wire.tenantid,
+            tenant: wire.tenantid.into_owned(),
             run: wire.runid.map(|id| id.parse()).transpose()?,
             company: wire.companyid.map(|id| id.parse()).transpose()?,
-            actor: wire.actor,
+            actor: wire.actor.into_owned(),
             correlation: wire.correlationid,
             causation: wire.causationid,
-            traceparent: wire.traceparent,
+            traceparent: wire.traceparent.map(Cow::into_owned),
             event: Event::read(&wire.name, &data)?,
         })
     }
@@ -288,18 +295,17 @@ impl Envelope {
     }
 }
 
-impl<Data> Wire<Data> {
+impl<Data> Wire<'_, Data> {
     fn check(&self, subject: &str) -> Result<(), DecodeError> {
         if self.specversion != "1.0" {
             return Err(DecodeError::Envelope { error: "specversion is not 1.0".to_owned() });
         }
-        let expected = Subject::of(&self.tenantid, &self.name);
-        match Subject::parse(subject) == Ok(expected) {
+        match Subject::is_of(subject, &self.tenantid, &self.name) {
             true => Ok(()),
             false => Err(DecodeError::Subject {
                 subject: subject.to_owned(),
-                tenant: self.tenantid.clone(),
-                name: self.name.clone(),
+                tenant: self.tenantid.clone().into_owned(),
+                name: self.name.clone().into_owned(),
             }),
         }
     }

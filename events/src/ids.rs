@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Largest integer that every JSON reader keeps exact (2^53 - 1, RFC 8259 section 6).
@@ -29,8 +29,8 @@ pub enum IdError {
 }
 
 /// A tenant: a slug `[a-z0-9-]{1,32}`, never reused, the second token of every event's subject.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
 #[schemars(with = "String", extend("pattern" = "^[a-z0-9-]{1,32}$"))]
 pub struct TenantId(String);
 
@@ -68,6 +68,12 @@ impl TryFrom<String> for TenantId {
     type Error = IdError;
     fn try_from(text: String) -> Result<Self, IdError> {
         Self::new(text)
+    }
+}
+
+impl Serialize for TenantId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -167,8 +173,8 @@ number_id!(
 pub type Attempt = u32;
 
 /// Who caused an event: an opaque user or service id. E-mail addresses live in the users table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
 #[schemars(with = "String", extend("pattern" = "^[A-Za-z0-9._:-]{1,64}$"))]
 pub struct Actor(String);
 
@@ -203,6 +209,12 @@ impl TryFrom<String> for Actor {
     type Error = IdError;
     fn try_from(text: String) -> Result<Self, IdError> {
         Self::new(text)
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

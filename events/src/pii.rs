@@ -8,17 +8,21 @@ use std::{fmt, marker::PhantomData};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
+    AeadInOut, KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
 use hmac::{Hmac, Mac};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
+use uuid::fmt::Hyphenated;
 
 use crate::{EventId, SubjectId, TenantId};
 
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+/// Room for the values that there are: addresses, names, numbers, links.
+const USUAL_BYTES: usize = 64;
 
 /// Why a personal value could not be sealed or opened. Says nothing about the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,10 +68,20 @@ impl Key {
     /// # Errors
     /// [`PiiError::Sealed`] when the cipher refuses.
     pub fn seal(&self, nonce: [u8; NONCE_BYTES], bound_to: &[u8], plain: &[u8]) -> Result<Vec<u8>, PiiError> {
-        let payload = Payload { msg: plain, aad: bound_to };
+        let mut sealed = Vec::with_capacity(NONCE_BYTES + plain.len() + TAG_BYTES);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        self.seal_in_place(bound_to, &mut sealed)?;
+        Ok(sealed)
+    }
+
+    /// Seals what follows the nonce at the beginning of `buffer`, and appends the tag.
+    fn seal_in_place(&self, bound_to: &[u8], buffer: &mut Vec<u8>) -> Result<(), PiiError> {
+        let (nonce, plain) = buffer.split_first_chunk_mut::<NONCE_BYTES>().ok_or(PiiError::Malformed)?;
         let cipher = XChaCha20Poly1305::new(&self.0.into());
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| PiiError::Sealed)?;
-        Ok([&nonce[..], &sealed[..]].concat())
+        let tag = cipher.encrypt_inout_detached(&XNonce::from(*nonce), bound_to, plain.into());
+        buffer.extend_from_slice(&tag.map_err(|_| PiiError::Sealed)?);
+        Ok(())
     }
 
     /// Opens what [`Key::seal`] sealed for this place.
@@ -118,7 +132,9 @@ pub struct PiiContext<'a> {
 
 impl PiiContext<'_> {
     fn bytes(&self) -> Vec<u8> {
-        format!("{}\0{}\0{}", self.tenant, self.event, self.field).into_bytes()
+        let (tenant, event) = (self.tenant.as_str().as_bytes(), self.event.0.hyphenated());
+        let mut text = [0; Hyphenated::LENGTH];
+        [tenant, event.encode_lower(&mut text).as_bytes(), self.field.as_bytes()].join(&0)
     }
 }
 
@@ -148,9 +164,11 @@ impl<T: Serialize + DeserializeOwned> Pii<T> {
         nonce: [u8; 24],
         value: &Clear<T>,
     ) -> Result<Self, PiiError> {
-        let plain = serde_json::to_vec(&value.0).map_err(|_| PiiError::Type)?;
-        let sealed = STANDARD_NO_PAD.encode(key.seal(nonce, &context.bytes(), &plain)?);
-        Ok(Self { subject, sealed, kind: PhantomData })
+        let mut buffer = Vec::with_capacity(NONCE_BYTES + USUAL_BYTES + TAG_BYTES);
+        buffer.extend_from_slice(&nonce);
+        serde_json::to_writer(&mut buffer, &value.0).map_err(|_| PiiError::Type)?;
+        key.seal_in_place(&context.bytes(), &mut buffer)?;
+        Ok(Self { subject, sealed: STANDARD_NO_PAD.encode(buffer), kind: PhantomData })
     }
 
     /// Opens the value with its subject's key.

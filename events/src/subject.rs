@@ -55,18 +55,27 @@ impl Subject {
     /// [`SubjectError`] when it does not have four tokens of the right kind.
     pub fn parse(text: &str) -> Result<Self, SubjectError> {
         let wrong = || SubjectError(text.to_owned());
-        let tokens: Vec<&str> = text.split('.').collect();
-        let [PREFIX, tenant, entity, kind] = tokens[..] else {
-            return Err(wrong());
-        };
+        let (tenant, name) = tokens(text).ok_or_else(wrong)?;
         let tenant = TenantId::new(tenant).map_err(|_| wrong())?;
-        Ok(Self { tenant, name: format!("{entity}.{kind}") })
+        Ok(Self { tenant, name: name.to_owned() })
     }
+
+    /// Whether `text` is the subject of an event of `tenant` with that name.
+    pub(crate) fn is_of(text: &str, tenant: &TenantId, name: &str) -> bool {
+        tokens(text) == Some((tenant.as_str(), name))
+    }
+}
+
+/// The tenant and the event type's name in a subject of four tokens.
+fn tokens(subject: &str) -> Option<(&str, &str)> {
+    let (tenant, name) = subject.strip_prefix(PREFIX)?.strip_prefix('.')?.split_once('.')?;
+    let (_, kind) = name.split_once('.')?;
+    (!kind.contains('.')).then_some((tenant, name))
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}.{}.{}", self.tenant, self.name)
+        [PREFIX, ".", self.tenant.as_str(), ".", &self.name].iter().try_for_each(|part| f.write_str(part))
     }
 }
 

@@ -1,15 +1,19 @@
 //! One batch, its rows and the checkpoint behind them: one transaction.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use presdr_events::{Subject, TenantId};
 use presdr_store::{StoreError, keys::Keyring};
 use sqlx::{Connection, PgConnection};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
 use crate::models::{ALL, audit};
-use crate::{ApplyError, ProjectError, Recorded, TenantBatch, erasure};
+use crate::{ApplyError, ProjectError, Recorded, Statement, TenantBatch, erasure};
+
+/// Read models whose statements wait while the database is busy: they are held in memory.
+const AHEAD: usize = 2;
 
 /// When to count anew what runs came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,18 @@ async fn enter(connection: &mut PgConnection, tenant: &TenantId, schema: Schema)
     Ok(())
 }
 
+/// A read model's name and its statements.
+type Made = (&'static str, Result<Vec<Statement>, ApplyError>);
+
+/// Makes each read model's statements, a little ahead of the database, until nobody wants them any more.
+fn make_statements(batch: &TenantBatch, made: &mpsc::Sender<Made>) {
+    for projection in ALL {
+        if made.blocking_send((projection.name(), projection.statements(batch))).is_err() {
+            return;
+        }
+    }
+}
+
 /// One tenant's share of a batch.
 struct TenantWork<'a> {
     connection: &'a mut PgConnection,
@@ -94,7 +110,7 @@ impl TenantWork<'_> {
         let mut events = Vec::with_capacity(news.len());
         for entry in news {
             match &entry.read {
-                Ok(event) => events.push(&**event),
+                Ok(event) => events.push(Arc::clone(event)),
                 Err(unreadable) => self.park(entry.sequence, &unreadable.subject, &unreadable.error).await?,
             }
         }
@@ -104,7 +120,7 @@ impl TenantWork<'_> {
         }
         let mut runs = Vec::new();
         // Halves of what failed are tried in the log's order until the events at fault stand alone.
-        let mut open: Vec<&[&Recorded]> = vec![&events];
+        let mut open: Vec<&[Arc<Recorded>]> = vec![&events];
         while let Some(slice) = open.pop() {
             match (self.apply_slice(slice).await?, slice) {
                 (Ok(()), _) => runs.extend(slice.iter().filter_map(|event| event.run())),
@@ -122,7 +138,7 @@ impl TenantWork<'_> {
     }
 
     /// All of the events or none. The inner error is one that the events are to blame for.
-    async fn apply_slice(&mut self, events: &[&Recorded]) -> Result<Result<(), String>, ProjectError> {
+    async fn apply_slice(&mut self, events: &[Arc<Recorded>]) -> Result<Result<(), String>, ProjectError> {
         if events.is_empty() {
             return Ok(Ok(()));
         }
@@ -143,19 +159,24 @@ impl TenantWork<'_> {
     }
 
     /// Writes the events' rows; an error comes with the read model's name.
-    async fn write(&mut self, events: &[&Recorded]) -> Result<(), (&'static str, ApplyError)> {
+    async fn write(&mut self, events: &[Arc<Recorded>]) -> Result<(), (&'static str, ApplyError)> {
         let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
-        let batch = TenantBatch { tenant: self.tenant, events, subjects };
-        for projection in ALL {
-            projection.apply(self.connection, &batch).await.map_err(|error| (projection.name(), error))?;
+        let batch = TenantBatch { tenant: self.tenant.clone(), events: events.to_vec(), subjects };
+        let (made, mut ready) = mpsc::channel(AHEAD);
+        let making = spawn_blocking(move || make_statements(&batch, &made));
+        while let Some((name, statements)) = ready.recv().await {
+            for statement in statements.map_err(|error| (name, error))? {
+                statement.execute(self.connection).await.map_err(|error| (name, error.into()))?;
+            }
         }
-        Ok(())
+        // Without this a thread that died would look like one that is done.
+        making.await.map_err(|error| ("statements", ApplyError::Database(sqlx::Error::Io(error.into()))))
     }
 
     /// Everyone whom the events name and who was not erased. From here to the commit nobody is erased.
     async fn subjects(
         &mut self,
-        events: &[&Recorded],
+        events: &[Arc<Recorded>],
     ) -> Result<HashMap<presdr_events::SubjectId, presdr_store::keys::DataSubject>, ApplyError> {
         let subjects = subjects_of(events);
         if subjects.is_empty() {

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -106,7 +107,7 @@ pub struct Entry {
     /// When the broker stored it.
     pub stored_at: DateTime<Utc>,
     /// The event, unless it cannot be read.
-    pub(crate) read: Result<Box<Recorded>, Unreadable>,
+    pub(crate) read: Result<Arc<Recorded>, Unreadable>,
 }
 
 /// Why an event cannot be read.
@@ -124,7 +125,7 @@ impl Entry {
         let (tenant, place) = (Subject::owner(subject), sequence.unsigned_abs());
         // An envelope that can be read tells the id that `identify` finds: only what cannot is read a second time.
         let (id, read) = match Envelope::decode(subject, body) {
-            Ok(envelope) => (envelope.id, Ok(Box::new(Recorded::new(sequence, envelope)))),
+            Ok(envelope) => (envelope.id, Ok(Arc::new(Recorded::new(sequence, envelope)))),
             Err(error) => {
                 let unreadable = Unreadable { subject: subject.to_owned(), error: error.to_string() };
                 (chain::identify(subject, body, place), Err(unreadable))
@@ -167,16 +168,16 @@ impl Batch {
 
 /// Some events of one tenant, in the order of the log, none of which was ever applied before.
 #[derive(Debug)]
-pub struct TenantBatch<'a> {
+pub struct TenantBatch {
     /// Whose.
-    pub tenant: &'a TenantId,
+    pub tenant: TenantId,
     /// What happened.
-    pub events: &'a [&'a Recorded],
+    pub events: Vec<Arc<Recorded>>,
     /// The people whose values can be opened. An erased person is not among them.
     pub(crate) subjects: HashMap<SubjectId, DataSubject>,
 }
 
-impl TenantBatch<'_> {
+impl TenantBatch {
     /// Whether rows about this person may be written: they were not erased.
     #[must_use]
     pub fn may_name(&self, subject: SubjectId) -> bool {
@@ -194,13 +195,13 @@ impl TenantBatch<'_> {
         value: &Pii<String>,
     ) -> Result<Option<String>, ApplyError> {
         let Some(subject) = self.subjects.get(&value.subject) else { return Ok(None) };
-        let opened = subject.open(self.tenant, event.envelope.id, field, value).map_err(ApplyError::Sealed)?;
+        let opened = subject.open(&self.tenant, event.envelope.id, field, value).map_err(ApplyError::Sealed)?;
         Ok(Some(opened.0))
     }
 }
 
 /// Everyone whom the events name.
-pub(crate) fn subjects_of(events: &[&Recorded]) -> Vec<SubjectId> {
+pub(crate) fn subjects_of(events: &[Arc<Recorded>]) -> Vec<SubjectId> {
     let mut subjects = Vec::new();
     for event in events {
         match &event.envelope.event {

@@ -23,6 +23,7 @@ mod projector;
 mod reader;
 pub mod rebuild;
 mod stale;
+mod statement;
 mod table;
 mod wait;
 
@@ -32,4 +33,5 @@ pub use error::{ApplyError, ProjectError};
 pub use projection::Projection;
 pub use projector::{ProjectorConfig, run_projector};
 pub use stale::{Stale, stale_tenants};
+pub use statement::Statement;
 pub use wait::{WaitError, wait_for};

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use presdr_events::TenantId;
 use sqlx::PgConnection;
 
-use crate::{ApplyError, TenantBatch};
+use crate::{ApplyError, TenantBatch, statement::Statement};
 
 /// A read model: turns events into rows. One file in `models/`, one line in `models::ALL`.
 ///
@@ -14,12 +14,15 @@ pub trait Projection: Send + Sync {
     /// Its permanent name, for messages.
     fn name(&self) -> &'static str;
 
-    /// Writes what the events say, with as many statements as there are tables: none of them was ever applied before.
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>>;
+    /// What writes what the events say, as many statements as there are tables: none of the events was ever applied before.
+    ///
+    /// Made without the database, on a thread of its own, while the statements before these are carried out.
+    ///
+    /// # Errors
+    /// [`ApplyError`] when a sealed value does not open, or a value has no form on the wire.
+    fn statements(&self, _batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        Ok(vec![])
+    }
 
     /// Counts anew, from rows, what these runs came to. Called after their rows were written, not for every batch.
     fn settle<'a>(

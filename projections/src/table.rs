@@ -26,7 +26,8 @@ pub(crate) struct Table {
 
 /// Columns that come from another table.
 pub(crate) struct Lookup {
-    /// A join to `given`, the rows as they travel; `$1` is the tenant.
+    /// A join to `given`, the rows as they travel; `$1` is the tenant. It is `lateral` and limited to a row, so that rows are found one by
+    /// one by their key: nothing else keeps the planner from reading all that the tenant has, as long as it takes that for little.
     pub join: &'static str,
     /// Each column and its expression.
     pub columns: &'static [(&'static str, &'static str)],
@@ -80,13 +81,17 @@ impl Table {
         format!("{} {}", self.insert(columns), self.conflict())
     }
 
-    /// Whether any of the rows is there: `$1` is the tenant, then one array per column of the key, in the order of `columns`.
+    /// Whether any of the rows is there: `$1` is the tenant, then one array per column of the key, in the order of `columns`. Each is looked
+    /// for by its key (see [`Lookup::join`]).
     pub(crate) fn any(&self, columns: &[Column]) -> String {
         let key: Vec<&Column> = columns.iter().filter(|column| self.key.contains(&column.name)).collect();
         let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        let same =
+            key.iter().map(|column| format!("kept.{0} = given.{0}", column.name)).collect::<Vec<_>>().join(" and ");
         let (table, arrays) = (self.name, arrays(key.into_iter()));
         format!(
-            "select exists (select from unnest({arrays}) as given ({names}) join {table} as kept using ({names}) where kept.tenant_id = $1)"
+            "select exists (select from unnest({arrays}) as given ({names}) \
+             cross join lateral (select from {table} as kept where kept.tenant_id = $1 and {same} limit 1) as kept)"
         )
     }
 
@@ -135,12 +140,12 @@ macro_rules! rows {
                 cast: rows!(@cast $($cast)?),
             }),*];
 
-            /// Writes rows with different keys.
-            async fn write(
-                connection: &mut sqlx::PgConnection,
+            /// What writes rows with different keys; nothing when there are none.
+            fn statement(
                 tenant: &presdr_events::TenantId,
                 rows: impl IntoIterator<Item = Self>,
-            ) -> Result<(), sqlx::Error> {
+            ) -> Result<Option<$crate::statement::Statement>, sqlx::Error> {
+                use $crate::statement::Statement;
                 static INSERT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.insert($name::COLUMNS));
                 static UPSERT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.upsert($name::COLUMNS));
                 static ANY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| $table.any($name::COLUMNS));
@@ -151,20 +156,23 @@ macro_rules! rows {
                     $($field.push(row.$field);)*
                 }
                 if count == 0 {
-                    return Ok(());
+                    return Ok(None);
                 }
-                let some_there = if $table.groups.is_empty() || count < $crate::table::MANY {
-                    !$table.groups.is_empty()
-                } else {
-                    let mut any = sqlx::query_scalar(ANY.as_str()).bind(tenant.as_str());
+                let never_there = $table.groups.is_empty();
+                let mut any = None;
+                if !never_there && count >= $crate::table::MANY {
+                    let mut question = Statement::new(ANY.as_str()).bind(tenant.as_str().to_owned())?;
                     $(if $table.key.contains(&stringify!($field)) {
-                        any = any.bind(&$field);
+                        question = question.bind($field.clone())?;
                     })*
-                    any.fetch_one(&mut *connection).await?
-                };
-                let statement: &'static str = if some_there { UPSERT.as_str() } else { INSERT.as_str() };
-                sqlx::query(statement).bind(tenant.as_str())$(.bind($field))*.execute(connection).await?;
-                Ok(())
+                    any = Some(question);
+                }
+                let statement = Statement::new(if never_there { INSERT.as_str() } else { UPSERT.as_str() });
+                let statement = statement.bind(tenant.as_str().to_owned())?$(.bind($field)?)*;
+                Ok(Some(match any {
+                    Some(question) => statement.unless_there(question, INSERT.as_str()),
+                    None => statement,
+                }))
             }
         }
     };
@@ -257,7 +265,8 @@ mod tests {
         let columns = columns.map(|(name, element)| Column { name, element, cast: None });
         assert_eq!(
             THINGS.any(&columns),
-            "select exists (select from unnest($2::bigint[]) as given (thing_id) join things as kept using (thing_id) where kept.tenant_id = $1)"
+            "select exists (select from unnest($2::bigint[]) as given (thing_id) \
+             cross join lateral (select from things as kept where kept.tenant_id = $1 and kept.thing_id = given.thing_id limit 1) as kept)"
         );
     }
 

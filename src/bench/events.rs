@@ -15,7 +15,7 @@ use presdr_events::{
 };
 use presdr_nats::{
     Broker, Message, Publisher,
-    topology::{self, EVENTS, TopologyConfig},
+    topology::{self, DURABLES, EVENTS, TopologyConfig},
 };
 use presdr_producers::bench::report::{Aim, Report};
 use presdr_projections::{ProjectorConfig, bench::project_beside_copy};
@@ -108,13 +108,26 @@ async fn publish(
     Ok(())
 }
 
-/// A stream like EVENTS, for the raw client alone.
+/// A stream like EVENTS with the same durables, for the raw client alone: the broker has the same work with each message.
 async fn raw_stream(broker: &Broker) -> anyhow::Result<jetstream::Context> {
-    let mut config = topology::events(broker).await?.get_info().await?.config;
+    let events = topology::events(broker).await?;
+    let mut config = events.get_info().await?.config;
     config.name = "RAW".to_owned();
-    config.subjects = vec!["raw".to_owned()];
-    broker.jetstream().create_stream(config).await?;
+    config.subjects = config.subjects.iter().map(|subject| raw(subject)).collect();
+    let stream = broker.jetstream().create_stream(config).await?;
+    for durable in DURABLES {
+        let mut config = events.consumer_info(durable.name).await?.config;
+        config.filter_subject =
+            Some(config.filter_subject).filter(|one| !one.is_empty()).map(|one| raw(&one)).unwrap_or_default();
+        config.filter_subjects = config.filter_subjects.iter().map(|subject| raw(subject)).collect();
+        stream.create_consumer(config).await?;
+    }
     Ok(broker.jetstream().clone())
+}
+
+/// An event's subject as the raw client has it: of the same length, so that both store the same bytes.
+fn raw(subject: &str) -> String {
+    subject.replacen("evt.", "raw.", 1)
 }
 
 /// Runs the shares at the same time, each in a task of its own as workers are; tells how long that took.
@@ -138,7 +151,7 @@ async fn send_raw(context: jetstream::Context, messages: Vec<Message>) -> anyhow
     stream::iter(messages.into_iter().map(anyhow::Ok))
         .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |message| async move {
             let publish = PublishMessage::build().message_id(message.id.to_string()).payload(message.body);
-            context.send_publish("raw", publish).await?.await?;
+            context.send_publish(raw(&message.subject), publish).await?.await?;
             Ok(())
         })
         .await

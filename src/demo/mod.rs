@@ -62,12 +62,13 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
 }
 
 async fn demonstrate(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
+    world.claim()?;
     let talk = progress::Talk::new();
     talk.say("starting PostgreSQL and NATS");
     let database = DatabaseServer::open(config).await?;
     let broker = BrokerServer::open(config).await?;
     talk.say("starting the sandbox: company sites and vendors");
-    let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
     let sandbox = world.serve().await?;
     let vendors = world::vendors(&sandbox).await?;
     let asked = Some(world::vendor_config(&vendors)?);

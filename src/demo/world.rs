@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use presdr_events::TenantId;
 use presdr_producers::{Desk, icp, ingest, ingested, samples, tenants};
 use presdr_sandbox::{
@@ -57,6 +57,35 @@ impl World {
         Self { sites, companies, files }
     }
 
+    /// Marks the folder of files as this world's.
+    ///
+    /// # Errors
+    /// When another world was demonstrated from there: its tenants and companies are in the database, its sites would be gone.
+    pub fn claim(&self) -> anyhow::Result<()> {
+        let mark = self.files.join("world.txt");
+        let ours = self.described();
+        match fs::read_to_string(&mark) {
+            Ok(theirs) if theirs != ours => bail!(
+                "{} holds a demonstration of {theirs}, not of {ours}: give this one a folder of its own (`--data DIR`), or remove that one \
+                 (`make clean-data`)",
+                self.files.parent().unwrap_or(&self.files).display()
+            ),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&self.files).with_context(|| format!("making {}", self.files.display()))?;
+                fs::write(&mark, ours).with_context(|| format!("writing {}", mark.display()))
+            }
+            Err(error) => Err(error).with_context(|| format!("reading {}", mark.display())),
+        }
+    }
+
+    fn described(&self) -> String {
+        match &self.sites {
+            None => format!("{} made-up sites", self.companies),
+            Some(folder) => format!("the sites in {}", fs::canonicalize(folder).unwrap_or(folder.clone()).display()),
+        }
+    }
+
     /// Serves the sites on loopback.
     pub async fn serve(&self) -> anyhow::Result<Running> {
         let web = match &self.sites {
@@ -79,7 +108,6 @@ impl World {
 
     /// Creates the tenant, ingests what it knows, and sets its profile.
     pub async fn prepare(&self, desk: &Desk, tenant: &Tenant) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.files).with_context(|| format!("making {}", self.files.display()))?;
         tenants::create(desk, &tenant.id, tenant.name).await?;
         if self.sites.is_none() {
             self.ingest_registry(desk).await?;
@@ -162,5 +190,20 @@ fn folder_icp(which: DemoTenant) -> Value {
     match which {
         DemoTenant::Acme => json!({ "keywords": ["software", "consulting", "training", "support"] }),
         DemoTenant::Globex => json!({ "keywords": ["construction", "engineering", "equipment", "logistics"] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_files_belongs_to_one_world() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = || folder.path().join("demo");
+        World::new(None, 800, files()).claim().unwrap();
+        World::new(None, 800, files()).claim().unwrap();
+        let refused = World::new(Some(folder.path().to_owned()), 800, files()).claim().unwrap_err().to_string();
+        assert!(refused.contains("800 made-up sites") && refused.contains("--data DIR"), "{refused}");
     }
 }

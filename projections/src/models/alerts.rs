@@ -1,11 +1,10 @@
 //! `alerts`: what an operator should look at.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::Event;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::statement::Statement;
 use crate::table::{Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -34,15 +33,8 @@ impl Projection for Alerts {
         "alerts"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            Row::write(connection, batch.tenant, batch.events.iter().filter_map(|event| row(event))).await?;
-            Ok(())
-        })
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }
 }
 

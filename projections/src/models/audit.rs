@@ -68,7 +68,9 @@ pub(crate) async fn record<'a>(
         return Ok(news);
     }
     let mut head = Head::load(connection, tenant).await?;
-    Row::write(connection, tenant, news.iter().map(|entry| row(entry, head.link(entry)))).await?;
+    if let Some(rows) = Row::statement(tenant, news.iter().map(|entry| row(entry, head.link(entry))))? {
+        rows.execute(connection).await?;
+    }
     head.save(connection, tenant).await?;
     Ok(news)
 }

@@ -1,11 +1,10 @@
 //! `contacts`: people with a name or a title at a company.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::{Event, Pii, lead, vendor};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::statement::Statement;
 use crate::table::{Group, Newest, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -66,34 +65,29 @@ impl Projection for Contacts {
         "contacts"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let (mut on_sites, mut at_vendors) = (Newest::new(), Newest::new());
-            for event in batch.events {
-                let Some((run_id, company_id)) = event.lead() else { continue };
-                let place = Place { batch, event, run_id, company_id };
-                for row in place.on_site()? {
-                    on_sites.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
-                }
-                for row in place.at_vendor()? {
-                    at_vendors.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let (mut on_sites, mut at_vendors) = (Newest::new(), Newest::new());
+        for event in &batch.events {
+            let Some((run_id, company_id)) = event.lead() else { continue };
+            let place = Place { batch, event, run_id, company_id };
+            for row in place.on_site()? {
+                on_sites.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
             }
-            // One after the other: a person may be in both, and a statement writes a row once.
-            Row::write(connection, batch.tenant, on_sites.into_rows()).await?;
-            Row::write(connection, batch.tenant, at_vendors.into_rows()).await?;
-            Ok(())
-        })
+            for row in place.at_vendor()? {
+                at_vendors.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
+            }
+        }
+        // One after the other: a person may be in both, and a statement writes a row once.
+        Ok(Statement::list([
+            Row::statement(&batch.tenant, on_sites.into_rows())?,
+            Row::statement(&batch.tenant, at_vendors.into_rows())?,
+        ]))
     }
 }
 
 /// Where a person was found.
 struct Place<'a> {
-    batch: &'a TenantBatch<'a>,
+    batch: &'a TenantBatch,
     event: &'a Recorded,
     run_id: i64,
     company_id: i64,

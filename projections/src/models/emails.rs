@@ -4,11 +4,10 @@
 //! address takes its newest check from there.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
-use presdr_events::Event;
-use sqlx::PgConnection;
+use presdr_events::{Event, TenantId};
 use uuid::Uuid;
 
+use crate::statement::Statement;
 use crate::table::{Group, Lookup, Newest, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -44,8 +43,8 @@ const EMAILS: Table = Table {
         Group { order: &["vendor_run_id", "vendor_version"], columns: &["vendor_id", "because"] },
     ],
     looked_up: Some(Lookup {
-        join: "left join lead_email_verifications as checked on checked.tenant_id = $1 and checked.company_id = given.company_id \
-               and checked.subject_id = given.subject_id",
+        join: "left join lateral (select * from lead_email_verifications as checked where checked.tenant_id = $1 \
+               and checked.company_id = given.company_id and checked.subject_id = given.subject_id limit 1) as checked on true",
         columns: &[
             ("verification_status", "coalesce(checked.status, 'unknown')"),
             ("smtp_confidence", "checked.confidence"),
@@ -107,37 +106,32 @@ impl Projection for Emails {
         "lead_emails"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let (mut on_sites, mut at_vendors, mut checks) = (Newest::new(), Newest::new(), Newest::new());
-            for event in batch.events {
-                for email in on_site(batch, event)? {
-                    on_sites.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
-                }
-                for email in at_vendor(batch, event)? {
-                    at_vendors.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
-                }
-                for check in checked(batch, event) {
-                    checks.offer((check.company_id, check.subject_id), (check.run_id, check.version), check);
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let (mut on_sites, mut at_vendors, mut checks) = (Newest::new(), Newest::new(), Newest::new());
+        for event in &batch.events {
+            for email in on_site(batch, event)? {
+                on_sites.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
             }
-            let checks: Vec<_> = checks.into_rows().collect();
-            let checked = checks.iter().map(|check| (check.company_id, check.subject_id)).collect();
-            // Checks first: an address that is written takes its check from there, and few that were there before need it afterwards.
-            Check::write(connection, batch.tenant, checks).await?;
-            Email::write(connection, batch.tenant, on_sites.into_rows()).await?;
-            Email::write(connection, batch.tenant, at_vendors.into_rows()).await?;
-            take_newest_checks(connection, batch, checked).await?;
-            Ok(())
-        })
+            for email in at_vendor(batch, event)? {
+                at_vendors.offer((email.company_id, email.email.clone()), (email.run_id, email.version), email);
+            }
+            for check in checked(batch, event) {
+                checks.offer((check.company_id, check.subject_id), (check.run_id, check.version), check);
+            }
+        }
+        let checks: Vec<_> = checks.into_rows().collect();
+        let checked = checks.iter().map(|check| (check.company_id, check.subject_id)).collect();
+        // Checks first: an address that is written takes its check from there, and few that were there before need it afterwards.
+        Ok(Statement::list([
+            Check::statement(&batch.tenant, checks)?,
+            Email::statement(&batch.tenant, on_sites.into_rows())?,
+            Email::statement(&batch.tenant, at_vendors.into_rows())?,
+            take_newest_checks(&batch.tenant, checked)?,
+        ]))
     }
 }
 
-fn on_site(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
+fn on_site(batch: &TenantBatch, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
     let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) = (event.lead(), &event.envelope.event) else {
         return Ok(vec![]);
     };
@@ -167,7 +161,7 @@ fn on_site(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, Appl
     Ok(emails)
 }
 
-fn at_vendor(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
+fn at_vendor(batch: &TenantBatch, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
     let (Some((run_id, company_id)), Event::LeadContactsFound(found)) = (event.lead(), &event.envelope.event) else {
         return Ok(vec![]);
     };
@@ -197,7 +191,7 @@ fn at_vendor(batch: &TenantBatch<'_>, event: &Recorded) -> Result<Vec<Email>, Ap
     Ok(emails)
 }
 
-fn checked<'a>(batch: &'a TenantBatch<'_>, event: &'a Recorded) -> impl Iterator<Item = Check> + 'a {
+fn checked<'a>(batch: &'a TenantBatch, event: &'a Recorded) -> impl Iterator<Item = Check> + 'a {
     let verified = match (event.lead(), &event.envelope.event) {
         (Some(lead), Event::LeadEmailsVerified(verified)) => Some((lead, verified)),
         _ => None,
@@ -218,16 +212,12 @@ fn checked<'a>(batch: &'a TenantBatch<'_>, event: &'a Recorded) -> impl Iterator
     })
 }
 
-async fn take_newest_checks(
-    connection: &mut PgConnection,
-    batch: &TenantBatch<'_>,
-    checked: Vec<(i64, Uuid)>,
-) -> Result<(), sqlx::Error> {
+fn take_newest_checks(tenant: &TenantId, checked: Vec<(i64, Uuid)>) -> Result<Option<Statement>, sqlx::Error> {
     if checked.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let (companies, subjects): (Vec<i64>, Vec<Uuid>) = checked.into_iter().unzip();
-    sqlx::query(
+    let update = Statement::new(
         "update lead_emails as kept
          set verification_status = checked.status, smtp_confidence = checked.confidence, verification_source = checked.source,
              verification_detail = checked.detail, last_verified_at = checked.verified_at
@@ -237,11 +227,6 @@ async fn take_newest_checks(
          where kept.tenant_id = $1 and kept.company_id = touched.company_id and kept.subject_id = touched.subject_id
              and (kept.verification_status, kept.smtp_confidence, kept.verification_source, kept.verification_detail, kept.last_verified_at)
                  is distinct from (checked.status, checked.confidence, checked.source, checked.detail, checked.verified_at)",
-    )
-    .bind(batch.tenant.as_str())
-    .bind(companies)
-    .bind(subjects)
-    .execute(connection)
-    .await?;
-    Ok(())
+    );
+    Ok(Some(update.bind(tenant.as_str().to_owned())?.bind(companies)?.bind(subjects)?))
 }

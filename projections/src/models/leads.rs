@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::{Event, lead, vendor};
-use sqlx::PgConnection;
 
 use super::json;
+use crate::statement::Statement;
 use crate::table::{Group, Lookup, Merge, Table, rows, text_array};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -50,9 +49,9 @@ const TABLE: Table = Table {
     ],
     // The text is a record with a life of its own: a text that is gone is not brought back.
     looked_up: Some(Lookup {
-        join: "left join public.lead_texts as text on text.tenant_id = $1 and text.company_id = given.company_id \
-               and text.run_id = given.run_id and text.attempt = (given.extracted_version >> 47)::integer \
-               and text.corpus_hash = given.corpus_hash",
+        join: "left join lateral (select about_text from public.lead_texts as text where text.tenant_id = $1 \
+               and text.company_id = given.company_id and text.run_id = given.run_id \
+               and text.attempt = (given.extracted_version >> 47)::integer and text.corpus_hash = given.corpus_hash limit 1) as text on true",
         columns: &[("about_text", "text.about_text")],
     }),
     merged: Some(Merge {
@@ -125,22 +124,15 @@ impl Projection for Leads {
         "company_enrichment_runs"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let mut leads: BTreeMap<(i64, i64), Lead> = BTreeMap::new();
-            for event in batch.events {
-                if let Some(key @ (run_id, company_id)) = event.lead() {
-                    let new = || Lead { row: Row { run_id, company_id, ..Row::default() }, reasons: BTreeSet::new() };
-                    leads.entry(key).or_insert_with(new).fold(event);
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let mut leads: BTreeMap<(i64, i64), Lead> = BTreeMap::new();
+        for event in &batch.events {
+            if let Some(key @ (run_id, company_id)) = event.lead() {
+                let new = || Lead { row: Row { run_id, company_id, ..Row::default() }, reasons: BTreeSet::new() };
+                leads.entry(key).or_insert_with(new).fold(event);
             }
-            Row::write(connection, batch.tenant, leads.into_values().map(Lead::into_row)).await?;
-            Ok(())
-        })
+        }
+        Ok(Statement::list([Row::statement(&batch.tenant, leads.into_values().map(Lead::into_row))?]))
     }
 }
 

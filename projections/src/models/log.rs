@@ -1,11 +1,10 @@
 //! `run_event_logs`: every step of a run, as people filter it.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::number;
+use crate::statement::Statement;
 use crate::table::{Table, rows, text_array};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -39,15 +38,8 @@ impl Projection for RunLog {
         "run_event_logs"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            Row::write(connection, batch.tenant, batch.events.iter().filter_map(|event| row(event))).await?;
-            Ok(())
-        })
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }
 }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::{CompanyId, Event};
-use sqlx::PgConnection;
 
 use super::{json, number};
+use crate::statement::Statement;
 use crate::table::{Group, Table, number_array, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -46,30 +45,23 @@ impl Projection for Manifests {
         "run_manifests"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
-            for event in batch.events {
-                if let (Some(run_id), Event::RunTargeted(_) | Event::RunShortlisted(_)) =
-                    (event.run(), &event.envelope.event)
-                {
-                    fold(
-                        runs.entry(run_id).or_insert_with(|| Row {
-                            run_id,
-                            selected_ids: number_array([]),
-                            ..Row::default()
-                        }),
-                        event,
-                    );
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
+        for event in &batch.events {
+            if let (Some(run_id), Event::RunTargeted(_) | Event::RunShortlisted(_)) =
+                (event.run(), &event.envelope.event)
+            {
+                fold(
+                    runs.entry(run_id).or_insert_with(|| Row {
+                        run_id,
+                        selected_ids: number_array([]),
+                        ..Row::default()
+                    }),
+                    event,
+                );
             }
-            Row::write(connection, batch.tenant, runs.into_values()).await?;
-            Ok(())
-        })
+        }
+        Ok(Statement::list([Row::statement(&batch.tenant, runs.into_values())?]))
     }
 }
 

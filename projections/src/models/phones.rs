@@ -1,11 +1,10 @@
 //! `lead_phones`: phone numbers in the clear.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::{Event, Pii};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::statement::Statement;
 use crate::table::{Group, Newest, Table, rows};
 use crate::{ApplyError, Projection, TenantBatch};
 
@@ -37,25 +36,18 @@ impl Projection for Phones {
         "lead_phones"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let mut phones = Newest::new();
-            for event in batch.events {
-                let Some((run_id, company_id)) = event.lead() else { continue };
-                for (field, sealed) in sealed(&event.envelope.event) {
-                    let Some(phone) = batch.open(event, field, sealed)? else { continue };
-                    let (subject_id, version, last_seen_at) = (sealed.subject.0, event.version(), event.envelope.time);
-                    let row = Row { company_id, phone: phone.clone(), subject_id, run_id, version, last_seen_at };
-                    phones.offer((company_id, phone), (run_id, version), row);
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let mut phones = Newest::new();
+        for event in &batch.events {
+            let Some((run_id, company_id)) = event.lead() else { continue };
+            for (field, sealed) in sealed(&event.envelope.event) {
+                let Some(phone) = batch.open(event, field, sealed)? else { continue };
+                let (subject_id, version, last_seen_at) = (sealed.subject.0, event.version(), event.envelope.time);
+                let row = Row { company_id, phone: phone.clone(), subject_id, run_id, version, last_seen_at };
+                phones.offer((company_id, phone), (run_id, version), row);
             }
-            Row::write(connection, batch.tenant, phones.into_rows()).await?;
-            Ok(())
-        })
+        }
+        Ok(Statement::list([Row::statement(&batch.tenant, phones.into_rows())?]))
     }
 }
 

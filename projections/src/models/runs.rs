@@ -8,6 +8,7 @@ use presdr_events::{Event, TenantId, run};
 use sqlx::PgConnection;
 
 use super::{json, number};
+use crate::statement::Statement;
 use crate::table::{Group, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -71,28 +72,21 @@ impl Projection for Runs {
         "enrichment_runs"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
-            for event in batch.events {
-                if let Some(run_id) = event.run() {
-                    fold(
-                        runs.entry(run_id).or_insert_with(|| Row {
-                            run_id,
-                            status: "running".to_owned(),
-                            ..Row::default()
-                        }),
-                        event,
-                    );
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
+        for event in &batch.events {
+            if let Some(run_id) = event.run() {
+                fold(
+                    runs.entry(run_id).or_insert_with(|| Row {
+                        run_id,
+                        status: "running".to_owned(),
+                        ..Row::default()
+                    }),
+                    event,
+                );
             }
-            Row::write(connection, batch.tenant, runs.into_values()).await?;
-            Ok(())
-        })
+        }
+        Ok(Statement::list([Row::statement(&batch.tenant, runs.into_values())?]))
     }
 
     /// A run is as degraded as its steps are.

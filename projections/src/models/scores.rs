@@ -1,11 +1,10 @@
 //! `lead_scores` and `lead_features`: a lead's score, why, and what it was made from.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::Event;
-use sqlx::PgConnection;
 
 use super::json;
+use crate::statement::Statement;
 use crate::table::{Group, Newest, Table, rows};
 use crate::{ApplyError, Projection, TenantBatch};
 
@@ -72,41 +71,33 @@ impl Projection for Scores {
         "lead_scores"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            let mut leads = Newest::new();
-            for event in batch.events {
-                if let (Some(lead), Event::LeadScored(scored)) = (event.lead(), &event.envelope.event) {
-                    leads.offer(lead, event.version(), (lead, event.version(), event.envelope.time, scored));
-                }
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        let mut leads = Newest::new();
+        for event in &batch.events {
+            if let (Some(lead), Event::LeadScored(scored)) = (event.lead(), &event.envelope.event) {
+                leads.offer(lead, event.version(), (lead, event.version(), event.envelope.time, scored));
             }
-            let leads: Vec<_> = leads.into_rows().collect();
-            let scores = leads.iter().map(|((run_id, company_id), version, created_at, scored)| Score {
-                run_id: *run_id,
-                company_id: *company_id,
-                score: scored.score,
-                bucket: scored.bucket.clone(),
-                confidence: scored.confidence,
-                rationale: scored.rationale.clone(),
-                rationale_source: scored.rationale_source.as_str(),
-                contributions: json(&scored.contributions),
-                cache_key: scored.cache_key.clone(),
-                created_at: *created_at,
-                version: *version,
-            });
-            Score::write(connection, batch.tenant, scores).await?;
-            let features = leads.iter().map(|((run_id, company_id), version, _, scored)| Features {
-                run_id: *run_id,
-                company_id: *company_id,
-                features: scored.features.to_string(),
-                version: *version,
-            });
-            Features::write(connection, batch.tenant, features).await?;
-            Ok(())
-        })
+        }
+        let leads: Vec<_> = leads.into_rows().collect();
+        let scores = leads.iter().map(|((run_id, company_id), version, created_at, scored)| Score {
+            run_id: *run_id,
+            company_id: *company_id,
+            score: scored.score,
+            bucket: scored.bucket.clone(),
+            confidence: scored.confidence,
+            rationale: scored.rationale.clone(),
+            rationale_source: scored.rationale_source.as_str(),
+            contributions: json(&scored.contributions),
+            cache_key: scored.cache_key.clone(),
+            created_at: *created_at,
+            version: *version,
+        });
+        let features = leads.iter().map(|((run_id, company_id), version, _, scored)| Features {
+            run_id: *run_id,
+            company_id: *company_id,
+            features: scored.features.to_string(),
+            version: *version,
+        });
+        Ok(Statement::list([Score::statement(&batch.tenant, scores)?, Features::statement(&batch.tenant, features)?]))
     }
 }

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use presdr_events::TenantId;
 use sqlx::PgConnection;
 
-use crate::{ApplyError, Projection, TenantBatch};
+use crate::Projection;
 
 /// The read model.
 pub(crate) struct Summaries;
@@ -12,10 +12,6 @@ pub(crate) struct Summaries;
 impl Projection for Summaries {
     fn name(&self) -> &'static str {
         "run_summaries"
-    }
-
-    fn apply<'a>(&'a self, _: &'a mut PgConnection, _: &'a TenantBatch<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async { Ok(()) })
     }
 
     fn settle<'a>(

@@ -1,13 +1,12 @@
 //! `vendor_calls`: every question to a vendor, with its cost.
 
 use chrono::{DateTime, Utc};
-use futures::future::BoxFuture;
 use presdr_events::Event;
 use rust_decimal::Decimal;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::number;
+use crate::statement::Statement;
 use crate::table::{Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -50,15 +49,8 @@ impl Projection for VendorCalls {
         "vendor_calls"
     }
 
-    fn apply<'a>(
-        &'a self,
-        connection: &'a mut PgConnection,
-        batch: &'a TenantBatch<'a>,
-    ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async move {
-            Row::write(connection, batch.tenant, batch.events.iter().filter_map(|event| row(event))).await?;
-            Ok(())
-        })
+    fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
+        Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }
 }
 

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use presdr_events::TenantId;
 use sqlx::PgConnection;
 
-use crate::{ApplyError, Projection, TenantBatch};
+use crate::Projection;
 
 /// The read model.
 pub(crate) struct VendorUsage;
@@ -12,10 +12,6 @@ pub(crate) struct VendorUsage;
 impl Projection for VendorUsage {
     fn name(&self) -> &'static str {
         "run_vendor_usage"
-    }
-
-    fn apply<'a>(&'a self, _: &'a mut PgConnection, _: &'a TenantBatch<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
-        Box::pin(async { Ok(()) })
     }
 
     fn settle<'a>(
