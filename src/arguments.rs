@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked, robots,
-    run, sandbox, schema, shortlist, tenant, up, vendors,
+    acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked,
+    robots, run, sandbox, schema, shortlist, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -46,6 +46,8 @@ pub enum Command {
     Costs(costs::Command),
     /// Tell whether what the pipeline delivers is good enough, line by line
     Acceptance(acceptance::Command),
+    /// Verify that the event log and the audit log are as they were, sign checkpoints, export evidence
+    Audit(audit::Command),
     /// Run workers, all or some, until asked to end
     Work(up::Work),
     /// Run a projector until asked to end: of several, one leads

@@ -19,6 +19,8 @@ pub struct BrokerServer {
     /// From which the users' passwords on presdr's own broker are made; elsewhere the URL has user and password.
     key: Option<[u8; 32]>,
     own: Option<Nats>,
+    /// For the auditor, where the URL's user may not read the log.
+    auditor: Option<SecretString>,
 }
 
 impl BrokerServer {
@@ -34,7 +36,7 @@ impl BrokerServer {
         let access = topology::authorization(|user| password(&key, user));
         let nats = NatsConfig { sync_always: true, access, ..NatsConfig::default() };
         let own = Nats::start(&config.nats_dir(), nats).await?;
-        let broker = Self { url: own.url().into(), key: Some(key), own: Some(own) };
+        let broker = Self { url: own.url().into(), key: Some(key), own: Some(own), auditor: None };
         broker.apply_topology(&TopologyConfig::default()).await?;
         Ok(broker)
     }
@@ -45,10 +47,12 @@ impl BrokerServer {
     /// When the key of presdr's own broker cannot be read.
     pub fn find(config: &Config) -> anyhow::Result<Option<Self>> {
         if let Some(url) = config.nats_url.clone() {
-            return Ok(Some(Self { url, key: None, own: None }));
+            let auditor = config.audit_nats_url.clone();
+            return Ok(Some(Self { url, key: None, own: None, auditor }));
         }
         let Some(url) = Nats::url_of_running(&config.nats_dir()) else { return Ok(None) };
-        Ok(Some(Self { url: url.into(), key: Some(key_file::read_or_make(&key_path(config))?), own: None }))
+        let key = Some(key_file::read_or_make(&key_path(config))?);
+        Ok(Some(Self { url: url.into(), key, own: None, auditor: None }))
     }
 
     /// Makes streams and durables as this version needs them.
@@ -68,7 +72,8 @@ impl BrokerServer {
     /// When the broker cannot be reached or does not let that user in.
     pub async fn connect(&self, user: User) -> anyhow::Result<Broker> {
         let password = self.key.map(|key| password(&key, user));
-        Ok(Broker::connect(self.url.expose_secret(), password.as_deref().map(|password| (user, password))).await?)
+        let url = self.auditor.as_ref().filter(|_| user == User::Auditor).unwrap_or(&self.url);
+        Ok(Broker::connect(url.expose_secret(), password.as_deref().map(|password| (user, password))).await?)
     }
 
     /// Ends the broker if it was started here, without blocking the runtime.

@@ -47,6 +47,14 @@ pub struct Config {
     #[arg(long, global = true, env = "PRESDR_MASTER_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
 
+    /// Key that signs the audit log's checkpoints, 32 bytes in base64 [default: DIR/audit.key]
+    #[arg(long, global = true, env = "PRESDR_AUDIT_KEY_FILE", hide_env_values = true, value_name = "FILE")]
+    pub audit_key_file: Option<PathBuf>,
+
+    /// NATS server with the user who reads the event log for the audit [default: as --nats-url]
+    #[arg(long, global = true, env = "PRESDR_AUDIT_NATS_URL", hide_env_values = true, value_name = "URL", value_parser = secret)]
+    pub audit_nats_url: Option<SecretString>,
+
     /// Who is asking: an opaque id for the record of every write [default: user:LOGIN]
     #[arg(long = "as", global = true, env = "PRESDR_ACTOR", hide_env_values = true, value_name = "ACTOR", value_parser = actor)]
     pub actor: Option<Actor>,
@@ -101,6 +109,8 @@ impl Config {
             nats_url: None,
             data: data.to_owned(),
             master_key_file: None,
+            audit_key_file: None,
+            audit_nats_url: None,
             actor: None,
             mode: Mode::Development,
             log: None,
@@ -121,6 +131,11 @@ impl Config {
     /// The file with the master key.
     pub fn master_key_file(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
+    }
+
+    /// The file with the key that signs checkpoints.
+    pub fn audit_key_file(&self) -> PathBuf {
+        self.audit_key_file.clone().unwrap_or_else(|| self.data.join("audit.key"))
     }
 
     /// Who is asking: an opaque id for the record of a write.

@@ -26,6 +26,15 @@ pub fn read_or_make(path: &Path) -> anyhow::Result<[u8; 32]> {
         writeln!(file, "{}", STANDARD.encode(key)).and_then(|()| file.sync_all()).with_context(what)?;
         return Ok(key);
     }
+    read(path)
+}
+
+/// Reads the key in a file.
+///
+/// # Errors
+/// When the file cannot be read, or holds something else; what it holds is never shown.
+pub fn read(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let what = || format!("key file {}", path.display());
     let text = fs::read_to_string(path).with_context(what)?;
     let bytes = STANDARD.decode(text.trim()).map_err(|_| anyhow!("{} does not hold base64", what()))?;
     bytes.try_into().map_err(|_| anyhow!("{} does not hold 32 bytes", what()))

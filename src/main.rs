@@ -5,6 +5,7 @@
 
 mod acceptance;
 mod arguments;
+mod audit;
 mod bench;
 mod broker;
 mod completions;
@@ -73,6 +74,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,
         Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,
+        Command::Audit(command) => audit::run(&command, &config, &output).await,
         Command::Work(command) => up::work(command, &config).await,
         Command::Project(Project { instead: None }) => up::project(&config).await,
         Command::Project(Project { instead: Some(Instead::Rebuild) }) => rebuild::run(&config, &output).await,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
+use presdr_audit::{Log, Signer, SigningKey};
 use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
 use presdr_nats::topology::User;
@@ -81,12 +82,24 @@ impl Roles {
         Ok(())
     }
 
-    /// Starts a scheduler: of several, whoever claims a night starts it.
+    /// Starts a scheduler, which also signs checkpoints with `key`: of several, whoever claims a night starts it.
     ///
     /// # Errors
-    /// When a server cannot be reached.
-    pub async fn schedule(&mut self, database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<()> {
+    /// When a server cannot be reached, or the key cannot be used.
+    pub async fn schedule(
+        &mut self,
+        database: &DatabaseServer,
+        broker: &BrokerServer,
+        key: SigningKey,
+    ) -> anyhow::Result<()> {
         let desk = desk(database, broker, Actor::service("schedule")).await?;
+        let log = Log::open(&broker.connect(User::Auditor).await?).await?;
+        let signer = Signer::new(desk.clone(), log, key, None)?;
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            signer.run(stopping).await;
+            Ok(())
+        });
         let stopping = self.stopping.clone();
         self.tasks.spawn(async move {
             schedule::run(&desk, stopping).await;

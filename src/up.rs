@@ -10,7 +10,8 @@ use presdr_vendors::VendorConfig;
 use serde_json::json;
 
 use crate::{
-    broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles, web::WebOptions,
+    audit, broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles,
+    web::WebOptions,
 };
 
 /// `presdr up`
@@ -49,7 +50,7 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     let mut roles = Roles::new();
     roles.work(&database, &broker, web, WorkConfig::default(), vendors()?, Vec::new()).await?;
     roles.project(&database, &broker).await?;
-    roles.schedule(&database, &broker).await?;
+    roles.schedule(&database, &broker, audit::key_or_make(config)?).await?;
     output.answer(&json!({ "state": "up", "data": config.data }), |_| {
         format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display())
     })?;
@@ -89,11 +90,12 @@ pub async fn project(config: &Config) -> anyhow::Result<ExitCode> {
 /// Runs a scheduler until the process is asked to end.
 ///
 /// # Errors
-/// As [`up`].
+/// As [`up`], and when there is no key that signs checkpoints: two schedulers must not make two.
 pub async fn schedule(config: &Config) -> anyhow::Result<ExitCode> {
+    let key = audit::key(config)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
-    roles.schedule(&database, &broker).await?;
+    roles.schedule(&database, &broker, key).await?;
     run(roles, database, broker).await
 }
 

@@ -279,3 +279,54 @@ async fn a_server_that_is_not_there_is_told_of_at_once_and_without_its_password(
     assert!(error.starts_with("presdr: ") && !error.contains("hunter2"), "{error}");
     assert!(!error.contains("pool timed out"), "a pool would try for half a minute: {error}");
 }
+
+/// What an auditor does, with a file and a key and no server, and what an operator does before.
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_are_signed_verified_and_taken_away() {
+    let desk = Desk::with_schema().await;
+    let path = |name: &str| desk.folder.path().join(name).to_string_lossy().into_owned();
+    let (public, file) = (path("audit.pem"), path("acme.jsonl"));
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let icp = desk.file("icp.json", r#"{ "keywords": ["freight"] }"#);
+    desk.told(&["icp", "set", "--tenant", "acme", &icp]);
+    desk.told(&["project", "rebuild"]);
+
+    let refused = desk.refused(&["audit", "checkpoint"]);
+    assert!(
+        refused.contains("presdr audit key --make"),
+        "a second scheduler must not make a key of its own: {refused}"
+    );
+    desk.told(&["audit", "key", "--make", "--out", &public]);
+    let signed = desk.told(&["--json", "audit", "checkpoint"]);
+    let kept = desk.file("kept.jsonl", &signed);
+    assert_eq!(signed.lines().count(), 1, "nothing happened to the platform itself: {signed}");
+    desk.told(&["project", "rebuild"]);
+
+    let verified = desk.answer(&["audit", "verify", "--public-key", &public, "--checkpoints", &kept]);
+    let acme = &verified["verified"][0];
+    assert_eq!(
+        (&acme["tenant"], &acme["to_checkpoint"], &acme["not_signed_yet"]),
+        (&"acme".into(), &1.into(), &1.into())
+    );
+    desk.told(&["audit", "export", "--tenant", "acme", "--from", "2020-01-01", "--out", &file]);
+    let backward =
+        ["audit", "export", "--tenant", "acme", "--from", "2026-02-01", "--to", "2026-01-01", "--out", &file];
+    assert!(desk.refused(&backward).contains("exchange them"));
+
+    let of_bundle = |file: &str| {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Command::new(env!("CARGO_BIN_EXE_presdr"))
+            .args(["audit", "verify", "--public-key", &public, "--bundle", file])
+            .env("DATABASE_URL", format!("postgres://presdr@{free}/presdr"))
+            .env("PRESDR_NATS_URL", format!("nats://{free}"))
+            .output()
+            .unwrap()
+    };
+    let told = of_bundle(&file);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(String::from_utf8(told.stdout).unwrap().contains("checkpoint 1 of"));
+    let changed = fs::read_to_string(&file).unwrap().replace("user:jo", "user:al");
+    let told = of_bundle(&desk.file("changed.jsonl", &changed));
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8(told.stdout).unwrap().contains("NOT AS IT WAS: tenant acme, event 1"));
+}

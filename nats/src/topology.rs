@@ -275,11 +275,13 @@ pub enum User {
     Projector,
     /// Publishes events: ingest, scheduler, command line, gateway.
     Producer,
+    /// Reads EVENTS as evidence, and publishes nothing.
+    Auditor,
 }
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Topology, Self::Worker, Self::Projector, Self::Producer];
+    pub const ALL: [Self; 5] = [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor];
 
     /// The user's name.
     #[must_use]
@@ -289,6 +291,7 @@ impl User {
             Self::Worker => "worker",
             Self::Projector => "projector",
             Self::Producer => "producer",
+            Self::Auditor => "auditor",
         }
     }
 
@@ -317,17 +320,8 @@ impl User {
                     ]
                 }))
                 .collect(),
-            Self::Projector => vec![
-                format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
-                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
-                format!("$JS.API.CONSUMER.DELETE.{EVENTS}.*"),
-                format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*"),
-                format!("$JS.API.DIRECT.GET.{EVENTS}"),
-                format!("$JS.API.DIRECT.GET.{EVENTS}.>"),
-                format!("$JS.API.STREAM.MSG.GET.{EVENTS}"),
-                format!("$JS.FC.{EVENTS}.>"),
-                "progress.>".to_owned(),
-            ],
+            Self::Projector => reading().into_iter().chain(["progress.>".to_owned()]).collect(),
+            Self::Auditor => reading(),
             Self::Producer => vec![
                 "evt.>".to_owned(),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
@@ -337,10 +331,10 @@ impl User {
         info.into_iter().chain(own).collect()
     }
 
-    /// What it may not publish to even so: the projector makes and ends consumers of its own, and leaves the workers' alone.
+    /// What it may not publish to even so: who reads makes and ends consumers of its own, and leaves the workers' alone.
     fn never_publishes(self) -> Vec<String> {
         match self {
-            Self::Projector => DURABLES
+            Self::Projector | Self::Auditor => DURABLES
                 .iter()
                 .flat_map(|durable| {
                     ["CREATE", "DELETE", "MSG.NEXT"]
@@ -352,6 +346,20 @@ impl User {
             Self::Topology | Self::Worker | Self::Producer => Vec::new(),
         }
     }
+}
+
+/// What reading EVENTS takes: ordered consumers of one's own, and single messages.
+fn reading() -> Vec<String> {
+    vec![
+        format!("$JS.API.CONSUMER.CREATE.{EVENTS}.>"),
+        format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+        format!("$JS.API.CONSUMER.DELETE.{EVENTS}.*"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*"),
+        format!("$JS.API.DIRECT.GET.{EVENTS}"),
+        format!("$JS.API.DIRECT.GET.{EVENTS}.>"),
+        format!("$JS.API.STREAM.MSG.GET.{EVENTS}"),
+        format!("$JS.FC.{EVENTS}.>"),
+    ]
 }
 
 /// The `authorization` block of a server's configuration: every user with its password and its subjects.

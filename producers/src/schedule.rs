@@ -20,6 +20,12 @@ const WINDOW: TimeDelta = TimeDelta::hours(2);
 /// How often the schedule is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
+/// The date in Singapore.
+#[must_use]
+pub fn local_date(now: DateTime<Utc>) -> NaiveDate {
+    (now + TimeDelta::seconds(i64::from(SINGAPORE_SECONDS))).date_naive()
+}
+
 /// Starts what is due, again and again, until `stopping` is cancelled.
 pub async fn run(desk: &Desk, stopping: CancellationToken) {
     let mut beat = tokio::time::interval(LOOK_EVERY);

@@ -8,6 +8,7 @@
 //! - [`wait_for`]: lets a read wait for the event it depends on
 //! - [`stale_tenants`]: whose read models lack an event that could not be applied
 //! - [`erasure`]: removes a person's rows, without a race against a batch in flight
+//! - [`audit`]: the audit log read back, to be compared with the log
 //! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
 
@@ -30,6 +31,7 @@ mod wait;
 pub use batch::{Entry, Recorded, TenantBatch, version};
 pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
 pub use error::{ApplyError, ProjectError};
+pub use models::audit::kept as audit;
 pub use projection::Projection;
 pub use projector::{ProjectorConfig, run_projector};
 pub use stale::{Stale, stale_tenants};

@@ -1,6 +1,8 @@
 //! `audit_log`: every event, once, linked in the order of the log. What it already holds has been applied before, so it also tells
 //! repeats from news.
 
+pub mod kept;
+
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
