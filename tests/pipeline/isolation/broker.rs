@@ -11,7 +11,7 @@ use super::super::support::PATIENCE;
 
 /// Subjects with those who may publish to them: what is not here for a user is refused.
 fn rights() -> Vec<(String, Vec<User>)> {
-    use User::{Producer, Projector, Topology, Worker};
+    use User::{Auditor, Producer, Projector, Topology, Worker};
     let mut rights: Vec<(String, Vec<User>)> = [
         ("evt.acme.lead.crawled", &[Worker, Producer][..]),
         ("progress.acme.1", &[Projector]),
@@ -27,11 +27,11 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$JS.API.STREAM.LEADER.STEPDOWN.EVENTS", &[]),
         ("$JS.API.ACCOUNT.PURGE.G", &[]),
         ("$SYS.REQ.SERVER.PING", &[]),
-        ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector]),
-        ("$JS.API.DIRECT.GET.EVENTS", &[Projector]),
+        ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector, Auditor]),
+        ("$JS.API.DIRECT.GET.EVENTS", &[Projector, Auditor]),
         ("$JS.API.CONSUMER.CREATE.EVENTS", &[Topology]), // under this one a body may name any consumer
-        ("$JS.API.CONSUMER.CREATE.EVENTS.of_its_own", &[Projector, Topology]),
-        ("$JS.API.CONSUMER.MSG.NEXT.EVENTS.of_its_own", &[Projector, Topology]),
+        ("$JS.API.CONSUMER.CREATE.EVENTS.of_its_own", &[Projector, Auditor, Topology]),
+        ("$JS.API.CONSUMER.MSG.NEXT.EVENTS.of_its_own", &[Projector, Auditor, Topology]),
         ("$JS.API.CONSUMER.CREATE.PROGRESS.of_its_own", &[Topology]),
     ]
     .map(|(subject, users)| (subject.to_owned(), users.to_vec()))

@@ -146,8 +146,9 @@ pub struct AuditHead {
 pub async fn head(tx: &mut TenantTx) -> Result<Option<AuditHead>, ProjectError> {
     let tenant: TenantId = tx.tenant().clone();
     // One statement, so both are of one moment.
-    let found: Option<(i64, Option<i64>, Option<i64>, Option<Vec<u8>>, bool)> = sqlx::query_as(
-        "select c.sequence, h.sequence, h.events, h.chain_hash, exists (select from audit_log where tenant_id = $1)
+    let found: Option<HeadRow> = sqlx::query_as(
+        "select c.sequence as read_to, h.sequence, h.events, h.chain_hash,
+                exists (select from audit_log where tenant_id = $1) as has_rows
          from projection_checkpoints c left join audit_heads h on h.tenant_id = $1
          where c.name = $2 and c.schema = 'live'",
     )
@@ -156,16 +157,24 @@ pub async fn head(tx: &mut TenantTx) -> Result<Option<AuditHead>, ProjectError> 
     .fetch_optional(&mut **tx)
     .await?;
     let unlinked = || ProjectError::NoChain(tenant.clone());
-    match found {
-        None => Ok(None),
-        Some((read_to, Some(sequence), Some(events), Some(chain), _)) => {
+    let Some(found) = found else { return Ok(None) };
+    let HeadRow { read_to, sequence, events, chain_hash, has_rows } = found;
+    match (sequence, events, chain_hash) {
+        (Some(sequence), Some(events), Some(chain)) => {
             let chain = Digest::from_slice(&chain).map_err(|_| unlinked())?;
             Ok(Some(AuditHead { sequence, events, chain, read_to }))
         }
-        Some((_, _, _, _, true)) => Err(unlinked()),
-        Some((read_to, ..)) => {
-            let chain = presdr_events::chain::genesis(&tenant);
-            Ok(Some(AuditHead { sequence: 0, events: 0, chain, read_to }))
-        }
+        _ if has_rows => Err(unlinked()),
+        _ => Ok(Some(AuditHead { sequence: 0, events: 0, chain: presdr_events::chain::genesis(&tenant), read_to })),
     }
+}
+
+/// The checkpoint, and the end of the chain beside it if there is one.
+#[derive(FromRow)]
+struct HeadRow {
+    read_to: i64,
+    sequence: Option<i64>,
+    events: Option<i64>,
+    chain_hash: Option<Vec<u8>>,
+    has_rows: bool,
 }
