@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked,
-    robots, run, sandbox, schema, shortlist, tenant, up, vendors,
+    rebuild, replay, robots, run, sandbox, schema, shortlist, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -46,6 +46,8 @@ pub enum Command {
     Costs(costs::Command),
     /// Tell whether what the pipeline delivers is good enough, line by line
     Acceptance(acceptance::Command),
+    /// Read the event log again: a timeline, a lead's story, read models of some events, a past run under other weights
+    Replay(replay::Command),
     /// Verify that the event log and the audit log are as they were, sign checkpoints, export evidence
     Audit(audit::Command),
     /// Run workers, all or some, until asked to end
@@ -72,7 +74,7 @@ pub enum Command {
     Completions(completions::Command),
 }
 
-/// `presdr project`, and `presdr project rebuild`
+/// `presdr project`, `presdr project rebuild` and `presdr project verify`
 #[derive(Debug, Args)]
 pub struct Project {
     /// What to do instead of projecting.
@@ -83,6 +85,8 @@ pub struct Project {
 /// What to do with the read models instead of keeping them up.
 #[derive(Debug, Subcommand)]
 pub enum Instead {
-    /// Make all read models anew from the first event, beside the live ones, and swap them in at the end
-    Rebuild,
+    /// Make read models anew from the first event, beside the live ones, and swap them in at the end
+    Rebuild(rebuild::Names),
+    /// Make read models anew and compare them with the live ones row by row; nothing is swapped
+    Verify(rebuild::Names),
 }

@@ -11,14 +11,15 @@ use std::{
 use anyhow::{Context, bail};
 use chrono::{NaiveDate, Utc};
 use clap::{Args, Subcommand};
-use presdr_audit::{AuditError, Finding, Log, PublicKeys, Signer, SigningKey, Stores, Verified, bundle};
+use presdr_audit::{AuditError, Finding, Log, PublicKeys, Signer, SigningKey, Verified, bundle};
 use presdr_events::{TenantId, audit::SignedCheckpoint};
 use presdr_nats::topology::User;
-use presdr_store::tenants;
+use presdr_store::{Database, tenants};
 use serde_json::json;
 
 use crate::{
     config::Config,
+    evidence::Evidence,
     key_file,
     output::{Align, Output, Table},
     session::Session,
@@ -173,26 +174,24 @@ async fn verify_stores(
     known: &[SignedCheckpoint],
     config: &Config,
 ) -> anyhow::Result<Vec<Result<Verified, Finding>>> {
-    let session = Session::open(config).await?;
-    let log = Log::open(&session.broker.connect(User::Auditor).await?).await?;
-    let stores = Stores { database: session.desk.database(), log: &log };
+    let evidence = Evidence::open(config).await?;
     let mut found = Vec::new();
-    for tenant in asked(tenant, &session).await? {
-        found.push(stores.verify(&tenant, keys, known).await?);
+    for tenant in asked(tenant, &evidence.database).await? {
+        found.push(evidence.stores().verify(&tenant, keys, known).await?);
     }
-    session.end().await;
+    evidence.end().await;
     Ok(found)
 }
 
 /// One tenant, or all and the platform.
-async fn asked(tenant: Option<TenantId>, session: &Session) -> anyhow::Result<Vec<TenantId>> {
+async fn asked(tenant: Option<TenantId>, database: &Database) -> anyhow::Result<Vec<TenantId>> {
     if let Some(tenant) = tenant {
         if tenant != TenantId::platform() {
-            tenants::enter_active(session.desk.database(), &tenant).await?;
+            tenants::enter_active(database, &tenant).await?;
         }
         return Ok(vec![tenant]);
     }
-    let active = tenants::active(session.desk.database()).await?;
+    let active = tenants::active(database).await?;
     Ok(active.into_iter().map(|tenant| tenant.id).chain([TenantId::platform()]).collect())
 }
 
@@ -237,7 +236,7 @@ async fn checkpoint(
     let log = Log::open(&session.broker.connect(User::Auditor).await?).await?;
     let signer = Signer::new(session.desk.clone(), log, key, before)?;
     let mut findings = Vec::new();
-    for tenant in asked(tenant, &session).await? {
+    for tenant in asked(tenant, session.desk.database()).await? {
         match signer.sign(&tenant).await {
             Ok(Some(signed)) if output.is_json() => output.json_line(&signed)?,
             Ok(Some(signed)) => output.line(&told(&signed))?,
@@ -265,13 +264,11 @@ async fn export(command: &Export, config: &Config, output: &Output) -> anyhow::R
     if let (Some(from), Some(to)) = (command.from, command.to) {
         anyhow::ensure!(from <= to, "--from {from} is after --to {to}: exchange them");
     }
-    let session = Session::open(config).await?;
-    let log = Log::open(&session.broker.connect(User::Auditor).await?).await?;
-    let stores = Stores { database: session.desk.database(), log: &log };
+    let evidence = Evidence::open(config).await?;
     let made = File::create(&command.out).with_context(|| format!("making {}", command.out.display()))?;
     let mut file = BufWriter::new(made);
-    let exported = stores.export(&command.tenant, command.from, command.to, Utc::now(), &mut file).await;
-    session.end().await;
+    let exported = evidence.stores().export(&command.tenant, command.from, command.to, Utc::now(), &mut file).await;
+    evidence.end().await;
     let exported = exported?;
     output.answer(&exported, |exported| {
         let from = exported.from_checkpoint.map_or_else(

@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
-    ("Look back: what happened, and whether it is as it was", &["audit"]),
+    ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];

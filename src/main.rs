@@ -16,6 +16,7 @@ mod database;
 mod demo;
 mod doctor;
 mod events;
+mod evidence;
 mod help;
 mod icp;
 mod ingest;
@@ -24,6 +25,7 @@ mod output;
 mod panics;
 mod parked;
 mod rebuild;
+mod replay;
 mod robots;
 mod roles;
 mod run;
@@ -74,10 +76,16 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,
         Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,
+        Command::Replay(command) => replay::run(&command, &config, &output).await,
         Command::Audit(command) => audit::run(&command, &config, &output).await,
         Command::Work(command) => up::work(command, &config).await,
         Command::Project(Project { instead: None }) => up::project(&config).await,
-        Command::Project(Project { instead: Some(Instead::Rebuild) }) => rebuild::run(&config, &output).await,
+        Command::Project(Project { instead: Some(Instead::Rebuild(names)) }) => {
+            rebuild::rebuild(&names, &config, &output).await
+        }
+        Command::Project(Project { instead: Some(Instead::Verify(names)) }) => {
+            rebuild::verify(&names, &config, &output).await
+        }
         Command::Schedule => up::schedule(&config).await,
         Command::Migrate => schema::migrate(&config, &output).await,
         Command::Topology(command) => schema::topology(&command, &config, &output).await,

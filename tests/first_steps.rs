@@ -330,3 +330,37 @@ async fn checkpoints_are_signed_verified_and_taken_away() {
     assert_eq!(told.status.code(), Some(1));
     assert!(String::from_utf8(told.stdout).unwrap().contains("NOT AS IT WAS: tenant acme, event 1"));
 }
+
+/// What happened is read again without workers, and read models are compared and made anew one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_read_again_and_read_models_are_compared_and_made_anew_by_name() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let icp = desk.file("icp.json", r#"{ "keywords": ["freight"] }"#);
+    desk.told(&["icp", "set", "--tenant", "acme", &icp]);
+    let run = desk.answer(&["run", "start", "--tenant", "acme", "--cap", "5"])["run_id"].to_string();
+    let told = desk.told(&["replay", "--tenant", "acme"]);
+    for expected in ["tenant.created: tenant \"Acme Pte Ltd\" was created", "profile", "a manual run began"] {
+        assert!(told.contains(expected), "before anything is projected: {told}");
+    }
+    desk.told(&["project", "rebuild"]);
+    let lines = desk.told(&["--json", "replay", "--tenant", "acme", "--type", "run.*,icp.set", "--from", "2026-01-01"]);
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let types: Vec<&str> = lines.iter().map(|line| line["event"]["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["icp.set", "run.started"]);
+    assert_eq!(desk.told(&["--json", "replay", "--tenant", "acme", "--run", &run]).lines().count(), 1);
+    let fed = desk.answer(&["replay", "--tenant", "acme", "--run", &run, "--into", "enrichment_runs"]);
+    assert_eq!((&fed[0]["table"], &fed[0]["rows"][0]["cap"]), (&"enrichment_runs".into(), &5.into()));
+
+    let compared = desk.answer(&["project", "verify"]);
+    assert!(compared.as_array().unwrap().iter().all(|table| table["different"] == 0), "{compared}");
+    desk.told(&["project", "rebuild", "run_summaries", "lead_features"]);
+    assert!(desk.refused(&["project", "rebuild", "lead_scors"]).contains("there are run_event_logs"));
+
+    let weights = desk.file("weights.json", "{}");
+    let score = ["replay", "score", "--tenant", "acme", "--run", &run, "--weights", &weights];
+    assert!(desk.refused(&score).contains("no lead of run"), "nobody was scored");
+    assert!(desk.refused(&["replay", "--tenant", "acme", "--type", "lead.scoored"]).contains("presdr events schema"));
+    assert!(desk.refused(&["replay", "--tenant", "acme", "--company", "Orchid"]).contains("no lead is like"));
+    assert_eq!(desk.types(&["replay"]).status.code(), Some(2), "whose events?");
+}

@@ -6,6 +6,7 @@
 //! - [`Signer`]: verifies and signs a checkpoint a day
 //! - [`bundle`]: what an auditor takes away, verified without a database or a broker
 //! - [`PublicKeys`]: all that verification needs beside the evidence
+//! - [`replay`]: the log read again: a timeline, a lead's story, a past run under other weights
 //! - [`Log`]: the log as it is stored
 
 pub mod bundle;
@@ -15,6 +16,7 @@ mod finding;
 mod firsts;
 mod keys;
 mod log;
+pub mod replay;
 mod sign;
 mod verify;
 mod walk;

@@ -9,8 +9,8 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
-use crate::models::{ALL, audit};
-use crate::{ApplyError, ProjectError, Recorded, Statement, TenantBatch, erasure};
+use crate::models::audit;
+use crate::{ApplyError, ProjectError, Projection, Recorded, Statement, TenantBatch, erasure};
 
 /// Read models whose statements wait while the database is busy: they are held in memory.
 const AHEAD: usize = 2;
@@ -29,6 +29,7 @@ pub(crate) async fn apply(
     connection: &mut PgConnection,
     keyring: &Keyring,
     position: &mut Position,
+    models: &[&'static dyn Projection],
     batch: Batch,
     settle: Settle,
 ) -> Result<(), ProjectError> {
@@ -42,14 +43,15 @@ pub(crate) async fn apply(
         .await?;
     position.lock(&mut tx).await?;
     for (tenant, entries) in batch.by_tenant() {
-        let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema: position.schema };
+        let schema = position.schema;
+        let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema, models };
         let runs = work.apply(&entries).await?;
         if !runs.is_empty() {
             moved.unsettled.entry(tenant).or_default().extend(runs);
         }
     }
     if settle == Settle::Now {
-        settle_all(&mut tx, position.schema, &moved.unsettled).await?;
+        settle_all(&mut tx, position.schema, models, &moved.unsettled).await?;
         moved.unsettled.clear();
     }
     if moved.unsettled.is_empty() {
@@ -61,11 +63,16 @@ pub(crate) async fn apply(
     Ok(())
 }
 
-async fn settle_all(connection: &mut PgConnection, schema: Schema, unsettled: &Unsettled) -> Result<(), ProjectError> {
+async fn settle_all(
+    connection: &mut PgConnection,
+    schema: Schema,
+    models: &[&'static dyn Projection],
+    unsettled: &Unsettled,
+) -> Result<(), ProjectError> {
     for (tenant, runs) in unsettled {
         enter(connection, tenant, schema).await?;
         let runs: Vec<i64> = runs.iter().copied().collect();
-        for projection in ALL {
+        for projection in models {
             projection.settle(connection, tenant, &runs).await?;
         }
     }
@@ -86,8 +93,8 @@ async fn enter(connection: &mut PgConnection, tenant: &TenantId, schema: Schema)
 type Made = (&'static str, Result<Vec<Statement>, ApplyError>);
 
 /// Makes each read model's statements, a little ahead of the database, until nobody wants them any more.
-fn make_statements(batch: &TenantBatch, made: &mpsc::Sender<Made>) {
-    for projection in ALL {
+fn make_statements(models: &[&'static dyn Projection], batch: &TenantBatch, made: &mpsc::Sender<Made>) {
+    for projection in models {
         if made.blocking_send((projection.name(), projection.statements(batch))).is_err() {
             return;
         }
@@ -100,6 +107,7 @@ struct TenantWork<'a> {
     keyring: &'a Keyring,
     tenant: &'a TenantId,
     schema: Schema,
+    models: &'a [&'static dyn Projection],
 }
 
 impl TenantWork<'_> {
@@ -143,8 +151,7 @@ impl TenantWork<'_> {
             return Ok(Ok(()));
         }
         let mut savepoint = self.connection.begin().await?;
-        let mut work =
-            TenantWork { connection: &mut savepoint, keyring: self.keyring, tenant: self.tenant, schema: self.schema };
+        let mut work = TenantWork { connection: &mut savepoint, ..*self };
         match work.write(events).await {
             Ok(()) => {
                 savepoint.commit().await?;
@@ -163,7 +170,8 @@ impl TenantWork<'_> {
         let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
         let batch = TenantBatch { tenant: self.tenant.clone(), events: events.to_vec(), subjects };
         let (made, mut ready) = mpsc::channel(AHEAD);
-        let making = spawn_blocking(move || make_statements(&batch, &made));
+        let models = self.models.to_vec();
+        let making = spawn_blocking(move || make_statements(&models, &batch, &made));
         while let Some((name, statements)) = ready.recv().await {
             for statement in statements.map_err(|error| (name, error))? {
                 statement.execute(self.connection).await.map_err(|error| (name, error.into()))?;

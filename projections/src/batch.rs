@@ -153,6 +153,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The same without what comes after place `last` of the log.
+    pub(crate) fn up_to(mut self, last: i64) -> Self {
+        self.entries.retain(|entry| entry.sequence <= last);
+        self.last_sequence = self.last_sequence.min(last);
+        self
+    }
+
     /// By tenant, each tenant's in the order of the log.
     pub(crate) fn by_tenant(self) -> BTreeMap<TenantId, Vec<Entry>> {
         let mut tenants: BTreeMap<TenantId, Vec<Entry>> = BTreeMap::new();
@@ -202,34 +209,46 @@ impl TenantBatch {
 
 /// Everyone whom the events name.
 pub(crate) fn subjects_of(events: &[Arc<Recorded>]) -> Vec<SubjectId> {
-    let mut subjects = Vec::new();
-    for event in events {
-        match &event.envelope.event {
-            Event::LeadExtracted(extracted) => {
-                for email in &extracted.emails {
-                    let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
-                    subjects.extend(names.chain([&email.address]).map(|value| value.subject));
-                }
-                for person in &extracted.people {
-                    let details = [&person.role_title, &person.profile].into_iter().flatten();
-                    subjects.extend(details.chain([&person.name]).map(|value| value.subject));
-                }
-                subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
-            }
-            Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),
-            Event::LeadContactsFound(found) => {
-                for contact in &found.contacts {
-                    let names = [&contact.first_name, &contact.last_name, &contact.role_title, &contact.email];
-                    let others = [&contact.phone, &contact.profile, &contact.vendor_id];
-                    let details = names.into_iter().chain(others).flatten();
-                    subjects.extend(details.chain([&contact.name]).map(|value| value.subject));
-                }
-            }
-            _ => {}
-        }
-    }
+    let mut subjects: Vec<SubjectId> = events.iter().flat_map(|event| named(&event.envelope.event)).collect();
     subjects.sort_unstable();
     subjects.dedup();
+    subjects
+}
+
+/// Everyone whom an event names, each once, in order.
+#[must_use]
+pub fn people(event: &Event) -> Vec<SubjectId> {
+    let mut subjects = named(event);
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects
+}
+
+fn named(event: &Event) -> Vec<SubjectId> {
+    let mut subjects = Vec::new();
+    match event {
+        Event::LeadExtracted(extracted) => {
+            for email in &extracted.emails {
+                let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
+                subjects.extend(names.chain([&email.address]).map(|value| value.subject));
+            }
+            for person in &extracted.people {
+                let details = [&person.role_title, &person.profile].into_iter().flatten();
+                subjects.extend(details.chain([&person.name]).map(|value| value.subject));
+            }
+            subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
+        }
+        Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),
+        Event::LeadContactsFound(found) => {
+            for contact in &found.contacts {
+                let names = [&contact.first_name, &contact.last_name, &contact.role_title, &contact.email];
+                let others = [&contact.phone, &contact.profile, &contact.vendor_id];
+                let details = names.into_iter().chain(others).flatten();
+                subjects.extend(details.chain([&contact.name]).map(|value| value.subject));
+            }
+        }
+        _ => {}
+    }
     subjects
 }
 

@@ -1,15 +1,25 @@
-//! Projecting measured beside a plain `COPY` of the same rows.
+//! Projecting measured beside a plain `COPY` of the same rows, and beside a plain reading of the log.
 //!
-//! Both end with the same rows in tables of the same shape, indexes included. Projecting reads and decodes the log, opens personal
+//! Projecting and copying both end with the same rows in tables of the same shape, indexes included. Projecting reads and decodes the log, opens personal
 //! data, works as a role under row level security and counts; `COPY` only loads, into tables without policies.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use async_nats::jetstream;
+use async_nats::jetstream::{
+    self,
+    consumer::{DeliverPolicy, pull},
+};
 use futures::TryStreamExt;
 use presdr_events::TenantId;
 use presdr_store::{Database, StoreError, keys::Keyring};
 use sqlx::{AssertSqlSafe, PgConnection};
+use tokio::{
+    fs::File,
+    io::{AsyncWriteExt, BufWriter},
+};
 
 use crate::ProjectError;
 use crate::checkpoint::{Position, Schema};
@@ -27,7 +37,7 @@ pub struct Measured {
     /// Rows that they made.
     pub rows: u64,
     /// Those rows' bytes as `COPY` sends them.
-    pub bytes: usize,
+    pub bytes: u64,
     /// From the first read of the log to the last count.
     pub project: Duration,
     /// The same rows by `COPY FROM STDIN`, one transaction.
@@ -42,7 +52,19 @@ impl Measured {
     }
 }
 
-/// Projects the log into an empty database, then copies the same rows beside. No projector may run meanwhile.
+/// Rows that were copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// How many.
+    pub rows: u64,
+    /// Their bytes as `COPY` sends them.
+    pub bytes: u64,
+    /// `COPY FROM STDIN`, one transaction, from files that were just written.
+    pub took: Duration,
+}
+
+/// Projects the log into an empty database, then copies the same rows beside. No projector may run meanwhile. `scratch` is a folder for
+/// the rows on their way.
 ///
 /// # Errors
 /// [`ProjectError::Moved`] when a projector leads already; otherwise what the database or the broker say.
@@ -52,12 +74,50 @@ pub async fn project_beside_copy(
     context: &jetstream::Context,
     keyring: &Keyring,
     config: &ProjectorConfig,
+    scratch: &Path,
 ) -> Result<Measured, ProjectError> {
     let (events, project) = project(projector, context, keyring, config).await?;
-    let loads = rows(projector).await?;
-    let (rows, copy) = copy(owner, &loads).await?;
-    let bytes = loads.iter().map(|load| load.data.len()).sum();
+    let Copied { rows, bytes, took: copy } = copy_rows(owner, projector, scratch).await?;
     Ok(Measured { events, rows, bytes, project, copy })
+}
+
+/// Copies every row of the read models into tables of the same shape, and drops them again. `scratch` is a folder for the rows on their
+/// way: there may be more than memory holds.
+///
+/// # Errors
+/// What the database or the folder says.
+pub async fn copy_rows(owner: &Database, projector: &Database, scratch: &Path) -> Result<Copied, ProjectError> {
+    let loads = rows(projector, scratch).await?;
+    let bytes = loads.iter().map(|load| load.bytes).sum();
+    let (rows, took) = copy(owner, &loads).await?;
+    for load in &loads {
+        tokio::fs::remove_file(&load.file).await.map_err(sqlx::Error::Io)?;
+    }
+    Ok(Copied { rows, bytes, took })
+}
+
+/// Reads the whole log with a plain ordered consumer, looking into nothing. Tells how many events there were, and how long it took.
+///
+/// # Errors
+/// What the broker says.
+pub async fn read_plainly(context: &jetstream::Context, stream: &str) -> Result<(u64, Duration), ProjectError> {
+    let log_error = |error: String| ProjectError::Log(error);
+    let log = context.get_stream(stream).await.map_err(|error| log_error(error.to_string()))?;
+    let last = log.cached_info().state.last_sequence;
+    let started = Instant::now();
+    // Named here: whoever lets the broker choose names needs the right to make durables, too.
+    let name = Some(format!("plain-{}", uuid::Uuid::new_v4().simple()));
+    let config = pull::OrderedConfig { name, deliver_policy: DeliverPolicy::All, ..pull::OrderedConfig::default() };
+    let consumer = log.create_consumer(config).await.map_err(|error| log_error(error.to_string()))?;
+    let mut messages = consumer.messages().await.map_err(|error| log_error(error.to_string()))?;
+    let mut events = 0;
+    while let Some(message) = messages.try_next().await.map_err(|error| log_error(error.to_string()))? {
+        events += 1;
+        if message.info().map_err(|error| log_error(error.to_string()))?.stream_sequence >= last {
+            break;
+        }
+    }
+    Ok((events, started.elapsed()))
 }
 
 async fn project(
@@ -87,28 +147,37 @@ async fn project(
 /// The rows of one table as `COPY` sends them.
 struct Load {
     table: String,
-    data: Vec<u8>,
+    file: PathBuf,
+    bytes: u64,
 }
 
-async fn rows(projector: &Database) -> Result<Vec<Load>, ProjectError> {
+async fn rows(projector: &Database, scratch: &Path) -> Result<Vec<Load>, ProjectError> {
     let mut tx = projector.shared().await?;
     let tenants: Vec<String> =
         sqlx::query_scalar("select tenant_id from tenants order by 1").fetch_all(&mut *tx).await?;
     let tables: Vec<String> =
         sqlx::query_scalar("select t::text from projection_tables('public') as t").fetch_all(&mut *tx).await?;
     tx.commit().await?;
-    let mut loads: Vec<Load> = tables.into_iter().map(|table| Load { table, data: Vec::new() }).collect();
-    for tenant in tenants {
-        let tenant = TenantId::new(tenant).map_err(|error| StoreError::Refused(error.to_string()))?;
-        let mut tx = projector.enter(&tenant).await?;
-        for load in &mut loads {
-            let statement = format!("copy (select * from {}) to stdout", load.table);
-            let mut chunks = tx.copy_out_raw(&statement).await?;
-            while let Some(chunk) = chunks.try_next().await? {
-                load.data.extend_from_slice(&chunk);
+    let mut loads = Vec::new();
+    for table in tables {
+        let file = scratch.join(format!("{table}.copy"));
+        let mut out = BufWriter::new(File::create(&file).await.map_err(sqlx::Error::Io)?);
+        let mut bytes = 0;
+        for tenant in &tenants {
+            let tenant = TenantId::new(tenant.clone()).map_err(|error| StoreError::Refused(error.to_string()))?;
+            let mut tx = projector.enter(&tenant).await?;
+            {
+                let statement = format!("copy (select * from {table}) to stdout");
+                let mut chunks = tx.copy_out_raw(&statement).await?;
+                while let Some(chunk) = chunks.try_next().await? {
+                    out.write_all(&chunk).await.map_err(sqlx::Error::Io)?;
+                    bytes += chunk.len() as u64;
+                }
             }
+            tx.commit().await?;
         }
-        tx.commit().await?;
+        out.flush().await.map_err(sqlx::Error::Io)?;
+        loads.push(Load { table, file, bytes });
     }
     Ok(loads)
 }
@@ -122,9 +191,10 @@ async fn copy(owner: &Database, loads: &[Load]) -> Result<(u64, Duration), Proje
     let started = Instant::now();
     execute(&mut connection, "begin".to_owned()).await?;
     let mut rows = 0;
-    for load in loads {
-        let mut sink = connection.copy_in_raw(&format!("copy {COPIES}{} from stdin", load.table)).await?;
-        sink.send(load.data.as_slice()).await?;
+    for Load { table, file, .. } in loads {
+        let from = File::open(file).await.map_err(sqlx::Error::Io)?;
+        let mut sink = connection.copy_in_raw(&format!("copy {COPIES}{table} from stdin")).await?;
+        sink.read_from(from).await?;
         rows += sink.finish().await?;
     }
     execute(&mut connection, "commit".to_owned()).await?;

@@ -12,7 +12,7 @@
 
 use presdr_events::{SubjectId, TenantId};
 use presdr_store::Database;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::ProjectError;
 
@@ -31,32 +31,42 @@ pub(crate) async fn hold_off(connection: &mut PgConnection, tenant: &TenantId) -
 /// # Errors
 /// What the database says; calling it again is harmless.
 pub async fn forget(projector: &Database, tenant: &TenantId, subject: SubjectId) -> Result<u64, ProjectError> {
+    for _ in 1..TRIES {
+        match delete(projector, tenant, subject).await {
+            Err(ProjectError::Database(sqlx::Error::Database(error))) if error.code().as_deref() == Some(NO_TABLE) => {}
+            done => return done,
+        }
+    }
+    delete(projector, tenant, subject).await
+}
+
+/// A rebuild that ends may take its tables away between looking for them and deleting from them.
+const TRIES: usize = 3;
+const NO_TABLE: &str = "42P01";
+/// A rebuild's come first: should it put them in the place of the live ones meanwhile, they are met there once more. A rebuild of some
+/// read models has only some of them.
+const SCHEMAS: [&str; 2] = ["rebuild", "public"];
+/// Tables with rows about people.
+const TABLES: [&str; 4] = ["lead_emails", "lead_email_verifications", "contacts", "lead_phones"];
+
+async fn delete(projector: &Database, tenant: &TenantId, subject: SubjectId) -> Result<u64, ProjectError> {
     let mut tx = projector.enter(tenant).await?;
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('presdr erasure ' || $1, 0))")
         .bind(tenant.as_str())
         .execute(&mut *tx)
         .await?;
-    let rebuilding: bool =
-        sqlx::query_scalar("select to_regclass('rebuild.lead_emails') is not null").fetch_one(&mut *tx).await?;
     let mut deleted = 0;
-    for statement in if rebuilding { [LIVE, REBUILD].concat() } else { LIVE.to_vec() } {
-        deleted +=
-            sqlx::query(statement).bind(tenant.as_str()).bind(subject.0).execute(&mut *tx).await?.rows_affected();
+    for table in SCHEMAS.into_iter().flat_map(|schema| TABLES.map(|table| format!("{schema}.{table}"))) {
+        let exists: bool =
+            sqlx::query_scalar("select to_regclass($1) is not null").bind(&table).fetch_one(&mut *tx).await?;
+        if !exists {
+            continue;
+        }
+        let statement = format!("delete from {table} where tenant_id = $1 and subject_id = $2");
+        let gone =
+            sqlx::query(AssertSqlSafe(statement)).bind(tenant.as_str()).bind(subject.0).execute(&mut *tx).await?;
+        deleted += gone.rows_affected();
     }
     tx.commit().await?;
     Ok(deleted)
 }
-
-const LIVE: &[&str] = &[
-    "delete from public.lead_emails where tenant_id = $1 and subject_id = $2",
-    "delete from public.lead_email_verifications where tenant_id = $1 and subject_id = $2",
-    "delete from public.contacts where tenant_id = $1 and subject_id = $2",
-    "delete from public.lead_phones where tenant_id = $1 and subject_id = $2",
-];
-
-const REBUILD: &[&str] = &[
-    "delete from rebuild.lead_emails where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.lead_email_verifications where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.contacts where tenant_id = $1 and subject_id = $2",
-    "delete from rebuild.lead_phones where tenant_id = $1 and subject_id = $2",
-];

@@ -46,6 +46,27 @@ pub enum ProjectError {
     /// Another projector wrote since this one read the checkpoint.
     #[error("another projector moved the checkpoint")]
     Moved,
+    /// There is no such read model.
+    #[error("there is no read model {name:?}; there are {known}")]
+    NoModel {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The audit log is of all events.
+    #[error(
+        "the audit log links all events of a tenant, so it cannot be fed with some: name read models that are about leads and runs"
+    )]
+    NotFed,
+    /// Only some read models were to be made anew, and there is nothing that they would belong to.
+    #[error(
+        "the live read models are not of this log: run `presdr project rebuild` without names, which makes all of them anew"
+    )]
+    NotOfThisLog,
+    /// The live read models do not come to rest.
+    #[error("so much happens that the live read models could not be looked at in one state; try again when less does")]
+    Busy,
     /// Another rebuild is running.
     #[error("another rebuild is running: wait for it, or stop it first")]
     RebuildRuns,
@@ -61,10 +82,15 @@ impl ProjectError {
         match self {
             Self::Database(error) => is_transient(error),
             Self::Store(error) => error.is_transient(),
-            Self::Log(_) | Self::Moved => true,
-            Self::OtherLog { .. } | Self::LogTooShort { .. } | Self::NoChain(_) | Self::RebuildRuns | Self::Stopped => {
-                false
-            }
+            Self::Log(_) | Self::Moved | Self::Busy => true,
+            Self::OtherLog { .. }
+            | Self::LogTooShort { .. }
+            | Self::NoChain(_)
+            | Self::NoModel { .. }
+            | Self::NotFed
+            | Self::NotOfThisLog
+            | Self::RebuildRuns
+            | Self::Stopped => false,
         }
     }
 }

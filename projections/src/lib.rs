@@ -4,7 +4,9 @@
 //! Nothing here decides anything about a lead, calls out, or writes a record: every table can be emptied and made anew.
 //!
 //! - [`run_projector`]: keeps the live read models up with the log; of several, one leads
-//! - [`rebuild`](rebuild::rebuild): makes all of them anew beside the live ones and swaps them in
+//! - [`rebuild`](rebuild::rebuild): makes all of them, or some, anew beside the live ones and swaps them in; [`verify`](rebuild::verify)
+//!   compares the two instead
+//! - [`feed`]: what read models would hold if only some events had happened
 //! - [`wait_for`]: lets a read wait for the event it depends on
 //! - [`stale_tenants`]: whose read models lack an event that could not be applied
 //! - [`erasure`]: removes a person's rows, without a race against a batch in flight
@@ -18,6 +20,7 @@ pub mod bench;
 mod checkpoint;
 pub mod erasure;
 mod error;
+mod feed;
 mod models;
 mod projection;
 mod projector;
@@ -28,9 +31,10 @@ mod statement;
 mod table;
 mod wait;
 
-pub use batch::{Entry, Recorded, TenantBatch, version};
+pub use batch::{Entry, Recorded, TenantBatch, people, version};
 pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
 pub use error::{ApplyError, ProjectError};
+pub use feed::{Fed, feed};
 pub use models::audit::kept as audit;
 pub use projection::Projection;
 pub use projector::{ProjectorConfig, run_projector};

@@ -14,6 +14,14 @@ pub trait Projection: Send + Sync {
     /// Its permanent name, for messages.
     fn name(&self) -> &'static str;
 
+    /// The tables that it alone writes.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// The read models whose tables it reads: where it is filled, these are, too.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What writes what the events say, as many statements as there are tables: none of the events was ever applied before.
     ///
     /// Made without the database, on a thread of its own, while the statements before these are carried out.

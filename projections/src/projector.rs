@@ -10,11 +10,12 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::ProjectError;
 use crate::apply::{Settle, apply};
 use crate::batch::{Batch, Entry};
 use crate::checkpoint::{Position, Schema};
+use crate::models::ALL;
 use crate::reader::{Batches, Limits, check, look};
+use crate::{ProjectError, Projection};
 
 /// Held by the connection that writes the live read models, so that the lock cannot outlive the ability to write.
 pub(crate) const LEADER_LOCK: i64 = 0x7072_6f6a_6563_7401;
@@ -163,13 +164,25 @@ pub(crate) struct Writer<'a> {
     connection: PgConnection,
     keyring: &'a Keyring,
     position: Position,
+    models: Vec<&'static dyn Projection>,
     /// Before this no counting, unless a run ends.
     count_not_before: Instant,
 }
 
 impl<'a> Writer<'a> {
+    /// Writes all read models.
     pub(crate) fn new(connection: PgConnection, keyring: &'a Keyring, position: Position) -> Self {
-        Self { connection, keyring, position, count_not_before: Instant::now() }
+        Self::of(connection, keyring, position, ALL.to_vec())
+    }
+
+    /// Writes some of them.
+    pub(crate) fn of(
+        connection: PgConnection,
+        keyring: &'a Keyring,
+        position: Position,
+        models: Vec<&'static dyn Projection>,
+    ) -> Self {
+        Self { connection, keyring, position, models, count_not_before: Instant::now() }
     }
 
     pub(crate) fn position(&self) -> &Position {
@@ -199,7 +212,7 @@ impl<'a> Writer<'a> {
 
     async fn apply(&mut self, batch: Batch, settle: Settle) -> Result<(), ProjectError> {
         let started = Instant::now();
-        apply(&mut self.connection, self.keyring, &mut self.position, batch, settle).await?;
+        apply(&mut self.connection, self.keyring, &mut self.position, &self.models, batch, settle).await?;
         if settle == Settle::Now {
             self.count_not_before = Instant::now() + started.elapsed() * COUNT_EVERY;
         }

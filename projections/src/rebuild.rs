@@ -1,20 +1,27 @@
-//! Making all read models anew from the first event, beside the live ones, and putting them in their place.
+//! Making read models anew from the first event, beside the live ones, and putting them in their place; or comparing the two.
 //!
 //! The live projector goes on meanwhile. Only for the swap itself is its checkpoint's row locked: the last events are applied to the
 //! new tables, then tables and checkpoint change places in one transaction. A crash at any moment leaves the live tables as they
-//! are, and the next call goes on where this one stopped.
+//! are, and the next call goes on where this one stopped. When only some are made anew, those that they read are filled beside them and
+//! thrown away; they stop at the live checkpoint, which stays.
+
+mod compare;
 
 use std::time::{Duration, Instant};
 
+pub use compare::{Compared, Difference, RowDifference, verify};
+
 use async_nats::jetstream;
+use presdr_events::TenantId;
 use presdr_store::{Database, keys::Keyring};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::ProjectError;
 use crate::checkpoint::{CHECKPOINT, LogIdentity, Position, Schema};
+use crate::models::Selection;
 use crate::projector::{ProjectorConfig, Writer, check_master_key, try_lock};
-use crate::reader::{Batches, check, look};
+use crate::reader::{Batches, Log, check, look};
 
 /// Held by the one rebuild that may run.
 const REBUILD_LOCK: i64 = 0x7072_6f6a_6563_7402;
@@ -55,39 +62,56 @@ pub struct Rebuild<'a> {
     pub context: &'a jetstream::Context,
     /// Opens personal data.
     pub keyring: &'a Keyring,
+    /// The read models to make anew, each by its name or a table's; all of them when there is none.
+    pub only: &'a [String],
     /// As for the live projector.
     pub config: ProjectorConfig,
     /// Stops between batches.
     pub cancel: CancellationToken,
 }
 
-/// Makes all read models anew. `progress` is told after each batch.
+/// Makes read models anew. `progress` is told after each batch.
 ///
 /// What retention or erasure removed stays gone: a person without a key makes no row, a text that is gone stays empty.
 ///
 /// # Errors
-/// [`ProjectError::RebuildRuns`], [`ProjectError::Stopped`], and what the database or the broker say. The live tables are untouched then.
+/// [`ProjectError::RebuildRuns`], [`ProjectError::Stopped`], [`ProjectError::NoModel`], and what the database or the broker say. The live
+/// tables are untouched then.
 pub async fn rebuild(rebuild: Rebuild<'_>, mut progress: impl FnMut(Progress)) -> Result<Rebuilt, ProjectError> {
     let started = Instant::now();
-    let mut guard = rebuild.projector.dedicated().await?;
-    if !try_lock(&mut guard, REBUILD_LOCK).await? {
-        return Err(ProjectError::RebuildRuns);
+    let selection = Selection::of(rebuild.only)?;
+    let reach = if selection.is_all() { Reach::Log } else { Reach::Live };
+    let (mut filling, log) = rebuild.begin(selection, reach).await?;
+    let mut teller =
+        Teller { from: filling.writer.position().sequence, last: log.last_sequence, started, progress: &mut progress };
+    let from = teller.from;
+    match reach {
+        Reach::Log => rebuild.catch_up(&mut filling.writer, i64::MAX, &mut teller).await?,
+        Reach::Live => rebuild.approach_live(&mut filling, &mut teller).await?,
     }
-    check_master_key(&mut guard, rebuild.keyring).await?;
-    let log = look(rebuild.context, &rebuild.config.stream).await?;
-    prepare(rebuild.owner, &log.identity).await?;
-    let position = Position::load(&mut guard, Schema::Rebuild, &log.identity).await?;
-    check(&log, &position.log, position.sequence)?;
-    let from = position.sequence;
-    let mut writer = Writer::new(guard, rebuild.keyring, position);
-    let mut last = log.last_sequence;
-    let mut tell = |at: i64| {
-        last = last.max(at);
-        progress(Progress { done: at, last, rate: rate(at - from, started.elapsed()) });
-    };
-    rebuild.catch_up(&mut writer, i64::MAX, &mut tell).await?;
-    let sequence = rebuild.swap(&mut writer, &mut tell).await?;
+    let sequence = rebuild.swap(&mut filling, &mut teller).await?;
     Ok(Rebuilt { sequence, read: sequence - from, took: started.elapsed() })
+}
+
+/// A second set of tables while it is filled.
+struct Filling<'a> {
+    writer: Writer<'a>,
+    selection: Selection,
+}
+
+/// Tells how far it is.
+struct Teller<'a> {
+    from: i64,
+    last: i64,
+    started: Instant,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, done: i64) {
+        self.last = self.last.max(done);
+        (self.progress)(Progress { done, last: self.last, rate: rate(done - self.from, self.started.elapsed()) });
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a rate to look at")]
@@ -95,37 +119,64 @@ fn rate(events: i64, took: Duration) -> f64 {
     events as f64 / took.as_secs_f64().max(f64::EPSILON)
 }
 
+/// How far the second set of tables may have read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Up to the end of the log: all read models change places, together with the checkpoint.
+    Log,
+    /// No further than the live read models, beside which they will stand.
+    Live,
+}
+
 /// Makes the second set of tables, unless one of an earlier call can be gone on with.
-async fn prepare(owner: &Database, log: &LogIdentity) -> Result<(), ProjectError> {
+async fn prepare(owner: &Database, log: &LogIdentity, selection: &Selection, reach: Reach) -> Result<(), ProjectError> {
     let mut tx = owner.shared().await?;
+    let tables = selection.tables();
     let resumable: bool = sqlx::query_scalar(
-        "select rebuild_matches() and exists (
-             select from projection_checkpoints where name = $1 and schema = 'rebuild' and stream = $2 and stream_created_at = $3
+        "select rebuild_matches($4) and exists (
+             select from projection_checkpoints anew where name = $1 and schema = 'rebuild' and stream = $2 and stream_created_at = $3
+                 and ($5 or exists (
+                     select from projection_checkpoints live
+                     where live.name = $1 and live.schema = 'live' and live.sequence >= anew.sequence
+                 ))
          )",
     )
     .bind(CHECKPOINT)
     .bind(&log.stream)
     .bind(log.created_at)
+    .bind(&tables)
+    .bind(reach == Reach::Log)
     .fetch_one(&mut *tx)
     .await?;
     if !resumable {
-        sqlx::query("delete from projection_checkpoints where name = $1 and schema = 'rebuild'")
-            .bind(CHECKPOINT)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("select prepare_rebuild()").execute(&mut *tx).await?;
+        sqlx::query("select prepare_rebuild($1, $2)").bind(CHECKPOINT).bind(&tables).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
-impl Rebuild<'_> {
+impl<'a> Rebuild<'a> {
+    /// The one rebuild that may run, with its tables, as far as an earlier call filled them.
+    async fn begin(&self, selection: Selection, reach: Reach) -> Result<(Filling<'a>, Log), ProjectError> {
+        let mut guard = self.projector.dedicated().await?;
+        if !try_lock(&mut guard, REBUILD_LOCK).await? {
+            return Err(ProjectError::RebuildRuns);
+        }
+        check_master_key(&mut guard, self.keyring).await?;
+        let log = look(self.context, &self.config.stream).await?;
+        prepare(self.owner, &log.identity, &selection, reach).await?;
+        let position = Position::load(&mut guard, Schema::Rebuild, &log.identity).await?;
+        check(&log, &position.log, position.sequence)?;
+        let writer = Writer::of(guard, self.keyring, position, selection.filled.clone());
+        Ok((Filling { writer, selection }, log))
+    }
+
     /// Applies what the log has, up to its end or to `target`.
     async fn catch_up(
         &self,
         writer: &mut Writer<'_>,
         target: i64,
-        tell: &mut impl FnMut(i64),
+        teller: &mut Teller<'_>,
     ) -> Result<(), ProjectError> {
         let position = writer.position();
         let mut batches =
@@ -133,21 +184,30 @@ impl Rebuild<'_> {
         loop {
             let batch = tokio::select! {
                 () = self.cancel.cancelled() => return Err(ProjectError::Stopped),
-                batch = batches.next() => batch?,
+                batch = batches.next() => batch?.up_to(target),
             };
             let caught_up = batch.caught_up;
             writer.write(batch).await?;
-            tell(writer.position().sequence);
+            teller.tell(writer.position().sequence);
             if caught_up || writer.position().sequence >= target {
                 return Ok(());
             }
         }
     }
 
+    /// Applies what the live read models have, and nothing that they have not.
+    async fn approach_live(&self, filling: &mut Filling<'_>, teller: &mut Teller<'_>) -> Result<(), ProjectError> {
+        let mut tx = self.owner.shared().await?;
+        let live = live(&mut tx, &filling.writer.position().log, "").await?;
+        tx.commit().await?;
+        let live = live.ok_or(ProjectError::NotOfThisLog)?;
+        self.catch_up(&mut filling.writer, live.sequence, teller).await
+    }
+
     /// Puts the new tables in the place of the live ones, and tells where they stand in the log.
-    async fn swap(&self, writer: &mut Writer<'_>, tell: &mut impl FnMut(i64)) -> Result<i64, ProjectError> {
+    async fn swap(&self, filling: &mut Filling<'_>, teller: &mut Teller<'_>) -> Result<i64, ProjectError> {
         for _ in 1..SWAP_TRIES {
-            match self.try_swap(writer, tell).await {
+            match self.try_swap(filling, teller).await {
                 Err(ProjectError::Database(sqlx::Error::Database(error)))
                     if error.code().as_deref() == Some("55P03") =>
                 {
@@ -156,31 +216,74 @@ impl Rebuild<'_> {
                 done => return done,
             }
         }
-        self.try_swap(writer, tell).await
+        self.try_swap(filling, teller).await
     }
 
-    async fn try_swap(&self, writer: &mut Writer<'_>, tell: &mut impl FnMut(i64)) -> Result<i64, ProjectError> {
+    async fn try_swap(&self, filling: &mut Filling<'_>, teller: &mut Teller<'_>) -> Result<i64, ProjectError> {
         let mut tx = self.owner.shared().await?;
         sqlx::query("select set_config('lock_timeout', $1, true)").bind(SWAP_WAIT).execute(&mut *tx).await?;
-        let live = lock_live(&mut tx, &writer.position().log).await?;
-        self.catch_up(writer, live, tell).await?;
-        writer.count().await?;
-        // Places behind the last event that exists (a tenant was purged) count as read, too.
-        sqlx::query("select swap_rebuild($1, $2)").bind(CHECKPOINT).bind(live).execute(&mut *tx).await?;
+        let live = live(&mut tx, &filling.writer.position().log, "for update").await?;
+        if filling.selection.is_all() {
+            let reached = live.map_or(0, |live| live.sequence);
+            let target = reached.max(filling.writer.position().sequence);
+            self.catch_up(&mut filling.writer, target, teller).await?;
+            filling.writer.count().await?;
+            // Places behind the last event that exists (a tenant was purged) count as read, too.
+            sqlx::query("select swap_rebuild($1, $2)").bind(CHECKPOINT).bind(reached).execute(&mut *tx).await?;
+            tx.commit().await?;
+            return Ok(filling.writer.position().sequence.max(reached));
+        }
+        let live = live.ok_or(ProjectError::NotOfThisLog)?;
+        self.catch_up(&mut filling.writer, live.sequence, teller).await?;
+        filling.writer.count().await?;
+        self.keep_parked().await?;
+        let swapped = filling.selection.swapped();
+        sqlx::query("select swap_rebuilt($1, $2)").bind(CHECKPOINT).bind(swapped).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(writer.position().sequence.max(live))
+        Ok(live.sequence)
+    }
+
+    /// What could not be applied to the new tables makes the tenants stale that have it.
+    async fn keep_parked(&self) -> Result<(), ProjectError> {
+        for tenant in tenants(self.projector).await? {
+            let mut tx = self.projector.enter(&tenant).await?;
+            let kept = "insert into public.projection_parked select * from rebuild.projection_parked where tenant_id = $1 on conflict do nothing";
+            sqlx::query(kept).bind(tenant.as_str()).execute(&mut *tx).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 }
 
-/// Keeps the live projector waiting, and tells how far it has read of this log.
-async fn lock_live(connection: &mut PgConnection, log: &LogIdentity) -> Result<i64, ProjectError> {
-    let live: Option<(String, chrono::DateTime<chrono::Utc>, i64)> = sqlx::query_as(
-        "select stream, stream_created_at, sequence from projection_checkpoints where name = $1 and schema = 'live' for update",
-    )
-    .bind(CHECKPOINT)
-    .fetch_optional(connection)
-    .await?;
+/// Everybody who may have events, the platform itself included.
+async fn tenants(database: &Database) -> Result<Vec<TenantId>, ProjectError> {
+    let mut tx = database.shared().await?;
+    let slugs: Vec<String> =
+        sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+    let tenants = slugs.into_iter().filter_map(|slug| TenantId::new(slug).ok());
+    Ok(tenants.chain([TenantId::platform()]).collect())
+}
+
+/// Where the live read models stand.
+struct Live {
+    sequence: i64,
+    /// Whether every run is counted.
+    settled: bool,
+}
+
+/// How far the live projector has read of this log; nothing when it never read it. With `for update` it is kept waiting.
+async fn live(
+    connection: &mut PgConnection,
+    log: &LogIdentity,
+    locking: &'static str,
+) -> Result<Option<Live>, ProjectError> {
+    let statement = format!(
+        "select stream, stream_created_at, sequence, unsettled = '{{}}' from projection_checkpoints where name = $1 and schema = 'live' {locking}"
+    );
+    let live: Option<(String, chrono::DateTime<chrono::Utc>, i64, bool)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(CHECKPOINT).fetch_optional(connection).await?;
     Ok(live
-        .filter(|(stream, created_at, _)| *stream == log.stream && *created_at == log.created_at)
-        .map_or(0, |(_, _, sequence)| sequence))
+        .filter(|(stream, created_at, ..)| *stream == log.stream && *created_at == log.created_at)
+        .map(|(_, _, sequence, settled)| Live { sequence, settled }))
 }

@@ -1,18 +1,14 @@
 //! `bench events`: publishing beside a raw client with the same bytes, projecting beside a COPY of the rows.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_nats::jetstream::{self, message::PublishMessage};
-use chrono::{DateTime, Utc};
 use futures::{TryStreamExt, stream};
-use presdr_events::{
-    Actor, Clear, CompanyId, Event, EventId, Header, IdentifierKind, Key, Route, RunId, Step, TenantId, lead,
-};
 use presdr_nats::{
     Broker, Message, Publisher,
     topology::{self, DURABLES, EVENTS, TopologyConfig},
@@ -20,24 +16,16 @@ use presdr_nats::{
 use presdr_producers::bench::report::{Aim, Report};
 use presdr_projections::{ProjectorConfig, bench::project_beside_copy};
 use presdr_servers::Postgres;
-use presdr_store::{
-    Database, Role, StoreError,
-    keys::{DataSubject, Keyring, random},
-    tenants,
-};
+use presdr_store::{Database, Role, keys::Keyring};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::own::Folder;
+use super::{author::Author, own::Folder};
 
 /// Tasks that publish at the same time, raw and ours alike: a worker process has many.
 const PUBLISHERS: usize = 4;
 /// Their messages that are not acknowledged yet, of all together.
 const IN_FLIGHT: usize = 256;
-/// Bytes of an event.
-const EVENT_BYTES: usize = 1024;
-/// Each person stands in so many events.
-const EVENTS_OF_PERSON: u32 = 10;
 /// Each way is measured so often, in turns, on events of its own.
 const ROUNDS: u32 = 3;
 /// Events of the product's measure.
@@ -65,7 +53,7 @@ pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
         topology::apply(&broker, &TopologyConfig::default()).await?;
         publish(&author, &broker, count, mode, &mut report).await?;
         if always {
-            project(&postgres, &author.keyring, &broker, &mut report).await?;
+            project(&postgres, (&author.keyring, folder.path()), &broker, &mut report).await?;
         }
         broker.close().await;
         nats.stop().await;
@@ -167,11 +155,16 @@ async fn send_ours(author: Arc<Author>, publisher: Publisher, companies: Vec<u32
         .await
 }
 
-async fn project(postgres: &Postgres, keyring: &Keyring, broker: &Broker, report: &mut Report) -> anyhow::Result<()> {
+async fn project(
+    postgres: &Postgres,
+    (keyring, scratch): (&Keyring, &Path),
+    broker: &Broker,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let owner = Database::connect(&postgres.url(), Role::Owner, 2).await?;
     let projector = Database::connect(&postgres.url(), Role::Projector, 2).await?;
     let config = ProjectorConfig { stream: EVENTS.to_owned(), ..ProjectorConfig::default() };
-    let measured = project_beside_copy(&owner, &projector, broker.jetstream(), keyring, &config).await?;
+    let measured = project_beside_copy(&owner, &projector, broker.jetstream(), keyring, &config, scratch).await?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let rate = |took: Duration| measured.rows as f64 / took.as_secs_f64();
     report.compared(
@@ -186,93 +179,4 @@ async fn project(postgres: &Postgres, keyring: &Keyring, broker: &Broker, report
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     report.value("projected events", measured.events as f64 / measured.project.as_secs_f64(), "1/s", None);
     Ok(())
-}
-
-/// Writes events with personal data.
-struct Author {
-    tenant: TenantId,
-    run: RunId,
-    time: DateTime<Utc>,
-    keyring: Keyring,
-    people: HashMap<u32, DataSubject>,
-    /// Brings an event to its size.
-    padding: String,
-}
-
-impl Author {
-    /// A tenant, its keys, and the people of `count` events.
-    async fn new(postgres: &Postgres, count: u32) -> anyhow::Result<Self> {
-        let producer = Database::connect(&postgres.url(), Role::Producer, 2).await?;
-        let (tenant, keyring) = (TenantId::new("bench")?, Keyring::new(Key::new(random())));
-        let mut tx = producer.enter(&tenant).await?;
-        tenants::create(&mut tx, &keyring, "Bench").await?;
-        let mut people = HashMap::new();
-        for number in 0..=count / EVENTS_OF_PERSON {
-            let address = format!("person{number}@bench.example");
-            if let Some(person) = keyring.subject(&mut tx, &tenant, IdentifierKind::Email, &address).await? {
-                people.insert(number, person);
-            }
-        }
-        tx.commit().await?;
-        producer.close().await;
-        let (run, time, padding) = (RunId::new(1)?, DateTime::UNIX_EPOCH, String::new());
-        let mut author = Self { tenant, run, time, keyring, people, padding };
-        author.padding = "x".repeat(EVENT_BYTES.saturating_sub(author.event(count)?.body.len()));
-        Ok(author)
-    }
-
-    /// The event of a company, as a worker makes it: sealed, in its envelope, encoded.
-    fn event(&self, company: u32) -> anyhow::Result<Message> {
-        let company_id = CompanyId::new(i64::from(company))?;
-        let id = EventId::of(&self.tenant, Some(self.run), Some(company_id), "lead.extracted", 1);
-        let header = Header {
-            id,
-            source: "extract",
-            time: self.time,
-            tenant: self.tenant.clone(),
-            run: Some(self.run),
-            company: Some(company_id),
-            actor: Actor::service("extract"),
-            correlation: id,
-            causation: Some(id),
-            traceparent: None,
-        };
-        let event = Event::LeadExtracted(self.extracted(id, company)?);
-        Ok(Message { id, subject: header.subject(&event).to_string(), body: header.encode(&event)?.into() })
-    }
-
-    fn extracted(&self, event: EventId, company: u32) -> Result<lead::Extracted, StoreError> {
-        let number = company / EVENTS_OF_PERSON;
-        let person =
-            self.people.get(&number).ok_or_else(|| StoreError::Refused("the bench lacks a person".to_owned()))?;
-        let address = Clear(format!("person{number}@bench.example"));
-        let email = lead::FoundEmail {
-            address: person.seal(&self.tenant, event, "email.address", &address)?,
-            first_name: None,
-            last_name: None,
-            role_title: None,
-            role_account: false,
-            own_domain: true,
-            source: "site".to_owned(),
-        };
-        Ok(lead::Extracted {
-            step: Step::done("extract", 12, 1, Vec::new()),
-            corpus_hash: String::new(),
-            words: 500,
-            text_characters: 3000,
-            language: Some("eng".to_owned()),
-            technologies: vec![self.padding.clone()],
-            social_networks: Vec::new(),
-            careers: true,
-            jobs_count: 2,
-            keywords: Vec::new(),
-            identity_confirmed: true,
-            emails: vec![email],
-            people: Vec::new(),
-            phones: Vec::new(),
-            emails_dropped: BTreeMap::new(),
-            ai: None,
-            route: Route { next: "score".to_owned(), because: "bench".to_owned() },
-        })
-    }
 }

@@ -2,11 +2,13 @@
 //!
 //! Benches run on servers of their own in a new folder, which is removed again: they never touch a database or broker in use.
 
+mod author;
 mod events;
 mod fairness;
 mod own;
 mod pipeline;
 mod quality;
+mod rebuild;
 mod registry;
 mod stage;
 mod web;
@@ -51,6 +53,12 @@ enum Name {
     Events {
         /// How many events
         #[arg(long, value_name = "N", default_value_t = events::EVENTS_DEFAULT)]
+        events: u32,
+    },
+    /// All read models made anew, beside a plain reading of the log and a COPY of the rows
+    Rebuild {
+        /// How many events
+        #[arg(long, value_name = "N", default_value_t = rebuild::EVENTS_DEFAULT, value_parser = clap::value_parser!(u32).range(5..))]
         events: u32,
     },
     /// A run from its start to its shortlist, over an imitated web
@@ -101,6 +109,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Ingest { rows } => registry::ingest(&folder, rows).await?,
         Name::Candidates { companies, tenants } => registry::candidates(&folder, companies, tenants).await?,
         Name::Events { events } => events::measure(&folder, events).await?,
+        Name::Rebuild { events } => rebuild::measure(&folder, events).await?,
         Name::Pipeline { leads, vendors } => pipeline::measure(&folder, leads, vendors).await?,
         Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,

@@ -13,6 +13,9 @@ use walk::Walk;
 
 const ROLES: [Role; 5] = [Role::Worker, Role::Projector, Role::Producer, Role::Reader, Role::Owner];
 
+/// Makes every table of a rebuild.
+const PREPARE: &str = "select prepare_rebuild('read-models', array(select projection_tables('public')::text))";
+
 /// A database with rows of two tenants in every tenant's table, those of a rebuild included.
 struct Filled {
     store: TestStore,
@@ -24,7 +27,7 @@ struct Filled {
 
 impl Filled {
     async fn new() -> Self {
-        Self::with("select prepare_rebuild()").await
+        Self::with(PREPARE).await
     }
 
     async fn with(first: &'static str) -> Self {
@@ -51,7 +54,7 @@ async fn every_table_says_what_it_is_and_every_tenants_table_is_isolated() {
     let mut connection = PgConnection::connect(store.url()).await.unwrap();
     connection.execute("set role presdr_owner").await.unwrap();
     assert_eq!(catalogue::flaws(&mut connection).await, Vec::<String>::new());
-    connection.execute("select prepare_rebuild()").await.unwrap();
+    connection.execute(PREPARE).await.unwrap();
     assert_eq!(catalogue::flaws(&mut connection).await, Vec::<String>::new(), "while read models are rebuilt");
     connection.execute("select swap_rebuild('x', 1)").await.unwrap();
     assert_eq!(catalogue::flaws(&mut connection).await, Vec::<String>::new(), "after they were");

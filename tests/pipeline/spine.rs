@@ -1,10 +1,11 @@
 //! One way through: registry rows and lists in, events, shortlists out.
 
 use presdr_events::Event;
+use presdr_nats::topology::User;
 use presdr_producers::{parked, runs};
 use presdr_sandbox::DemoTenant;
 
-use crate::support::{World, facts, scores};
+use crate::support::{PATIENCE, World, connect, facts, scores};
 
 const COMPANIES: usize = 80;
 
@@ -137,4 +138,36 @@ async fn work_that_cannot_be_done_is_parked_and_put_back_as_a_new_attempt() {
     assert_eq!(world.outcomes(&acme, run).await, [("scored".to_owned(), 8)].into());
     assert_eq!(world.shortlist(&acme, run).await.len(), 8);
     roles.stop().await;
+}
+
+/// A worker does not guess what a newer one meant: a person sees that it must be upgraded.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_newer_version_is_parked_by_its_worker_and_makes_the_read_models_stale() {
+    let world = World::new(1).await;
+    let acme = world.tenant_of("acme", &[("Tan Logistics".to_owned(), "tan.example".to_owned())]).await;
+    let sample = include_str!("../../events/samples/run.started.v1.json");
+    let mut event: serde_json::Value = serde_json::from_str(sample).unwrap();
+    (event["tenantid"], event["schemaversion"]) = ("acme".into(), 9.into());
+    let producer = connect(&world.nats.url(), User::Producer).await;
+    let body = serde_json::to_vec(&event).unwrap();
+    producer.jetstream().publish("evt.acme.run.started", body.into()).await.unwrap().await.unwrap();
+    let roles = world.roles().await;
+    let waiting = async {
+        loop {
+            let waiting = parked::list(&world.desk, &acme, 10).await.unwrap();
+            if !waiting.is_empty() {
+                return waiting;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let waiting = tokio::time::timeout(PATIENCE, waiting).await.expect("it is parked");
+    assert_eq!((waiting[0].consumer.as_str(), waiting[0].deliveries), ("run", 1), "at once: trying again helps nobody");
+    assert!(waiting[0].error.contains("schema version 9, newer than 1: upgrade the reader"), "{}", waiting[0].error);
+    world.projected().await;
+    roles.stop().await;
+    let reader = world.store.connect(presdr_store::Role::Projector).await.unwrap();
+    let stale = presdr_projections::stale_tenants(&reader).await.unwrap();
+    assert_eq!(stale.iter().map(|stale| stale.tenant.clone()).collect::<Vec<_>>(), std::slice::from_ref(&acme));
+    assert!(runs::list(&world.desk, &acme, 10).await.unwrap().is_empty(), "it started no run");
 }

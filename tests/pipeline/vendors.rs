@@ -4,4 +4,5 @@ mod branches;
 mod cases;
 mod details;
 mod redelivery;
+mod replay;
 pub mod world;

@@ -109,6 +109,7 @@ impl World {
             projector: &projector,
             context: self.projector.jetstream(),
             keyring: &self.desk.keyring(),
+            only: &[],
             config: ProjectorConfig::default(),
             cancel: CancellationToken::new(),
         };

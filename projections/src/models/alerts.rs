@@ -33,6 +33,10 @@ impl Projection for Alerts {
         "alerts"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["alerts"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }

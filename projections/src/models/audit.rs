@@ -15,6 +15,8 @@ use crate::batch::{Entry, storable};
 use crate::table::{Table, rows, text_array};
 use crate::{ProjectError, Recorded};
 
+/// Its tables.
+pub(crate) const TABLES: &[&str] = &["audit_log", "audit_heads"];
 /// The status of an event that cannot be read.
 const UNREADABLE: &str = "unreadable";
 /// The earliest time that the database can keep: 4713 BC, in microseconds.

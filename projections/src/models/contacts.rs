@@ -65,6 +65,10 @@ impl Projection for Contacts {
         "contacts"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["contacts"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let (mut on_sites, mut at_vendors) = (Newest::new(), Newest::new());
         for event in &batch.events {

@@ -106,6 +106,10 @@ impl Projection for Emails {
         "lead_emails"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_emails", "lead_email_verifications"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let (mut on_sites, mut at_vendors, mut checks) = (Newest::new(), Newest::new(), Newest::new());
         for event in &batch.events {

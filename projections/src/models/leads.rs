@@ -124,6 +124,10 @@ impl Projection for Leads {
         "company_enrichment_runs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["company_enrichment_runs"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let mut leads: BTreeMap<(i64, i64), Lead> = BTreeMap::new();
         for event in &batch.events {

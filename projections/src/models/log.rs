@@ -38,6 +38,10 @@ impl Projection for RunLog {
         "run_event_logs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }

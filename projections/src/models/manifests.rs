@@ -45,6 +45,10 @@ impl Projection for Manifests {
         "run_manifests"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_manifests"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
         for event in &batch.events {

@@ -36,6 +36,10 @@ impl Projection for Phones {
         "lead_phones"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_phones"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let mut phones = Newest::new();
         for event in &batch.events {

@@ -72,6 +72,14 @@ impl Projection for Runs {
         "enrichment_runs"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["enrichment_runs"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let mut runs: BTreeMap<i64, Row> = BTreeMap::new();
         for event in &batch.events {

@@ -71,6 +71,10 @@ impl Projection for Scores {
         "lead_scores"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["lead_scores", "lead_features"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let mut leads = Newest::new();
         for event in &batch.events {

@@ -14,6 +14,14 @@ impl Projection for Shortlists {
         "shortlists"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["shortlists"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_manifests", "lead_scores", "company_enrichment_runs"]
+    }
+
     fn settle<'a>(
         &'a self,
         connection: &'a mut PgConnection,

@@ -14,6 +14,14 @@ impl Projection for Stages {
         "run_stage_stats"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_stage_stats"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["run_event_logs"]
+    }
+
     fn settle<'a>(
         &'a self,
         connection: &'a mut PgConnection,

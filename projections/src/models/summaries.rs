@@ -14,6 +14,14 @@ impl Projection for Summaries {
         "run_summaries"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_summaries"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["enrichment_runs", "run_manifests", "company_enrichment_runs"]
+    }
+
     fn settle<'a>(
         &'a self,
         connection: &'a mut PgConnection,

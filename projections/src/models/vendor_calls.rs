@@ -49,6 +49,10 @@ impl Projection for VendorCalls {
         "vendor_calls"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["vendor_calls"]
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         Ok(Statement::list([Row::statement(&batch.tenant, batch.events.iter().filter_map(|event| row(event)))?]))
     }

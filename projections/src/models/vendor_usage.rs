@@ -14,6 +14,14 @@ impl Projection for VendorUsage {
         "run_vendor_usage"
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["run_vendor_usage"]
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["vendor_calls"]
+    }
+
     fn settle<'a>(
         &'a self,
         connection: &'a mut PgConnection,

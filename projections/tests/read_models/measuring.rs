@@ -1,6 +1,6 @@
 //! Projecting beside `COPY`. How fast it must be is the bench's to say, on a quiet machine; here it is only made sure that it measures.
 
-use presdr_projections::bench::project_beside_copy;
+use presdr_projections::bench::{project_beside_copy, read_plainly};
 use presdr_store::Role;
 
 use crate::support::{World, whole_run};
@@ -19,7 +19,12 @@ async fn the_same_rows_are_projected_and_copied() {
     }
     let owner = world.store.connect(Role::Owner).await.unwrap();
     let context = world.broker.jetstream();
-    let measured = project_beside_copy(&owner, &world.projector, context, &world.keyring, &world.config).await.unwrap();
+    let (read, _) = read_plainly(context, &world.config.stream).await.unwrap();
+    assert_eq!(read, told.len() as u64);
+    let scratch = tempfile::tempdir().unwrap();
+    let (keyring, config) = (&world.keyring, &world.config);
+    let measured =
+        project_beside_copy(&owner, &world.projector, context, keyring, config, scratch.path()).await.unwrap();
     println!("{measured:?} ratio {:.2}", measured.ratio());
     let rows: usize = world.rows(&tenant).await.values().map(Vec::len).sum();
     assert_eq!(measured.events, i64::try_from(told.len()).unwrap());

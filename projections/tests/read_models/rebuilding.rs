@@ -2,7 +2,10 @@
 
 use crate::support::{Teller, World, company, whole_run};
 use presdr_events::{IdentifierKind, RunId, SubjectId, TenantId};
-use presdr_projections::{ProjectError, ProjectorConfig, erasure, rebuild::Progress};
+use presdr_projections::{
+    ProjectError, ProjectorConfig, erasure,
+    rebuild::{Difference, Progress},
+};
 use presdr_store::Role;
 use tokio_util::sync::CancellationToken;
 
@@ -229,6 +232,107 @@ async fn until_somebody_waits_for_a_lock(world: &World) {
         }
     };
     tokio::time::timeout(crate::support::PATIENCE, waiting).await.expect("the erasure waits for the batch");
+}
+
+/// Each read model alone is made from the log with no more than it says it reads; the others stay as they are.
+#[tokio::test]
+async fn each_read_model_can_be_made_anew_alone() {
+    let world = World::new().await;
+    let tenant = world.store.tenant("acme").await.unwrap();
+    world.publish(&whole_run(&world, &tenant, 1, 6).await).await;
+    world.project_all().await;
+    let rows = world.rows(&tenant).await;
+    let spoilt = "update audit_log set tool = 'spoilt' where sequence = 1";
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let spoil = async |statement: String| {
+        let mut tx = owner.enter(&tenant).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    spoil(spoilt.to_owned()).await;
+    for table in
+        rows.keys().filter(|table| !["audit_log", "audit_heads", "projection_parked"].contains(&table.as_str()))
+    {
+        spoil(format!("delete from {table}")).await;
+        let reached = world.rebuild_only(&[table]).await.unwrap().sequence;
+        assert_eq!(u64::try_from(reached).unwrap(), world.last_sequence().await);
+        assert_eq!(world.rows(&tenant).await[table], rows[table], "{table}");
+    }
+    assert_ne!(world.rows(&tenant).await["audit_log"], rows["audit_log"], "nobody asked for it");
+    world.rebuild_only(&["audit_log"]).await.unwrap();
+    assert_eq!(world.rows(&tenant).await, rows);
+    // And the live projector goes on from where it was.
+    world.publish(&whole_run(&world, &tenant, 2, 2).await).await;
+    world.project_all().await;
+    assert!(world.verify(&[]).await.unwrap().iter().all(|table| table.different == 0));
+    let refused = world.rebuild_only(&["lead_scors"]).await.unwrap_err();
+    assert!(matches!(refused, ProjectError::NoModel { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn rows_that_are_not_what_the_log_makes_are_told_without_personal_values() {
+    let world = World::new().await;
+    let tenant = world.store.tenant("acme").await.unwrap();
+    world.publish(&whole_run(&world, &tenant, 1, 4).await).await;
+    let running = world.project();
+    world.wait(world.last_sequence().await).await;
+    let same = world.verify(&[]).await.unwrap();
+    assert!(same.len() > 15 && same.iter().all(|table| table.different == 0 && table.live_rows == table.rebuilt_rows));
+
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&tenant).await.unwrap();
+    for statement in [
+        "update lead_scores set score = 0.5, bucket = 'Low' where company_id = 2",
+        "delete from run_stage_stats where stage = 'crawl'",
+        "update lead_emails set email = 'eve@acme.example' where company_id = 3",
+    ] {
+        sqlx::query(statement).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let before = world.rows(&tenant).await;
+    let compared = world.verify(&["lead_scores", "run_stage_stats", "lead_emails"]).await.unwrap();
+    let of = |name: &str| compared.iter().find(|table| table.table == name).unwrap();
+    let scores = &of("lead_scores").differences;
+    let columns = Difference::Columns(vec!["bucket".to_owned(), "score".to_owned()]);
+    assert_eq!((scores.len(), &scores[0].difference, &scores[0].key["company_id"]), (1, &columns, &2.into()));
+    assert_eq!(of("lead_features").different, 0);
+    assert_eq!(of("run_stage_stats").differences[0].difference, Difference::OnlyRebuilt);
+    let mut emails: Vec<_> = of("lead_emails").differences.iter().map(|row| row.difference.clone()).collect();
+    emails.sort_by_key(|difference| format!("{difference:?}"));
+    assert_eq!(emails, [Difference::OnlyLive, Difference::OnlyRebuilt]);
+    let told = serde_json::to_string(&compared).unwrap();
+    assert!(!told.contains("acme.example"), "{told}");
+    assert_eq!(before, world.rows(&tenant).await, "nothing is swapped");
+    running.stop().await.unwrap();
+}
+
+/// A rebuild of some read models has only their tables: whoever is erased meanwhile is erased from those, too.
+#[tokio::test]
+async fn an_erasure_during_a_rebuild_of_some_read_models_clears_what_there_is() {
+    let mut world = World::new().await;
+    let tenant = world.store.tenant("acme").await.unwrap();
+    world.config.events_max = 10;
+    world.publish(&whole_run(&world, &tenant, 1, 10).await).await;
+    world.project_all().await;
+    let jane = world.subject(&tenant, IdentifierKind::Email, "jane1@acme.example").await;
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    let stopped = world
+        .rebuild_some(&["contacts"], cancel, move |progress| {
+            if progress.done >= 30 {
+                stop.cancel()
+            }
+        })
+        .await;
+    assert!(matches!(stopped, Err(ProjectError::Stopped)), "{stopped:?}");
+    let about_jane = "select count(*) from rebuild.contacts where subject_id =
+                      (select subject_id from lead_emails where email = 'jane1@acme.example')";
+    assert_eq!(world.count(&tenant, about_jane).await, 1);
+    erase(&world, &tenant, jane.id).await;
+    // address, check, contact twice, phone
+    assert_eq!(erasure::forget(&world.projector, &tenant, jane.id).await.unwrap(), 5);
+    world.rebuild_only(&["contacts"]).await.unwrap();
+    assert_eq!(world.count(&tenant, "select count(*) from contacts").await, 8);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use presdr_events::{
 };
 use presdr_nats::topology::User;
 use presdr_nats::{Broker, topology};
-use presdr_projections::rebuild::{Rebuild, Rebuilt, rebuild};
+use presdr_projections::rebuild::{Compared, Rebuild, Rebuilt, rebuild, verify};
 use presdr_projections::{ProjectError, ProjectorConfig, run_projector, wait_for};
 use presdr_servers::{Nats, NatsConfig, testing};
 use presdr_store::keys::{DataSubject, Keyring};
@@ -106,16 +106,40 @@ impl World {
         cancel: CancellationToken,
         progress: impl FnMut(presdr_projections::rebuild::Progress),
     ) -> Result<Rebuilt, ProjectError> {
-        let owner = self.store.connect(Role::Owner).await.unwrap();
-        let work = Rebuild {
-            owner: &owner,
+        self.rebuild_some(&[], cancel, progress).await
+    }
+
+    /// Makes only these read models anew.
+    pub async fn rebuild_only(&self, names: &[&str]) -> Result<Rebuilt, ProjectError> {
+        self.rebuild_some(names, CancellationToken::new(), |_| {}).await
+    }
+
+    pub async fn rebuild_some(
+        &self,
+        names: &[&str],
+        cancel: CancellationToken,
+        progress: impl FnMut(presdr_projections::rebuild::Progress),
+    ) -> Result<Rebuilt, ProjectError> {
+        let (owner, only) = (self.store.connect(Role::Owner).await.unwrap(), owned(names));
+        rebuild(self.work(&owner, &only, cancel), progress).await
+    }
+
+    /// Compares these read models with what the log makes of them; all when none is named.
+    pub async fn verify(&self, names: &[&str]) -> Result<Vec<Compared>, ProjectError> {
+        let (owner, only) = (self.store.connect(Role::Owner).await.unwrap(), owned(names));
+        verify(self.work(&owner, &only, CancellationToken::new()), |_| {}).await
+    }
+
+    fn work<'a>(&'a self, owner: &'a Database, only: &'a [String], cancel: CancellationToken) -> Rebuild<'a> {
+        Rebuild {
+            owner,
             projector: &self.projector,
             context: self.broker.jetstream(),
             keyring: &self.keyring,
+            only,
             config: self.config.clone(),
             cancel,
-        };
-        rebuild(work, progress).await
+        }
     }
 
     pub async fn last_sequence(&self) -> u64 {
@@ -387,4 +411,8 @@ pub async fn whole_run(world: &World, tenant: &TenantId, run: i64, leads: i64) -
     told.push(teller.shortlisted(&ranked));
     told.push(teller.completed(u32::try_from(leads - 1).unwrap()));
     told
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
