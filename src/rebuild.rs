@@ -52,7 +52,7 @@ pub async fn rebuild(names: &Names, config: &Config, output: &Output) -> anyhow:
 /// Compares; a difference is an answer, and the exit code says so.
 ///
 /// # Errors
-/// As [`rebuild`], and when the live read models do not come to rest.
+/// As [`rebuild()`], and when the live read models do not come to rest.
 pub async fn verify(names: &Names, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let workshop = Workshop::open(config).await?;
     let bar = progress::bar(0, "events");
