@@ -8,6 +8,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use presdr_sandbox::{
+    WebKind,
+    vendors::{self as imitated, Vendor, VendorSandbox},
+};
 use presdr_servers::{
     Nats,
     testing::{self, Own, TestDatabase},
@@ -29,6 +33,10 @@ impl Desk {
     }
 
     fn types(&self, arguments: &[&str]) -> Output {
+        self.types_with(arguments, Vec::new())
+    }
+
+    fn types_with(&self, arguments: &[&str], environment: Vec<(String, String)>) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_presdr"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PRESDR_")) {
             command.env_remove(name);
@@ -39,6 +47,7 @@ impl Desk {
             .env("DATABASE_URL", self.database.url())
             .env("PRESDR_NATS_URL", self.nats.url())
             .env("PRESDR_DATA", self.folder.path())
+            .envs(environment)
             .stdin(Stdio::null())
             .output()
             .unwrap()
@@ -218,6 +227,42 @@ async fn sample_customers_are_set_from_a_file_shown_and_told_of_without_their_te
     let event: Value = serde_json::from_slice(&stored.payload).unwrap();
     assert_eq!((&event["actor"], &event["data"]["samples"]), (&"user:jo".into(), &1.into()));
     assert!(!event.to_string().contains("dentists"), "what was set is told by its hash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_vendors_tells_what_is_configured_reachable_left_and_used() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let known = imitated::World::new(1, &WebKind::Varied { sites: 3 }).unwrap();
+    let vendors = VendorSandbox::start(imitated::VendorConfig::default(), known).await.unwrap();
+    let check = |environment| desk.types_with(&["--json", "vendors", "check", "--tenant", "acme"], environment);
+    let of = |told: &Output, vendor: &str| {
+        let report: Value = serde_json::from_slice(&told.stdout).unwrap();
+        report["vendors"].as_array().unwrap().iter().find(|one| one["vendor"] == vendor).unwrap().clone()
+    };
+    let without_keys = check(Vec::new());
+    assert!(without_keys.status.success(), "to have no key is a choice");
+    assert_eq!(
+        (&of(&without_keys, "lusha")["key"], &of(&without_keys, "lusha")["reach"]),
+        (&"missing".into(), &"not_asked".into())
+    );
+
+    let with_keys = check(vendors.environment());
+    assert!(with_keys.status.success(), "{}", String::from_utf8_lossy(&with_keys.stdout));
+    let tavily = of(&with_keys, "tavily");
+    assert!(tavily["reach"]["reached"]["latency_ms"].is_number(), "{tavily}");
+    assert_eq!(tavily["credits_left"], vendors.credits_left(Vendor::Tavily).to_string());
+    assert_eq!(
+        (&tavily["used_today"], &tavily["cap_today"], &tavily["breaker"]),
+        (&"0".into(), &"500".into(), &"closed".into())
+    );
+
+    let mut wrong = vendors.environment();
+    wrong.push(("PRESDR_LUSHA_API_KEY".to_owned(), "wrong-lusha-key".to_owned()));
+    let refused = check(wrong);
+    assert_eq!((refused.status.code(), &of(&refused, "lusha")["reach"]), (Some(1), &"key_refused".into()));
+    let said = [refused.stdout, refused.stderr].concat();
+    assert!(!String::from_utf8_lossy(&said).contains("wrong-lusha-key"), "no key is ever shown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use presdr_events::TenantId;
 use presdr_producers::{icp, ingest, settings, tenants};
 use presdr_sandbox::{DemoTenant, WebKind};
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::{real_sites, support::World, vendors::world::VendorWorld};
@@ -41,7 +42,7 @@ async fn the_demonstrations_companies_meet_every_line() {
         world.finished(tenant, run).await;
     }
     roles.stop().await;
-    let told = acceptance(world, &["--json"]);
+    let told = presdr(world, &["acceptance", "--json"]);
     let lines: Vec<Value> = serde_json::from_slice(&told.stdout).unwrap();
     let of = |tenant: &str| {
         lines
@@ -60,15 +61,19 @@ async fn the_demonstrations_companies_meet_every_line() {
         "people were looked up"
     );
 
+    for tenant in [&acme, &globex] {
+        costs_add_up(world, tenant).await;
+    }
+
     // A tenant of which too much is asked: its lines say so, and so does the exit code.
-    let alone = acceptance(world, &["--json", "--tenant", "acme"]);
+    let alone = presdr(world, &["acceptance", "--json", "--tenant", "acme"]);
     let lines: Vec<Value> = serde_json::from_slice(&alone.stdout).unwrap();
     assert!(
         lines.iter().any(|line| line["tenant"] == "all" && line["pass"] == false),
         "one tenant has fewer candidates"
     );
     assert!(!alone.status.success());
-    assert!(acceptance(world, &["--no-gate", "--tenant", "acme"]).status.success());
+    assert!(presdr(world, &["acceptance", "--no-gate", "--tenant", "acme"]).status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,18 +97,42 @@ async fn what_real_sites_come_to_is_told_with_free_mail_and_without() {
         world.finished(&tenant, run).await;
     }
     roles.stop().await;
-    let told = acceptance(world, &["--no-gate"]);
+    let told = presdr(world, &["acceptance", "--no-gate"]);
     println!("{}", String::from_utf8_lossy(&told.stdout));
     assert!(told.status.success());
-    let told = acceptance(world, &["--no-gate", "--json"]);
+    let told = presdr(world, &["acceptance", "--no-gate", "--json"]);
     let lines: Vec<Value> = serde_json::from_slice(&told.stdout).unwrap();
     assert_eq!(lines.len(), 1 + 2 * MEASURED.len());
     let delivered = lines.iter().filter(|line| line["what"] == "leads delivered" && line["pass"] == true).count();
     assert_eq!(delivered, 2, "both runs took all 150");
 }
 
-fn acceptance(world: &World, arguments: &[&str]) -> Output {
+/// However costs are shown, they come to what the ledger holds, to the last digit; what a lead and a verified contact cost follows from it.
+async fn costs_add_up(world: &World, tenant: &TenantId) {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let (ledger, verified): (Decimal, i64) = sqlx::query_as(
+        "select (select sum(cost_usd) from vendor_intents where tenant_id = $1),
+                (select count(*) from lead_emails where tenant_id = $1 and verification_status = 'valid')",
+    )
+    .bind(tenant.as_str())
+    .fetch_one(&mut *tx)
+    .await
+    .unwrap();
+    let read = |value: &Value| value.as_str().unwrap().parse::<Decimal>().unwrap();
+    for by in ["vendor", "day", "run", "purpose"] {
+        let told = presdr(world, &["costs", "--json", "--tenant", tenant.as_str(), "--by", by]);
+        let costs: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let lines: Decimal = costs["lines"].as_array().unwrap().iter().map(|line| read(&line["cost_usd"])).sum();
+        assert_eq!((lines, read(&costs["cost_usd"])), (ledger, ledger), "by {by}");
+        assert_eq!((&costs["leads"], &costs["verified_contacts"]), (&LEADS.into(), &verified.into()));
+        assert_eq!(read(&costs["usd_per_lead"]), (ledger / Decimal::from(LEADS)).round_dp(6));
+        assert_eq!(read(&costs["usd_per_verified_contact"]), (ledger / Decimal::from(verified)).round_dp(6));
+        assert!(costs["fallbacks"].as_array().unwrap().len() >= 3, "{costs}");
+    }
+}
+
+fn presdr(world: &World, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_presdr"));
-    command.arg("acceptance").args(arguments).env("DATABASE_URL", world.store.url());
+    command.args(arguments).env("DATABASE_URL", world.store.url());
     command.env("PRESDR_DATA", world.files.path()).output().unwrap()
 }

@@ -60,6 +60,27 @@ pub fn fallbacks() -> Vec<Case> {
             ],
         ),
         case(
+            "a site that asks for proof of a human is read by a vendor, and names nobody",
+            Lead::Challenged,
+            &[
+                "domain_resolved>crawl",
+                "blocked>vendor_read",
+                "vendor_read>extract",
+                "extracted>contacts",
+                "contacts_found>verify",
+                "emails_verified>score",
+            ],
+            &["site_blocked_challenge"],
+            &[
+                "lusha.people answered",
+                "lusha.reveal answered",
+                "openai.extraction answered",
+                "openai.rationale answered",
+                "tavily.extract answered",
+                "zerobounce.validate answered",
+            ],
+        ),
+        case(
             "a site that nobody can read leaves the look-up of people",
             Lead::Failing,
             &[

@@ -35,6 +35,35 @@ async fn what_a_model_makes_up_is_dropped_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_could_not_be_verified_stays_unknown_and_is_asked_about_in_the_next_run() {
+    let world = VendorWorld::new().await;
+    let roles = world.world.roles_of(world.services().await).await;
+    world.vendors.faults().add("zerobounce:rate_limit=0:1".parse().unwrap());
+    let tenant = world.tenant("acme", &Lead::Ordinary.company(&world), &json!({})).await;
+    let ways = [world.way(&tenant).await, world.way(&tenant).await, world.way(&tenant).await];
+    roles.stop().await;
+    let asked =
+        ways.map(|way| way.calls.iter().filter(|call| call.starts_with("zerobounce")).cloned().collect::<Vec<_>>());
+    let said = |ending: &str| vec![format!("zerobounce.validate {ending}")];
+    assert_eq!(asked, [said("rate_limited"), said("answered"), vec![]], "asked again, and then known");
+    let statuses: Vec<Vec<(String, String)>> = world
+        .world
+        .events()
+        .await
+        .into_iter()
+        .filter_map(|event| match event.event {
+            Event::LeadEmailsVerified(verified) => {
+                Some(verified.emails.into_iter().map(|email| (email.status, email.source)).collect())
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(statuses[0].iter().all(|(status, source)| status == "unknown" && source == "none"), "{statuses:?}");
+    assert!(!statuses[0].is_empty() && statuses[1].iter().all(|(_, source)| source == "zerobounce"), "{statuses:?}");
+    assert_eq!(statuses[1], statuses[2], "what is known is not asked again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_contacts_their_weight_is_left_out_and_nothing_is_held_against_the_lead() {
     let world = VendorWorld::new().await;
     let roles = world.world.roles_of(world.services().await).await;
