@@ -6,7 +6,8 @@ use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
 use presdr_sites::{
-    BlockReason, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest, registrable_domain,
+    BlockReason, CrawlPolicy, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest,
+    registrable_domain,
 };
 use presdr_store::{TenantTx, leases, leases::Lease, texts};
 use tokio::time::Instant;
@@ -62,20 +63,33 @@ impl Crawler {
         request.known = known;
         // Whether a company hires is worth a page even when the rest has said enough.
         request.extra = vec![PageKind::Careers];
-        request.not_before = spacing(&self.services, domain).await?;
-        let cancel = CancellationToken::new();
-        let visit = presdr_sites::visit(&self.services.web, &self.services.config.crawl, request, &cancel);
-        tokio::pin!(visit);
-        let visit = tokio::select! {
-            visit = &mut visit => visit,
-            () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops; the visit is left to another".to_owned())),
-            () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the domain was lost".to_owned())),
-        };
-        let quiet =
-            visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
-        leases::note_visit(&self.services.database, domain, quiet).await?;
-        Ok(visit)
+        visit_under(&self.services, &self.services.config.crawl, request, lease, stopping).await
     }
+}
+
+/// Makes a visit under the lease on its domain, spaced from whoever asked before; whoever asks next is told how long to wait.
+pub(crate) async fn visit_under(
+    services: &Services,
+    policy: &CrawlPolicy,
+    mut request: VisitRequest,
+    lease: &Lease,
+    stopping: &CancellationToken,
+) -> Result<Visit, WorkError> {
+    let domain = request.domain();
+    let wait = leases::note_visit(&services.database, &domain, policy.min_interval).await?;
+    request.not_before = Some(Instant::now() + wait).filter(|_| !wait.is_zero());
+    let cancel = CancellationToken::new();
+    // Boxed, since futures that hold one another grow deeper than the compiler follows.
+    let visit = Box::pin(presdr_sites::visit(&services.web, policy, request, &cancel));
+    let visit = tokio::select! {
+        visit = visit => visit,
+        () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops; the visit is left to another".to_owned())),
+        () = lease.lost().cancelled() => return Err(WorkError::Busy("the lease on the domain was lost".to_owned())),
+    };
+    let quiet =
+        visit.next_request_not_before.map_or(Duration::ZERO, |free| free.saturating_duration_since(Instant::now()));
+    leases::note_visit(&services.database, &domain, quiet).await?;
+    Ok(visit)
 }
 
 /// What the tenant kept of the last visit, for conditional requests.
@@ -121,12 +135,6 @@ pub(crate) async fn domain_lease(
             () = stopping.cancelled() => return Err(WorkError::Busy("the worker stops".to_owned())),
         }
     }
-}
-
-/// When the domain may be asked next, given who asked before; notes that it is asked.
-pub(crate) async fn spacing(services: &Services, domain: &str) -> Result<Option<Instant>, WorkError> {
-    let wait = leases::note_visit(&services.database, domain, services.config.crawl.min_interval).await?;
-    Ok(Some(Instant::now() + wait).filter(|_| !wait.is_zero()))
 }
 
 fn event_of(visit: &Visit, vendors: Vendors, attempt: u32) -> Event {

@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Instant};
 use presdr_events::{Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Domain, Vendors};
-use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Tried, Turns, WhyNot};
+use presdr_sites::domains::{self, CompanyIdentity, Resolution, ResolvePolicy, Tried, WhyNot};
 use presdr_store::leases::Lease;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Services, asking,
     company::{self, Company},
-    crawl::{name_of, spacing},
+    crawl::name_of,
+    home_pages::FleetVisitor,
     lead::{self as work, Lead, WorkError},
 };
 
@@ -39,7 +40,7 @@ impl Resolver {
             return work::conclude(&self.services, &lead, STEP, tx, &known(&company, domain, lead.attempt)).await;
         }
         drop(tx);
-        let look = async || concluded(self.look_for(&company).await);
+        let look = async || concluded(self.look_for(&lead, &company).await);
         let Some(Looked { found, begun, lease: _lease }) =
             undisturbed(&self.services, &lead, STEP, stopping, look).await?
         else {
@@ -51,10 +52,10 @@ impl Resolver {
         work::conclude(&self.services, &lead, STEP, tx, &event_of(found, vendors, elapsed, lead.attempt)).await
     }
 
-    async fn look_for(&self, company: &Company) -> Resolution {
+    async fn look_for(&self, lead: &Lead, company: &Company) -> Resolution {
         let (identity, policy) = (identity(company), policy(&self.services));
-        let turns = FleetTurns { services: &self.services };
-        domains::resolve(&self.services.web, &policy, &identity, &turns, &never_cancelled()).await
+        let visitor = FleetVisitor { services: &self.services, tenant: &lead.tenant };
+        domains::resolve(&self.services.web, &policy, &identity, &visitor).await
     }
 }
 
@@ -113,23 +114,6 @@ pub(crate) fn identity(company: &Company) -> CompanyIdentity {
 /// How it is looked for here.
 pub(crate) fn policy(services: &Services) -> ResolvePolicy {
     ResolvePolicy { crawl: services.config.crawl.clone(), ..ResolvePolicy::default() }
-}
-
-/// One visitor per domain across the fleet, spaced from whoever asked before.
-pub(crate) struct FleetTurns<'a> {
-    pub services: &'a Services,
-}
-
-impl Turns for FleetTurns<'_> {
-    type Turn = Lease;
-
-    async fn take(&self, domain: &str) -> Option<Lease> {
-        let lease = self.services.leases.try_take(&format!("domain/{domain}")).await.ok().flatten()?;
-        if let Some(not_before) = spacing(self.services, domain).await.ok()? {
-            tokio::time::sleep_until(not_before).await;
-        }
-        Some(lease)
-    }
 }
 
 fn known(company: &Company, domain: &str, attempt: u32) -> Event {

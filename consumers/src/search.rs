@@ -17,8 +17,9 @@ use crate::{
     asking::{self, Question},
     company::{self, Company},
     crawl::name_of,
+    home_pages::FleetVisitor,
     lead::{self as work, Lead, WorkError},
-    resolve::{self, FleetTurns, Looked, never_cancelled, undisturbed},
+    resolve::{self, Looked, undisturbed},
 };
 
 const STEP: &str = "search";
@@ -78,9 +79,8 @@ impl Searcher {
         // What was asked before answers as it did before.
         candidates.retain(|domain| !missing.refused.iter().any(|refused| refused.starts_with(&format!("{domain}:"))));
         let (identity, policy) = (resolve::identity(company), resolve::policy(&self.services));
-        let turns = FleetTurns { services: &self.services };
-        let web = &self.services.web;
-        let found = domains::resolve_among(web, &policy, &identity, &candidates, &turns, &never_cancelled()).await;
+        let visitor = FleetVisitor { services: &self.services, tenant: &lead.tenant };
+        let found = domains::resolve_among(&self.services.web, &policy, &identity, &candidates, &visitor).await;
         resolve::concluded(found).map(Sought::Found)
     }
 }

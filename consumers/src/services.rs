@@ -7,7 +7,7 @@ use presdr_sites::{CrawlPolicy, Web};
 use presdr_store::{Database, keys::Keyring, leases::Leases};
 use presdr_vendors::{ConfigError, Policy, Publish, VendorConfig, VendorDesk};
 
-use crate::{Clock, Icps, Outbox};
+use crate::{Clock, HomePages, Icps, Outbox};
 
 /// How work is done in this process.
 #[derive(Debug, Clone)]
@@ -68,6 +68,8 @@ pub struct Services {
     pub outbox: Outbox,
     /// One visitor per domain.
     pub leases: Leases,
+    /// Home pages that were read a moment ago.
+    pub home_pages: HomePages,
     /// What runs look for.
     pub icps: Icps,
     /// The only HTTP client.
@@ -94,6 +96,7 @@ impl Services {
         Self {
             outbox: Outbox::new(database.clone(), broker.clone()),
             leases: Leases::new(database.clone()),
+            home_pages: HomePages::default(),
             icps: Icps::default(),
             database,
             keyring,

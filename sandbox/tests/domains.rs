@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by failing
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use presdr_sandbox::domains::{Labelled, Situation, labelled, score_domains};
 use presdr_sandbox::{Running, Sandbox, SandboxConfig, WebKind};
-use presdr_sites::domains::{Alone, CompanyIdentity, Resolution, ResolvePolicy, Turns, resolve};
-use presdr_sites::{CrawlPolicy, DevelopmentOnly, ResolveTo, Web, WebConfig};
-use tokio_util::sync::CancellationToken;
+use presdr_sites::domains::{
+    Alone, CompanyIdentity, IfTaken, Resolution, ResolvePolicy, Visitor, resolve, resolve_among,
+};
+use presdr_sites::{CrawlPolicy, DevelopmentOnly, ResolveTo, Visit, VisitRequest, Web, WebConfig};
 
 /// Not among the seeds that the weights were chosen with.
 const SEEDS: [u64; 2] = [20_261, 20_262];
@@ -52,8 +54,8 @@ fn identity(labelled: &Labelled) -> CompanyIdentity {
     }
 }
 
-async fn search<T: Turns>(web: &Web, policy: &ResolvePolicy, of: &Labelled, turns: &T) -> Resolution {
-    resolve(web, policy, &identity(of), turns, &CancellationToken::new()).await
+async fn search(web: &Web, policy: &ResolvePolicy, of: &Labelled) -> Resolution {
+    resolve(web, policy, &identity(of), &Alone(web)).await
 }
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn a_search_reads_robots_first_and_visits_few_sites_each_for_one_page() {
     let policy = hurried();
     for company in labelled(1, 60) {
         let before = sandbox.requests().count();
-        search(&web, &policy, &company, &Alone).await;
+        search(&web, &policy, &company).await;
         let asked: Vec<_> =
             sandbox.requests().all().split_off(before).into_iter().filter(|visit| visit.status != 421).collect();
         let pages = asked.iter().filter(|visit| visit.path == "/");
@@ -85,7 +87,7 @@ async fn requests_to_one_site_are_an_interval_apart() {
     let policy = ResolvePolicy { crawl, ..ResolvePolicy::default() };
     let companies = labelled(1, 40);
     let company = companies.iter().find(|company| company.situation == Situation::OwnWithRedirects).unwrap();
-    search(&web, &policy, company, &Alone).await;
+    search(&web, &policy, company).await;
     let domain = company.domain.as_ref().unwrap();
     let times = sandbox.requests().times_of(domain);
     assert!(times.len() >= 2, "{domain} was never read");
@@ -93,23 +95,56 @@ async fn requests_to_one_site_are_an_interval_apart() {
     sandbox.stop().await;
 }
 
-/// Somebody else is at every site.
-struct AllTaken;
+/// Somebody else is at some sites, for longer than anybody waits or for as long as there are others to ask.
+struct Taken<'a> {
+    alone: Alone<'a>,
+    until_waited_for: &'a [&'a str],
+    for_long: bool,
+    asked: Mutex<Vec<String>>,
+}
 
-impl Turns for AllTaken {
-    type Turn = ();
-
-    async fn take(&self, _domain: &str) -> Option<()> {
-        None
+impl Visitor for Taken<'_> {
+    async fn home_page(&self, policy: &CrawlPolicy, request: VisitRequest, if_taken: IfTaken) -> Option<Arc<Visit>> {
+        let is_taken = self.until_waited_for.contains(&request.domain().as_str());
+        if self.for_long || (is_taken && if_taken == IfTaken::Leave) {
+            return None;
+        }
+        self.asked.lock().unwrap().push(request.domain());
+        self.alone.home_page(policy, request, if_taken).await
     }
 }
 
 #[tokio::test]
 async fn a_site_that_somebody_else_visits_is_left_for_another_time() {
     let (sandbox, web) = labelled_web(1).await;
-    let answer = search(&web, &hurried(), &labelled(1, 1)[0], &AllTaken).await;
-    assert!(matches!(answer, Resolution::Missing { .. }));
-    assert!(answer.is_inconclusive());
+    let taken = Taken { alone: Alone(&web), until_waited_for: &[], for_long: true, asked: Mutex::default() };
+    let answer = resolve(&web, &hurried(), &identity(&labelled(1, 1)[0]), &taken).await;
+    assert!(answer.was_kept_waiting() && answer.is_inconclusive());
     assert_eq!(sandbox.requests().count(), 0);
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_site_that_is_taken_is_asked_after_the_others_and_is_the_answer_all_the_same() {
+    let (sandbox, web) = labelled_web(1).await;
+    let domain = |answer: &Resolution| match answer {
+        Resolution::Resolved { domain, .. } => Some(domain.clone()),
+        Resolution::Missing { .. } => None,
+    };
+    let mut found = None;
+    for company in labelled(1, 60).into_iter().filter(|company| company.situation == Situation::Own) {
+        if domain(&search(&web, &hurried(), &company).await) == company.domain {
+            found = Some(company);
+            break;
+        }
+    }
+    let company = found.expect("some company is found");
+    let own = company.domain.as_deref().unwrap();
+    let (others, taken) = (["firmlist.example", "shortlistmag.example"], [own]);
+    let candidates: Vec<String> = [own, others[0], others[1]].map(str::to_owned).into();
+    let visitor = Taken { alone: Alone(&web), until_waited_for: &taken, for_long: false, asked: Mutex::default() };
+    let answer = resolve_among(&web, &hurried(), &identity(&company), &candidates, &visitor).await;
+    assert_eq!(visitor.asked.lock().unwrap().as_slice(), [others[0], others[1], own]);
+    assert_eq!(domain(&answer).as_deref(), Some(own));
     sandbox.stop().await;
 }

@@ -6,7 +6,6 @@ use futures::stream::{self, StreamExt};
 use presdr_sites::Web;
 use presdr_sites::domains::{Alone, CompanyIdentity, Evidence, Resolution, ResolvePolicy, resolve};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use crate::domains::world::{Labelled, Situation};
 
@@ -68,18 +67,14 @@ pub async fn score_domains(
     companies: &[Labelled],
     concurrency: usize,
 ) -> DomainScore {
-    let cancel = CancellationToken::new();
     let answers: Vec<(&Labelled, Resolution)> = stream::iter(companies)
-        .map(|labelled| {
-            let cancel = &cancel;
-            async move {
-                let company = CompanyIdentity {
-                    name: labelled.company.registered.clone(),
-                    former_names: vec![],
-                    uen: Some(labelled.company.uen.clone()),
-                };
-                (labelled, resolve(web, policy, &company, &Alone, cancel).await)
-            }
+        .map(|labelled| async move {
+            let company = CompanyIdentity {
+                name: labelled.company.registered.clone(),
+                former_names: vec![],
+                uen: Some(labelled.company.uen.clone()),
+            };
+            (labelled, resolve(web, policy, &company, &Alone(web)).await)
         })
         .buffered(concurrency.max(1))
         .collect()

@@ -9,9 +9,11 @@ mod judge;
 mod name;
 mod page;
 mod resolve;
+mod visitor;
 
 pub use candidates::{Candidate, candidates};
 pub use judge::{ACCEPT_CONFIDENCE, CompanyIdentity, Evidence, Judgement, judge};
 pub use name::{CompanyName, LegalForm, Relation};
 pub use page::{HomePage, ParkedSign};
-pub use resolve::{Alone, Resolution, ResolvePolicy, Tried, Turns, WhyNot, resolve, resolve_among};
+pub use resolve::{Resolution, ResolvePolicy, Tried, WhyNot, resolve, resolve_among};
+pub use visitor::{Alone, IfTaken, Visitor};

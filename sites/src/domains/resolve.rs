@@ -1,15 +1,14 @@
 //! Asking the candidates: name servers first, then at most a few home pages, politely.
 
-use std::future::Future;
+use std::{collections::HashSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::candidates::candidates;
 use super::judge::{ACCEPT_CONFIDENCE, CompanyIdentity, Evidence, judge};
 use super::page::HomePage;
-use crate::crawl::{BlockReason, CrawlPolicy, Verdict, Visit, VisitRequest, visit};
+use super::visitor::{IfTaken, Visitor};
+use crate::crawl::{BlockReason, CrawlPolicy, Verdict, Visit, VisitRequest};
 use crate::web::{Web, registrable_domain};
 
 /// How far a search goes.
@@ -63,7 +62,7 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// Nothing was found, and some candidate was being visited by another: once that is over there may be an answer.
+    /// Nothing was found, and some candidate was being visited by another for longer than is waited: later there may be an answer.
     pub fn was_kept_waiting(&self) -> bool {
         matches!(self, Self::Missing { tried } if tried.iter().any(|tried| matches!(tried.outcome, WhyNot::Busy)))
     }
@@ -110,105 +109,93 @@ pub enum WhyNot {
     Busy,
 }
 
-/// Whoever sees to it that a domain has one visitor at a time, across all workers.
-pub trait Turns: Sync {
-    /// The right to be the only visitor, until it is dropped.
-    type Turn: Send;
-
-    /// The turn at `domain`; none when somebody else has it.
-    fn take(&self, domain: &str) -> impl Future<Output = Option<Self::Turn>> + Send;
-}
-
-/// For a process that is the only visitor of the sites it asks.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Alone;
-
-impl Turns for Alone {
-    type Turn = ();
-
-    async fn take(&self, _domain: &str) -> Option<()> {
-        Some(())
-    }
-}
-
-/// Looks for the company's domain among those that its name suggests. Every turn is kept until the pause after its last request is over.
-pub async fn resolve<T: Turns>(
+/// Looks for the company's domain among those that its name suggests.
+pub async fn resolve<V: Visitor>(
     web: &Web,
     policy: &ResolvePolicy,
     company: &CompanyIdentity,
-    turns: &T,
-    cancel: &CancellationToken,
+    visitor: &V,
 ) -> Resolution {
     let candidates: Vec<String> =
         candidates(&company.name, &company.former_names).into_iter().map(|candidate| candidate.domain).collect();
-    resolve_among(web, policy, company, &candidates, turns, cancel).await
+    resolve_among(web, policy, company, &candidates, visitor).await
 }
 
 /// The same among domains that somebody else suggests, likeliest first. Their home pages are judged as strictly.
-pub async fn resolve_among<T: Turns>(
+pub async fn resolve_among<V: Visitor>(
     web: &Web,
     policy: &ResolvePolicy,
     company: &CompanyIdentity,
     candidates: &[String],
-    turns: &T,
-    cancel: &CancellationToken,
+    visitor: &V,
 ) -> Resolution {
     let mut search = Search {
         web,
         policy,
         crawl: CrawlPolicy { pages_max: 1, sitemaps_max: 0, ..policy.crawl.clone() },
         company,
-        turns,
-        cancel,
-        held: Vec::new(),
-        quiet_until: None,
-        visits: 0,
+        visitor,
+        visited: HashSet::new(),
+        taken: Vec::new(),
         judged: Vec::new(),
         tried: Vec::new(),
     };
     search.run(candidates).await;
-    if let Some(quiet_until) = search.quiet_until {
-        tokio::select! {
-            () = cancel.cancelled() => {}
-            () = sleep_until(quiet_until) => {}
-        }
-    }
     search.answer()
 }
 
 /// A search under way.
-struct Search<'a, T: Turns> {
+struct Search<'a, V: Visitor> {
     web: &'a Web,
     policy: &'a ResolvePolicy,
     crawl: CrawlPolicy,
     company: &'a CompanyIdentity,
-    turns: &'a T,
-    cancel: &'a CancellationToken,
-    held: Vec<T::Turn>,
-    quiet_until: Option<Instant>,
-    visits: usize,
+    visitor: &'a V,
+    /// Hosts that answered, whoever asked them.
+    visited: HashSet<String>,
+    /// Candidates that somebody else was visiting, with their places.
+    taken: Vec<(usize, String)>,
     judged: Vec<Judged>,
     tried: Vec<Tried>,
 }
 
-/// A home page that was read: the domain asked, the domain it came from, and what the judge says.
+/// What came of asking a candidate.
+enum Asked {
+    Answer(Arc<Visit>),
+    Not(WhyNot),
+    NoAddress,
+    Taken,
+}
+
+/// A home page that was read: the candidate's place, the domain the page came from, and what the judge says.
 struct Judged {
+    place: usize,
     domain: String,
     confidence: f64,
     evidence: Vec<Evidence>,
 }
 
-impl<T: Turns> Search<'_, T> {
+impl<V: Visitor> Search<'_, V> {
+    /// Asks in order. A candidate that somebody else is visiting is left until there is no other to ask, and then waited for: a less likely
+    /// one must not be taken for the answer because the likelier one was not asked.
     async fn run(&mut self, candidates: &[String]) {
-        for candidate in candidates.iter().take(self.policy.names_max) {
-            let certain = self.judged.iter().any(|judged| judged.confidence >= self.policy.certain_confidence);
-            if certain || self.visits >= self.policy.visits_max || self.cancel.is_cancelled() {
-                return;
+        for (place, candidate) in candidates.iter().take(self.policy.names_max).enumerate() {
+            if self.is_certain() || self.visited.len() + self.taken.len() >= self.policy.visits_max {
+                break;
             }
-            if !self.is_known(candidate) {
-                self.ask(candidate).await;
+            if !self.is_known(candidate) && !self.ask(place, candidate, IfTaken::Leave).await {
+                self.taken.push((place, candidate.clone()));
             }
         }
+        for (place, candidate) in std::mem::take(&mut self.taken) {
+            if !self.is_certain() && !self.ask(place, &candidate, IfTaken::Wait).await {
+                self.note(&candidate, WhyNot::Busy);
+            }
+        }
+    }
+
+    fn is_certain(&self) -> bool {
+        self.judged.iter().any(|judged| judged.confidence >= self.policy.certain_confidence)
     }
 
     fn is_known(&self, domain: &str) -> bool {
@@ -216,52 +203,51 @@ impl<T: Turns> Search<'_, T> {
             || self.tried.iter().any(|tried| tried.domain == domain)
     }
 
-    async fn ask(&mut self, domain: &str) {
-        match self.web.resolves(domain).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(_) => return self.note(domain, WhyNot::LookupFailed),
+    /// Asks a candidate; `false` when somebody else is visiting it.
+    async fn ask(&mut self, place: usize, domain: &str, if_taken: IfTaken) -> bool {
+        match self.answer_of(domain, if_taken).await {
+            Asked::Answer(answer) => self.weigh(place, domain, &answer),
+            Asked::Not(why) => self.note(domain, why),
+            Asked::NoAddress => {}
+            Asked::Taken => return false,
         }
-        let Some(answer) = self.visit(domain, domain).await else { return };
-        let Verdict::Blocked { reason: BlockReason::RedirectsAway { to }, .. } = &answer.verdict else {
-            return self.weigh(domain, &answer);
-        };
-        let target = registrable_domain(to);
-        if self.is_known(&target) || self.visits >= self.policy.visits_max {
-            return self.note(domain, WhyNot::RedirectsOn);
-        }
-        if let Some(answer) = self.visit(to, domain).await {
-            self.weigh(domain, &answer);
-        }
+        true
     }
 
-    /// Visits the home page of `host` on behalf of candidate `domain`; none when that was not possible now.
-    async fn visit(&mut self, host: &str, domain: &str) -> Option<Visit> {
-        let Ok(request) = VisitRequest::new(host) else {
-            self.note(domain, WhyNot::Unreadable);
-            return None;
-        };
-        let Some(turn) = self.turns.take(&request.domain()).await else {
-            self.note(domain, WhyNot::Busy);
-            return None;
-        };
-        self.held.push(turn);
-        let answer = visit(self.web, &self.crawl, request, self.cancel).await;
-        self.quiet_until = self.quiet_until.max(answer.next_request_not_before);
-        if answer.requests > 0 {
-            self.visits += 1;
+    /// Visits the candidate, and where its home page leads elsewhere, that.
+    async fn answer_of(&mut self, domain: &str, if_taken: IfTaken) -> Asked {
+        match self.web.resolves(domain).await {
+            Ok(true) => {}
+            Ok(false) => return Asked::NoAddress,
+            Err(_) => return Asked::Not(WhyNot::LookupFailed),
         }
-        Some(answer)
+        let first = self.visit(domain, if_taken).await;
+        let Asked::Answer(answer) = &first else { return first };
+        let Verdict::Blocked { reason: BlockReason::RedirectsAway { to }, .. } = &answer.verdict else { return first };
+        if self.is_known(&registrable_domain(to)) || self.visited.len() >= self.policy.visits_max {
+            return Asked::Not(WhyNot::RedirectsOn);
+        }
+        self.visit(to, if_taken).await
+    }
+
+    async fn visit(&mut self, host: &str, if_taken: IfTaken) -> Asked {
+        let Ok(request) = VisitRequest::new(host) else { return Asked::Not(WhyNot::Unreadable) };
+        let Some(answer) = self.visitor.home_page(&self.crawl, request, if_taken).await else { return Asked::Taken };
+        if answer.requests > 0 {
+            self.visited.insert(host.to_owned());
+        }
+        Asked::Answer(answer)
     }
 
     /// Judges the home page that `answer` brought, if it brought one.
-    fn weigh(&mut self, domain: &str, answer: &Visit) {
+    fn weigh(&mut self, place: usize, domain: &str, answer: &Visit) {
         let findings = answer.pages.iter().find(|page| page.status == 200).and_then(|page| page.findings.as_ref());
         match (&answer.verdict, findings) {
             (_, Some(findings)) => {
                 let page = HomePage::from_findings(domain, &answer.domain, findings);
                 let judgement = judge(self.company, &page);
                 self.judged.push(Judged {
+                    place,
                     domain: answer.domain.clone(),
                     confidence: judgement.confidence,
                     evidence: judgement.evidence,
@@ -282,18 +268,15 @@ impl<T: Turns> Search<'_, T> {
 
     fn answer(mut self) -> Resolution {
         // Of equals the earlier one wins: candidates come likeliest first.
-        let best = self.judged.iter().enumerate().max_by(|(one_place, one), (other_place, other)| {
-            one.confidence.total_cmp(&other.confidence).then(other_place.cmp(one_place))
-        });
-        let accepted =
-            best.filter(|(_, judged)| judged.confidence >= self.policy.accept_confidence).map(|(place, _)| place);
-        let accepted = accepted.map(|place| self.judged.remove(place));
+        self.judged.sort_by(|one, other| other.confidence.total_cmp(&one.confidence).then(one.place.cmp(&other.place)));
+        let accepts = |judged: &Judged| judged.confidence >= self.policy.accept_confidence;
+        let accepted = self.judged.first().is_some_and(accepts).then(|| self.judged.remove(0));
         self.tried.extend(self.judged.into_iter().map(|judged| Tried {
             domain: judged.domain,
             outcome: WhyNot::Unconvincing { confidence: judged.confidence, evidence: judged.evidence },
         }));
         match accepted {
-            Some(Judged { domain, confidence, evidence }) => {
+            Some(Judged { domain, confidence, evidence, .. }) => {
                 Resolution::Resolved { domain, confidence, evidence, tried: self.tried }
             }
             None => Resolution::Missing { tried: self.tried },
