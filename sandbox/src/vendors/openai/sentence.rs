@@ -9,8 +9,14 @@ const FEATURES_MAX: usize = 3;
 /// The longest name and value that read well.
 const CHARACTERS_MAX: usize = 48;
 
-/// A sentence about the features in `text`: fields of JSON, or lines of `name: value`.
+/// The least of `N of 4` that speaks for a lead.
+const STRONG_FROM: u32 = 2;
+
+/// A sentence or two about the features in `text`: graded lines, fields of JSON, or lines of `name: value`.
 pub(super) fn about(text: &str) -> String {
+    if let Some(said) = graded(text) {
+        return said;
+    }
     let features = features(text);
     let said: Vec<String> = features.iter().take(FEATURES_MAX).map(|(name, value)| told(name, value)).collect();
     match said.split_last() {
@@ -20,27 +26,36 @@ pub(super) fn about(text: &str) -> String {
     }
 }
 
+/// About a line `Score: High` and lines like `- industry (weight 30 of 100): 4 of 4, in a wanted industry`: the strongest points, then the
+/// first that is weak or has no grade.
+fn graded(text: &str) -> Option<String> {
+    let verdict = text.lines().find_map(|line| line.strip_prefix("Score: "))?;
+    let points: Vec<(u32, &str)> = text.lines().filter_map(grade).collect();
+    let mut strong: Vec<_> = points.iter().filter(|(level, _)| *level >= STRONG_FROM).collect();
+    strong.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let strong: Vec<&str> = strong.into_iter().take(FEATURES_MAX).map(|(_, words)| *words).collect();
+    let first = match strong.split_last() {
+        None if points.is_empty() => return None,
+        None => format!("{verdict} overall, with no strong point."),
+        Some((only, [])) => format!("{verdict} overall: {only}."),
+        Some((last, others)) => format!("{verdict} overall: {} and {last}.", others.join(", ")),
+    };
+    let gap = points.iter().find(|(level, _)| *level < STRONG_FROM);
+    Some(gap.map_or_else(|| first.clone(), |(_, words)| format!("{first} The main gap: {words}.")))
+}
+
+fn grade(line: &str) -> Option<(u32, &str)> {
+    let (_, said) = line.strip_prefix("- ")?.split_once("): ")?;
+    Some(said.split_once(" of 4, ").map_or((0, said), |(level, words)| (level.parse().unwrap_or(0), words)))
+}
+
 fn told(name: &str, value: &str) -> String {
     let words = name.replace(['_', '.'], " ");
-    // `3 of 4, in a wanted industry` says it in words.
-    if let Some((level, said)) = value.split_once(", ")
-        && level.contains(" of ")
-    {
-        return said.to_owned();
-    }
     match value {
         "true" => words,
         "false" => format!("no {words}"),
         value => format!("{words} {value}"),
     }
-}
-
-/// How much a value speaks for whatever it is about: `3 of 4` as 3, what is not there as 0, anything else as 4.
-fn strength(value: &str) -> u32 {
-    if matches!(value, "false" | "0" | "0.0" | "0.00") {
-        return 0;
-    }
-    value.split_once(" of ").and_then(|(level, _)| level.parse().ok()).unwrap_or(4)
 }
 
 fn features(text: &str) -> Vec<(String, String)> {
@@ -56,7 +71,7 @@ fn features(text: &str) -> Vec<(String, String)> {
     };
     found.retain(fits);
     // What is there counts for more than what is not.
-    found.sort_by_key(|(_, value)| std::cmp::Reverse(strength(value)));
+    found.sort_by_key(|(_, value)| matches!(value.as_str(), "false" | "0" | "0.0" | "0.00"));
     found
 }
 
@@ -101,10 +116,19 @@ mod tests {
         assert_eq!(told, "This lead stands out: bucket High, employees 84 and industry match.");
         let told = about("score: 0.81\nwanted contacts = 2\n");
         assert_eq!(told, "This lead stands out: score 0.81 and wanted contacts 2.");
-        let told = about(
-            "Score: High\n- jobs (weight 10 of 100): 0 of 4, no open jobs\n- industry (weight 30 of 100): 4 of 4, in a wanted industry\n",
-        );
-        assert_eq!(told, "This lead stands out: Score High, in a wanted industry and no open jobs.");
         assert_eq!(about("hello"), "There is too little to go by.");
+    }
+
+    #[test]
+    fn graded_features_are_told_as_strong_points_and_the_main_gap() {
+        let told = about(
+            "Score: High\n- verified email (weight 30 of 100): e-mails not verified\n- hiring (weight 20 of 100): 2 of 4, hiring\n\
+             - industry fit (weight 30 of 100): 4 of 4, in a wanted industry\n- has site (weight 20 of 100): 0 of 4, no web site found\n",
+        );
+        assert_eq!(told, "High overall: in a wanted industry and hiring. The main gap: e-mails not verified.");
+        let told = about("Score: Low\n- hiring (weight 100 of 100): 1 of 4, no sign of hiring\n");
+        assert_eq!(told, "Low overall, with no strong point. The main gap: no sign of hiring.");
+        let told = about("Score: High\n- hiring (weight 100 of 100): 4 of 4, hiring\n");
+        assert_eq!(told, "High overall: hiring.");
     }
 }
