@@ -141,7 +141,7 @@ fn credits(prices: &Prices, credits: i64) -> Result<Charge, Unpriced> {
 
 /// The charge by the vendor's own bill; by the list when there is none.
 fn charged(body: &Value, prices: &Prices, listed: i64) -> Result<Charge, Failure> {
-    priced(prices, number(&body["billing"]["creditsCharged"]).unwrap_or_else(|| listed.into()), true)
+    priced(prices, billed(body).unwrap_or_else(|| listed.into()), true)
 }
 
 fn priced(prices: &Prices, credits: Decimal, counts: bool) -> Result<Charge, Failure> {
@@ -157,6 +157,11 @@ fn results(body: &Value) -> &[Value] {
 /// An id, which may be a number.
 fn id(value: &Value) -> Option<String> {
     value.as_str().and_then(text::id).or_else(|| value.as_number().map(ToString::to_string))
+}
+
+/// What the vendor says that it charged; nothing when it says nothing of sense.
+fn billed(body: &Value) -> Option<Decimal> {
+    number(&body["billing"]["creditsCharged"]).filter(|credits| *credits >= Decimal::ZERO)
 }
 
 fn number(value: &Value) -> Option<Decimal> {

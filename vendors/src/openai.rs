@@ -106,9 +106,13 @@ impl Call for Chat {
     fn read(&self, reply: &Reply<'_>, prices: &Prices) -> Result<Answered<Said>, Failure> {
         check(reply)?;
         let body: Value = reply.json()?;
-        let count = |name: &str| body["usage"][name].as_u64().unwrap_or_default();
-        let charge =
-            tokens(prices, &self.model, count("prompt_tokens"), count("completion_tokens")).map_err(unpriced)?;
+        let count = |name: &str| body["usage"][name].as_u64();
+        let charge = match (count("prompt_tokens"), count("completion_tokens")) {
+            (Some(read), Some(written)) => tokens(prices, &self.model, read, written),
+            // It was paid for, and nobody says how much.
+            _ => self.worst_case(prices),
+        };
+        let charge = charge.map_err(unpriced)?;
         let answer = said(&body["choices"][0])?;
         // What was refused or cut off is paid for, and comes out the same when it is asked again.
         Ok(Answered { answer, charge, fresh_for: 30 * DAY })
@@ -165,8 +169,9 @@ impl Call for Embed {
     fn read(&self, reply: &Reply<'_>, prices: &Prices) -> Result<Answered<Vec<f32>>, Failure> {
         check(reply)?;
         let body: Value = reply.json()?;
-        let read = body["usage"]["prompt_tokens"].as_u64().unwrap_or_default();
-        let charge = tokens(prices, &self.model, read, 0).map_err(unpriced)?;
+        let read = body["usage"]["prompt_tokens"].as_u64();
+        let charge = read.map_or_else(|| self.worst_case(prices), |read| tokens(prices, &self.model, read, 0));
+        let charge = charge.map_err(unpriced)?;
         let vector: Vec<f32> = Deserialize::deserialize(&body["data"][0]["embedding"])
             .map_err(|_| Failure::new(Class::Lost, "OpenAI's vector is none"))?;
         Ok(Answered { answer: vector, charge, fresh_for: 90 * DAY })

@@ -22,6 +22,7 @@ use uuid::Uuid;
 const SOURCE: &str = "vendors";
 /// A step that already stands under its name is told under the next; more than this there never are.
 const NAMES_MAX: u32 = 64;
+
 /// What the event of a call says.
 #[derive(Debug, Clone)]
 pub(crate) struct Called {
@@ -139,7 +140,9 @@ impl Claimed {
             return Ok(None);
         }
         if !breakers::claim_alert(tx, &warning.about, warning.kind, day).await? {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim);
+            let mut claimed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            claimed.retain(|(.., of)| *of == day); // nobody claims for a day that is over
+            claimed.insert(claim);
             return Ok(None);
         }
         tracing::warn!(tenant.id = %tx.tenant(), about = warning.about, alert = warning.kind, "{}", warning.message);

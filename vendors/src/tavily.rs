@@ -233,7 +233,7 @@ fn credits(prices: &Prices, credits: Decimal) -> Result<Charge, Unpriced> {
 
 /// The charge by the vendor's own word; by the list when it says nothing.
 fn charged(body: &Value, prices: &Prices, listed: Decimal) -> Result<Charge, Failure> {
-    let said = number(&body["usage"]["credits"]);
+    let said = number(&body["usage"]["credits"]).filter(|said| *said >= Decimal::ZERO);
     credits(prices, said.unwrap_or(listed)).map_err(|_| Failure::new(Class::Lost, "a Tavily credit has no price"))
 }
 

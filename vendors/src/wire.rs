@@ -83,7 +83,7 @@ fn broken(error: &reqwest::Error) -> Failure {
     let again = Class::Retry { after: None, rate_limit: false };
     if error.is_connect() {
         Failure::new(again, "no connection")
-    } else if error.is_builder() || error.is_request() && error.is_timeout() && error.is_connect() {
+    } else if error.is_builder() {
         Failure::new(Class::Never, "the request cannot be sent")
     } else if error.is_timeout() {
         Failure::new(Class::Lost, "no answer in time")

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{CREDITS_EACH, DAY, charged, check, credits, id, number, plain, post, priced, results};
+use super::{CREDITS_EACH, DAY, billed, charged, check, credits, id, plain, post, priced, results};
 use crate::{Answered, BatchCall, Call, Charge, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor, text};
 
 /// Addresses, and phone numbers, that are kept of a person.
@@ -210,7 +210,7 @@ impl BatchCall for Reveal {
             .collect();
         let found = answers.iter().filter(|answer| answer.is_some()).count();
         // The bill is for all of them: what is charged is shared by those who were found, the rest of a division goes to the first.
-        let total = number(&body["billing"]["creditsCharged"]).unwrap_or_else(|| Decimal::from(found));
+        let total = billed(&body).unwrap_or_else(|| Decimal::from(found));
         let mut shares = shares(total, found).into_iter();
         answers
             .into_iter()

@@ -67,6 +67,17 @@ fn the_worst_case_is_never_below_what_a_text_can_come_to() {
 }
 
 #[test]
+fn an_answer_that_does_not_say_what_it_took_is_charged_at_its_most() {
+    let chat = chat(CHAT_MODEL);
+    let silent = r#"{"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}"#;
+    assert_eq!(told(read, 200, silent).unwrap().charge, chat.worst_case(&Prices::default()).unwrap());
+    let embed = Embed::new(EMBEDDING_MODEL, "Moves freight.");
+    let silent = r#"{"data": [{"embedding": [0.6, 0.8]}]}"#;
+    let vector = told(|reply| embed.read(reply, &Prices::default()), 200, silent).unwrap();
+    assert_eq!(vector.charge, embed.worst_case(&Prices::default()).unwrap());
+}
+
+#[test]
 fn reasoning_models_are_not_told_a_temperature() {
     assert_eq!(chat("gpt-4o-mini").body()["temperature"], 0);
     assert!(chat("gpt-5.4-mini").body().get("temperature").is_none());

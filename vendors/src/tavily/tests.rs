@@ -46,6 +46,8 @@ fn five_pages_share_a_credit_and_failed_ones_are_free() {
     assert_eq!(silent.charge.units.to_string(), "0.2");
     let said_so = said(extract, 200, &format!(r#"{body}, "usage": {{"credits": 0}}}}"#)).unwrap();
     assert!(said_so.charge.units.is_zero() && said_so.charge.metered == Decimal::ONE);
+    let nonsense = said(extract, 200, &format!(r#"{body}, "usage": {{"credits": -3}}}}"#)).unwrap();
+    assert_eq!(nonsense.charge, silent.charge);
     let worst = |urls: usize| Extract::new((0..urls).map(|n| n.to_string())).worst_case(&Prices::default()).unwrap().units;
     assert_eq!((worst(1), worst(5), worst(6), worst(50)), (1.into(), 1.into(), 2.into(), 4.into()));
 }
