@@ -39,6 +39,7 @@ pub async fn measure(folder: &Path, leads: u32, vendors: bool) -> anyhow::Result
     let run = runs::start(&stage.desk, &tenant, Some(leads)).await?.run;
     stage.until_readable(&tenant, run, leads).await?;
     let (wall, usage) = (started.elapsed(), Usage::now());
+    let stages = stage.times(&tenant, run).await?;
     let policy = stage.policy.clone();
     let served = stage.close().await?;
 
@@ -54,6 +55,11 @@ pub async fn measure(folder: &Path, leads: u32, vendors: bool) -> anyhow::Result
     report.value("peak memory of this process", usage.peak_mb, "MB", Some(Aim::AtMost(300.0)));
     if vendors {
         report.value("requests to vendors paid for again", served.paid_again as f64, "", Some(Aim::AtMost(0.0)));
+    }
+    for stage in stages {
+        let of = |share: &str| format!("{} of {} leads, {share}", stage.stage, stage.count_total);
+        report.value(of("half took at most"), stage.p50_ms as f64, "ms", None);
+        report.value(of("95% took at most"), stage.p95_ms as f64, "ms", None);
     }
     Ok(report)
 }

@@ -31,6 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 const NO_CAPS: &str = r#"{"vendors": {"caps": {"tavily_calls": {"day": null, "run": null}, "lusha_lookups": {"run": null},
     "zerobounce_verifications": {"day": null}, "openai_tokens": {"day": null}, "usd": {"day": null}}}}"#;
 
+/// How many leads went through a stage, and how long it took half of them, and 95 in a hundred, in milliseconds.
+#[derive(sqlx::FromRow)]
+pub struct StageTimes {
+    pub stage: String,
+    pub count_total: i64,
+    pub p50_ms: i64,
+    pub p95_ms: i64,
+}
+
 /// Everything that runs during a bench.
 pub struct Stage {
     /// Where commands are given.
@@ -112,6 +121,18 @@ impl Stage {
                 return Ok(());
             }
         }
+    }
+
+    /// How long the run's leads took in each stage.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn times(&self, tenant: &TenantId, run: RunId) -> anyhow::Result<Vec<StageTimes>> {
+        let mut tx = self.desk.database().enter(tenant).await?;
+        let times = sqlx::query_as(
+            "select stage, count_total, p50_ms, p95_ms from run_stage_stats where tenant_id = $1 and run_id = $2 order by stage",
+        );
+        Ok(times.bind(tenant.as_str()).bind(run.get()).fetch_all(&mut *tx).await?)
     }
 
     /// Ends everything; tells what the web and the vendors were asked.
