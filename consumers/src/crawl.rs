@@ -120,15 +120,25 @@ pub(crate) async fn domain_lease(
     domain: &str,
     stopping: &CancellationToken,
 ) -> Result<Lease, WorkError> {
-    let name = format!("domain/{domain}");
-    let until = Instant::now() + DOMAIN_WAIT;
+    let lease = lease_within(services, &format!("domain/{domain}"), DOMAIN_WAIT, stopping).await?;
+    lease.ok_or_else(|| WorkError::Busy(format!("{domain} is being visited")))
+}
+
+/// Waits for a lease, for so long.
+pub(crate) async fn lease_within(
+    services: &Services,
+    name: &str,
+    patience: Duration,
+    stopping: &CancellationToken,
+) -> Result<Option<Lease>, WorkError> {
+    let until = Instant::now() + patience;
     let mut wait = Duration::from_millis(20);
     loop {
-        if let Some(lease) = services.leases.try_take(&name).await? {
-            return Ok(lease);
+        if let Some(lease) = services.leases.try_take(name).await? {
+            return Ok(Some(lease));
         }
         if Instant::now() > until {
-            return Err(WorkError::Busy(format!("{domain} is being visited")));
+            return Ok(None);
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(1)),

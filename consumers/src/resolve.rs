@@ -1,6 +1,9 @@
 //! Which domain is the company's: what is known, else what its name suggests and its home page confirms.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use presdr_events::{Envelope, Event, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
@@ -12,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services, asking,
     company::{self, Company},
-    crawl::name_of,
+    crawl::{lease_within, name_of},
     home_pages::FleetVisitor,
     lead::{self as work, Lead, WorkError},
 };
 
 const STEP: &str = "resolve";
+/// The step before may have told what it came to and not yet let its lease go.
+const STEP_BEFORE: Duration = Duration::from_secs(2);
 
 /// Answers `lead.admitted` with `lead.domain_resolved` or `lead.domain_missing`.
 pub struct Resolver {
@@ -76,7 +81,8 @@ pub(crate) async fn undisturbed<T>(
     stopping: &CancellationToken,
     look: impl AsyncFnOnce() -> Result<T, WorkError>,
 ) -> Result<Option<Looked<T>>, WorkError> {
-    let Some(lease) = services.leases.try_take(&format!("search/{}", lead.company)).await? else {
+    let name = format!("search/{}", lead.company);
+    let Some(lease) = lease_within(services, &name, STEP_BEFORE, stopping).await? else {
         return Err(WorkError::Busy("another worker looks for this company's domain".to_owned()));
     };
     // Under the lease: a repeat that took it after the first was done has nothing left to do.
