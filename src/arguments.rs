@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, events, icp, ingest, parked,
-    rebuild, replay, robots, run, sandbox, schema, shortlist, tenant, up, vendors,
+    rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -40,6 +40,8 @@ pub enum Command {
     Parked(parked::Command),
     /// Print a tenant's ranked shortlist
     Shortlist(shortlist::Command),
+    /// Keep a tenant's list of whom not to contact
+    Suppress(suppress::Command),
     /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows
     Vendors(vendors::Command),
     /// Tell what a tenant's paid vendors cost

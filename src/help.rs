@@ -5,10 +5,11 @@ use std::fmt::Write;
 use clap::Command;
 
 /// The groups. A command in none of them is listed last, so that nothing is ever missing.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("See it work", &["demo", "up", "doctor"]),
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
+    ("People's rights", &["suppress"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),

@@ -33,6 +33,7 @@ mod sandbox;
 mod schema;
 mod session;
 mod shortlist;
+mod suppress;
 mod tenant;
 mod up;
 mod vendors;
@@ -73,6 +74,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(command) => run::run(command, &config, &output).await,
         Command::Parked(command) => parked::run(&command, &config, &output).await,
         Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
+        Command::Suppress(command) => suppress::run(&command, &config, &output).await,
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,
         Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,

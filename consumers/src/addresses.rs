@@ -1,13 +1,12 @@
 //! Which addresses a tenant keeps: its policy and its suppressions, applied to what was found anywhere.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use presdr_events::IdentifierKind;
 use presdr_rules::{
-    email_policy::{self, Kept, Screening, Suppressible, Verdict},
+    email_policy::{self, Kept, Screening, Verdict},
     settings::{EmailPolicy, Section},
 };
-use presdr_store::{StoreError, TenantTx, keys::TenantKeys, settings};
+use presdr_store::{TenantTx, keys::TenantKeys, settings, suppressions::Held};
 
 use crate::lead::WorkError;
 
@@ -20,11 +19,11 @@ pub(crate) async fn screen(
     domain: Option<&str>,
 ) -> Result<(Vec<Option<(String, Kept)>>, BTreeMap<String, u32>), WorkError> {
     let policy: EmailPolicy = settings::section(tx, EmailPolicy::NAME).await?;
-    let suppressed = Suppressions::of(tx, keys, addresses, domain).await?;
+    let held = held(tx, keys, addresses, domain).await?;
     let screening = Screening {
         free_mail: policy.free_mail,
         company_domain: domain,
-        suppressed: &|what| suppressed.hold(keys, what),
+        suppressed: &|what| held.holds(what),
         consented: &|_| false,
     };
     let mut dropped = BTreeMap::new();
@@ -39,51 +38,20 @@ pub(crate) async fn screen(
     Ok((kept, dropped))
 }
 
-/// The tenant's suppressions, as keyed hashes.
-struct Suppressions(HashSet<(String, Vec<u8>)>);
-
-impl Suppressions {
-    /// Those that could concern what was found: everything that an address could be suppressed by is looked up at once.
-    async fn of(
-        tx: &mut TenantTx,
-        keys: &TenantKeys,
-        addresses: &[&str],
-        domain: Option<&str>,
-    ) -> Result<Self, WorkError> {
-        let own = domain.map(|domain| suppression_hash(keys, Suppressible::Domain(domain)));
-        let asked = std::cell::RefCell::new(Vec::from_iter(own));
-        for address in addresses {
-            let address = email_policy::normalise(address).unwrap_or_default();
-            // Answering "no" to everything makes the policy name every form it would look up.
-            email_policy::is_suppressed(&address, &|what| {
-                asked.borrow_mut().push(suppression_hash(keys, what));
-                false
-            });
+/// The suppressions that could concern what was found: everything that an address could be suppressed by is looked up at once.
+pub(crate) async fn held(
+    tx: &mut TenantTx,
+    keys: &TenantKeys,
+    addresses: &[&str],
+    domain: Option<&str>,
+) -> Result<Held, WorkError> {
+    let held = Held::of(tx, keys, |suppressed| {
+        if let Some(domain) = domain {
+            email_policy::is_domain_suppressed(domain, suppressed);
         }
-        let tenant = tx.tenant().clone();
-        let hashes: Vec<Vec<u8>> = asked.into_inner().into_iter().map(|(_, hash)| hash).collect();
-        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select kind, hash from suppressions where tenant_id = $1 and kind in ('email', 'domain') and hash = any($2)")
-            .bind(tenant.as_str())
-            .bind(hashes)
-            .fetch_all(&mut **tx)
-            .await
-            .map_err(StoreError::from)?;
-        Ok(Self(rows.into_iter().collect()))
-    }
-
-    fn hold(&self, keys: &TenantKeys, what: Suppressible<'_>) -> bool {
-        self.0.contains(&suppression_hash(keys, what))
-    }
-}
-
-/// Under which kind and hash a suppression stands.
-pub(crate) fn suppression_hash(keys: &TenantKeys, what: Suppressible<'_>) -> (String, Vec<u8>) {
-    match what {
-        Suppressible::Address(address) => {
-            ("email".to_owned(), keys.index.hash(IdentifierKind::Email, address).to_vec())
+        for address in addresses.iter().filter_map(|address| email_policy::normalise(address)) {
+            email_policy::is_suppressed(&address, suppressed);
         }
-        Suppressible::Domain(domain) => {
-            ("domain".to_owned(), keys.index.hash(IdentifierKind::Company, domain).to_vec())
-        }
-    }
+    });
+    Ok(held.await?)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use presdr_events::{Clear, Envelope, Event, IdentifierKind, Step, vendor};
+use presdr_events::{Clear, Envelope, Event, IdentifierKind, Step, Suppressible, vendor};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::{
     contacts::{self, Offered},
@@ -10,7 +10,11 @@ use presdr_rules::{
     route::{self, Reachable, Silence},
 };
 use presdr_sites::domains::{CompanyName, Relation};
-use presdr_store::{TenantTx, keys::DataSubject};
+use presdr_store::{
+    TenantTx,
+    keys::{DataSubject, TenantKeys},
+    suppressions::{self, Held},
+};
 use presdr_vendors::{
     Purpose,
     lusha::{At, CompanyFacts, CompanyLookup, Contact, PeopleSearch, Person, Reveal},
@@ -81,7 +85,7 @@ impl ContactFinder {
         let icp = self.services.icps.of(&mut tx, lead.run).await?;
         let suppressed = match &domain {
             Some(domain) => suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?,
-            None => false,
+            None => !suppressions::companies(&mut tx, &[lead.company]).await?.is_empty(),
         };
         tx.commit().await?;
         let titles = icp.wanted_titles();
@@ -197,18 +201,61 @@ impl ContactFinder {
         for (reason, count) in &told.dropped {
             *dropped.entry(reason.clone()).or_default() += count;
         }
+        let held = held(tx, &keys, &named, lead).await?;
+        let (named, decided) = without_suppressed(named, decided, &held, lead, &mut dropped);
         let identifiers: Vec<_> =
             named.iter().zip(&decided).map(|(person, decided)| identifier(person, decided.as_ref(), lead)).collect();
         let subjects = self.services.keyring.identified(tx, &lead.tenant, &identifiers).await?;
         let mut contacts = Vec::new();
         for ((person, decided), subject) in named.into_iter().zip(decided).zip(subjects) {
             let Some(subject) = subject else { continue };
-            let sealing = Sealing { lead, subject: &subject, because, titles };
+            let phone = person.phones.iter().find(|phone| !held.holds(Suppressible::Phone(phone)));
+            let sealing = Sealing { lead, subject: &subject, because, titles, phone };
             contacts.push(sealing.contact(person, decided)?);
         }
         contacts.sort_by_key(|contact| !contact.wanted);
         Ok((contacts, dropped))
     }
+}
+
+type Decided = Option<(String, presdr_rules::email_policy::Kept)>;
+
+/// What the tenant suppresses of the people's names, profiles, addresses and numbers.
+async fn held(tx: &mut TenantTx, keys: &TenantKeys, people: &[&Contact], lead: &Lead) -> Result<Held, WorkError> {
+    let held = Held::of(tx, keys, |suppressed| {
+        for person in people {
+            is_suppressed(person, lead, suppressed);
+            for phone in &person.phones {
+                suppressed(Suppressible::Phone(phone));
+            }
+        }
+    });
+    Ok(held.await?)
+}
+
+fn is_suppressed(person: &Contact, lead: &Lead, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
+    let name = person.name.as_deref().unwrap_or_default();
+    let mut found = suppressed::is_named(name, person.profile.as_deref(), lead.company, suppressed);
+    for email in &person.emails {
+        found |= suppressed(Suppressible::Address(&email.address));
+    }
+    found
+}
+
+/// Leaves out who is suppressed by name, profile or any address, and counts them: nothing of them is kept.
+fn without_suppressed<'a>(
+    people: Vec<&'a Contact>,
+    decided: Vec<Decided>,
+    held: &Held,
+    lead: &Lead,
+    dropped: &mut BTreeMap<String, u32>,
+) -> (Vec<&'a Contact>, Vec<Decided>) {
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        people.into_iter().zip(decided).partition(|(person, _)| is_suppressed(person, lead, &|what| held.holds(what)));
+    if !gone.is_empty() {
+        *dropped.entry("person_suppressed".to_owned()).or_default() += u32::try_from(gone.len()).unwrap_or(u32::MAX);
+    }
+    kept.into_iter().unzip()
 }
 
 /// The same name but for its legal form, and not in another country.
@@ -266,6 +313,7 @@ struct Sealing<'a> {
     subject: &'a DataSubject,
     because: &'a str,
     titles: &'a [&'a str],
+    phone: Option<&'a String>,
 }
 
 impl Sealing<'_> {
@@ -284,7 +332,7 @@ impl Sealing<'_> {
             last_name: some("contact.last_name", person.last_name.as_deref())?,
             role_title: some("contact.role_title", person.title.as_deref())?,
             email: some("contact.email", address.as_deref())?,
-            phone: some("contact.phone", person.phones.first().map(String::as_str))?,
+            phone: some("contact.phone", self.phone.map(String::as_str))?,
             profile: some("contact.profile", person.profile.as_deref())?,
             vendor_id: some("contact.vendor_id", Some(&person.id))?,
             role_account: kept.is_some_and(|kept| kept.role_account),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services, asking,
     lead::{self as work, Lead, WorkError},
+    suppressed,
 };
 
 const STEP: &str = "crawl";
@@ -44,10 +45,11 @@ impl Crawler {
         let known = known_pages(&mut tx, &lead, &domain).await?;
         drop(tx);
         let visit = self.visit(&domain, known, &lease, stopping).await?;
-        let stored = serde_json::to_value(&visit)
-            .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
         let vendors = asking::vendors(&self.services, &lead).await?;
         let mut tx = self.services.database.enter(&lead.tenant).await?;
+        let visit = suppressed::visit_without_erased(&self.services, &mut tx, &lead, visit).await?;
+        let stored = serde_json::to_value(&visit)
+            .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
         texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
         work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, vendors, lead.attempt)).await
     }

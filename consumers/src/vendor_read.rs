@@ -19,6 +19,7 @@ use crate::{
     asking::{self, Question},
     crawl::{measured, page_of},
     lead::{self as work, Lead, WorkError},
+    suppressed,
 };
 
 const STEP: &str = "vendor_read";
@@ -91,6 +92,7 @@ impl VendorReader {
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         if !read.pages.is_empty() {
             visit.pages.extend(read.pages);
+            let visit = suppressed::visit_without_erased(&self.services, &mut tx, &lead, visit).await?;
             let stored = serde_json::to_value(&visit)
                 .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
             texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;

@@ -23,7 +23,7 @@ use presdr_vendors::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Services, asking,
+    Services, addresses, asking,
     lead::{self as work, Lead, WorkError},
 };
 
@@ -86,7 +86,7 @@ impl Verifier {
         work::conclude(&self.services, &lead, STEP, tx, &event).await
     }
 
-    /// The event's addresses in the clear; those of erased people are left out.
+    /// The event's addresses in the clear; those of erased people and what is suppressed are left out.
     async fn found(&self, tx: &mut TenantTx, envelope: &Envelope) -> Result<Vec<Found>, WorkError> {
         let mut sealed: Vec<(&'static str, &Pii<String>, bool)> = match &envelope.event {
             Event::LeadExtracted(extracted) => {
@@ -113,6 +113,10 @@ impl Verifier {
             let hash = keys.index.hash(IdentifierKind::Email, &address);
             found.push(Found { subject: value.subject, address, hash });
         }
+        // Suppressed since it was found: nobody is told of it, and nothing is paid.
+        let addresses: Vec<&str> = found.iter().map(|one| one.address.as_str()).collect();
+        let held = addresses::held(tx, &keys, &addresses, None).await?;
+        found.retain(|one| !email_policy::is_suppressed(&one.address, &|what| held.holds(what)));
         Ok(found)
     }
 

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Attempt, DecodeError, Step, audit, lead, run, tenant, vendor};
+use crate::{Attempt, DecodeError, Step, audit, lead, privacy, run, tenant, vendor};
 
 /// The permanent name of a kind of event and the version of its newest shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,6 +151,18 @@ events! {
     AlertRaised(run::Alert) = "alert.raised" v 1,
     /// A tenant's log was verified and signed up to an event.
     AuditCheckpointed(audit::Checkpointed) = "audit.checkpointed" v 1,
+    /// Addresses, domains, companies or numbers must not be contacted.
+    SuppressionAdded(privacy::Suppressed) = "suppression.added" v 1,
+    /// They may be contacted again.
+    SuppressionLifted(privacy::Lifted) = "suppression.lifted" v 1,
+    /// A person agreed to be written to.
+    ConsentRecorded(privacy::Consent) = "consent.recorded" v 1,
+    /// And agrees no longer.
+    ConsentWithdrawn(privacy::Consent) = "consent.withdrawn" v 1,
+    /// A person was told what is known of them.
+    SubjectExported(privacy::Exported) = "subject.exported" v 1,
+    /// A person was erased: the receipt.
+    SubjectErased(privacy::Erased) = "subject.erased" v 1,
 }
 
 impl Event {

@@ -228,3 +228,23 @@ fn every_sample_is_known_to_the_chain_by_its_id() {
         assert_eq!(presdr_events::chain::identify(&subject, &bytes, 1), decode(&sample).unwrap().id, "samples/{file}");
     }
 }
+
+#[test]
+fn every_sealed_value_of_an_event_is_told_of() {
+    fn sealed(value: &Value) -> usize {
+        match value {
+            Value::Object(fields) if fields.contains_key("sealed") => 1,
+            Value::Object(fields) => fields.values().map(sealed).sum(),
+            Value::Array(values) => values.iter().map(sealed).sum(),
+            _ => 0,
+        }
+    }
+    let mut values = 0;
+    for (file, sample) in samples() {
+        let event = decode(&sample).unwrap().event;
+        assert_eq!(event.personal().len(), sealed(&sample), "{file}: add its values to `Event::personal`");
+        assert!(event.personal().iter().all(|(_, value)| event.subjects().contains(&value.subject)), "{file}");
+        values += sealed(&sample);
+    }
+    assert!(values > 5, "the samples hold sealed values");
+}

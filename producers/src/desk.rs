@@ -74,6 +74,12 @@ impl Desk {
         &self.database
     }
 
+    /// Who commands.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The keys.
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
@@ -129,4 +135,22 @@ impl Desk {
 /// The key of a tenant-level command, the `number`th of its kind.
 pub(crate) fn tenant_step(tenant: &TenantId, step: &'static str, number: u32) -> StepKey {
     StepKey { tenant: tenant.clone(), run: None, company: None, step, attempt: number }
+}
+
+/// The next number of a tenant-level command that has none of its own. Takes a lock, so that two that are given together get two numbers.
+pub(crate) async fn next_number(tx: &mut TenantTx, step: &'static str) -> Result<u32, StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($2 || '/' || $1, 0))")
+        .bind(tenant.as_str())
+        .bind(step)
+        .execute(&mut **tx)
+        .await?;
+    let told: i64 = sqlx::query_scalar(
+        "select count(*) from lead_steps where tenant_id = $1 and run_id = 0 and company_id = 0 and step = $2",
+    )
+    .bind(tenant.as_str())
+    .bind(step)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(u32::try_from(told).unwrap_or(u32::MAX).saturating_add(1))
 }

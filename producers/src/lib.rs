@@ -5,6 +5,8 @@
 //!
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
+//! - [`tenants`], [`settings`], [`icp`], [`runs`], [`parked`]: the commands
+//! - [`suppressions`]: whom a tenant must not contact
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -19,6 +21,7 @@ pub mod runs;
 pub mod samples;
 pub mod schedule;
 pub mod settings;
+pub mod suppressions;
 pub mod tenants;
 
 pub use desk::{CommandError, Desk};

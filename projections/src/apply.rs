@@ -2,15 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use presdr_events::{Subject, TenantId};
-use presdr_store::{StoreError, keys::Keyring};
+use presdr_events::{Event, Subject, TenantId};
+use presdr_store::{erasures, keys::Keyring};
 use sqlx::{Connection, PgConnection};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::batch::{Batch, Entry, storable, subjects_of};
 use crate::checkpoint::{Position, Schema, Unsettled};
 use crate::models::audit;
-use crate::{ApplyError, ProjectError, Projection, Recorded, Statement, TenantBatch, erasure};
+use crate::suppressed::{self, Suppressed};
+use crate::{ApplyError, ProjectError, Projection, Recorded, Statement, TenantBatch};
 
 /// Read models whose statements wait while the database is busy: they are held in memory.
 const AHEAD: usize = 2;
@@ -168,17 +169,24 @@ impl TenantWork<'_> {
     /// Writes the events' rows; an error comes with the read model's name.
     async fn write(&mut self, events: &[Arc<Recorded>]) -> Result<(), (&'static str, ApplyError)> {
         let subjects = self.subjects(events).await.map_err(|error| ("keys", error))?;
-        let batch = TenantBatch { tenant: self.tenant.clone(), events: events.to_vec(), subjects };
+        let tenant = self.tenant.clone();
+        let mut batch = TenantBatch { tenant, events: events.to_vec(), subjects, suppressed: Suppressed::default() };
+        batch.suppressed = self.suppressed(&batch).await.map_err(|error| ("suppressions", error))?;
+        let batch = Arc::new(batch);
         let (made, mut ready) = mpsc::channel(AHEAD);
-        let models = self.models.to_vec();
-        let making = spawn_blocking(move || make_statements(&models, &batch, &made));
+        let (models, told) = (self.models.to_vec(), Arc::clone(&batch));
+        let making = spawn_blocking(move || make_statements(&models, &told, &made));
         while let Some((name, statements)) = ready.recv().await {
             for statement in statements.map_err(|error| (name, error))? {
                 statement.execute(self.connection).await.map_err(|error| (name, error.into()))?;
             }
         }
         // Without this a thread that died would look like one that is done.
-        making.await.map_err(|error| ("statements", ApplyError::Database(sqlx::Error::Io(error.into()))))
+        making.await.map_err(|error| ("statements", ApplyError::Database(sqlx::Error::Io(error.into()))))?;
+        for model in self.models {
+            model.follow(self.connection, &batch).await.map_err(|error| (model.name(), error.into()))?;
+        }
+        Ok(())
     }
 
     /// Everyone whom the events name and who was not erased. From here to the commit nobody is erased.
@@ -187,18 +195,35 @@ impl TenantWork<'_> {
         events: &[Arc<Recorded>],
     ) -> Result<HashMap<presdr_events::SubjectId, presdr_store::keys::DataSubject>, ApplyError> {
         let subjects = subjects_of(events);
-        if subjects.is_empty() {
+        // A text may name somebody though the event does not.
+        let has_text = events.iter().any(|event| matches!(event.envelope.event, Event::LeadExtracted(_)));
+        if subjects.is_empty() && !has_text {
             return Ok(HashMap::new());
         }
-        erasure::hold_off(self.connection, self.tenant).await?;
+        erasures::hold_off_on(self.connection, self.tenant).await?;
         enter(self.connection, self.tenant, Schema::Live).await?; // keys are records
         let found = self.keyring.subjects(self.connection, self.tenant, &subjects).await;
-        let found = found.map_err(|error| match error {
-            StoreError::Database(error) => ApplyError::Database(error),
-            error => ApplyError::Sealed(error),
-        })?;
+        let found = found.map_err(ApplyError::of_keys)?;
         enter(self.connection, self.tenant, self.schema).await?;
         Ok(found)
+    }
+
+    /// What the tenant suppresses of what the events tell.
+    async fn suppressed(&mut self, batch: &TenantBatch) -> Result<Suppressed, ApplyError> {
+        // Whoever minds suppressions reads leads for their domains: where leads are not filled, nobody minds them.
+        let minded = self.models.iter().any(|model| suppressed::READS.contains(&model.name()));
+        if !minded || !Suppressed::any(self.connection, self.tenant).await? {
+            return Ok(Suppressed::default());
+        }
+        enter(self.connection, self.tenant, Schema::Live).await?; // keys are records
+        let keys = self.keyring.tenant(self.connection, self.tenant).await.map_err(ApplyError::of_keys)?;
+        enter(self.connection, self.tenant, self.schema).await?;
+        let domains = suppressed::domains_of(self.connection, batch).await?;
+        let found = suppressed::Found::of(batch)?;
+        let looked_up = Suppressed::look_up(self.connection, self.tenant, &keys.index, domains, |suppressed| {
+            found.ask(suppressed);
+        });
+        Ok(looked_up.await?)
     }
 
     /// Keeps an event that cannot be read or applied, and why; it is in the audit log all the same.

@@ -15,6 +15,7 @@ use presdr_store::keys::DataSubject;
 
 use crate::ApplyError;
 use crate::models::json;
+use crate::suppressed::Suppressed;
 
 /// Sequences are below this (2^47): at a million events a second the log lasts four years, at a thousand four millennia.
 const SEQUENCE_BITS: u32 = 47;
@@ -182,6 +183,8 @@ pub struct TenantBatch {
     pub events: Vec<Arc<Recorded>>,
     /// The people whose values can be opened. An erased person is not among them.
     pub(crate) subjects: HashMap<SubjectId, DataSubject>,
+    /// What the tenant suppresses of what they tell.
+    pub(crate) suppressed: Suppressed,
 }
 
 impl TenantBatch {
@@ -189,6 +192,32 @@ impl TenantBatch {
     #[must_use]
     pub fn may_name(&self, subject: SubjectId) -> bool {
         self.subjects.contains_key(&subject)
+    }
+
+    /// Whether the tenant suppresses nothing of what the events tell.
+    pub(crate) fn is_unsuppressed(&self) -> bool {
+        self.suppressed.is_empty()
+    }
+
+    /// Whether rows may be written of whom `event` found at its company: the tenant does not suppress it.
+    pub(crate) fn may_contact(&self, event: &Recorded) -> bool {
+        !event.lead().is_some_and(|(_, company)| self.suppressed.company(company, event.envelope.time))
+    }
+
+    /// Whether a row may be written of an address that `event` found.
+    pub(crate) fn may_write_to(&self, event: &Recorded, address: &str) -> bool {
+        !self.suppressed.address(address, event.envelope.time)
+    }
+
+    /// Whether a row may hold a number that `event` found.
+    pub(crate) fn may_call(&self, event: &Recorded, number: &str) -> bool {
+        !self.suppressed.phone(number, event.envelope.time)
+    }
+
+    /// Whether a row may be written of a person whom `event` found.
+    pub(crate) fn may_list(&self, event: &Recorded, name: Option<&str>, profile: Option<&str>) -> bool {
+        let Some((_, company)) = event.lead() else { return true };
+        !self.suppressed.person(company, name, profile, event.envelope.time)
     }
 
     /// A personal value of `event` in the clear, or nothing when its subject was erased.
@@ -209,46 +238,9 @@ impl TenantBatch {
 
 /// Everyone whom the events name.
 pub(crate) fn subjects_of(events: &[Arc<Recorded>]) -> Vec<SubjectId> {
-    let mut subjects: Vec<SubjectId> = events.iter().flat_map(|event| named(&event.envelope.event)).collect();
+    let mut subjects: Vec<SubjectId> = events.iter().flat_map(|event| event.envelope.event.subjects()).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    subjects
-}
-
-/// Everyone whom an event names, each once, in order.
-#[must_use]
-pub fn people(event: &Event) -> Vec<SubjectId> {
-    let mut subjects = named(event);
-    subjects.sort_unstable();
-    subjects.dedup();
-    subjects
-}
-
-fn named(event: &Event) -> Vec<SubjectId> {
-    let mut subjects = Vec::new();
-    match event {
-        Event::LeadExtracted(extracted) => {
-            for email in &extracted.emails {
-                let names = [&email.first_name, &email.last_name, &email.role_title].into_iter().flatten();
-                subjects.extend(names.chain([&email.address]).map(|value| value.subject));
-            }
-            for person in &extracted.people {
-                let details = [&person.role_title, &person.profile].into_iter().flatten();
-                subjects.extend(details.chain([&person.name]).map(|value| value.subject));
-            }
-            subjects.extend(extracted.phones.iter().map(|phone| phone.subject));
-        }
-        Event::LeadEmailsVerified(verified) => subjects.extend(verified.emails.iter().map(|email| email.subject)),
-        Event::LeadContactsFound(found) => {
-            for contact in &found.contacts {
-                let names = [&contact.first_name, &contact.last_name, &contact.role_title, &contact.email];
-                let others = [&contact.phone, &contact.profile, &contact.vendor_id];
-                let details = names.into_iter().chain(others).flatten();
-                subjects.extend(details.chain([&contact.name]).map(|value| value.subject));
-            }
-        }
-        _ => {}
-    }
     subjects
 }
 

@@ -107,6 +107,14 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// What went wrong with keys.
+    pub(crate) fn of_keys(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => Self::Database(error),
+            error => Self::Sealed(error),
+        }
+    }
+
     /// Whether the events are at fault: they will never apply as they are, and others would.
     pub(crate) fn is_of_the_events(&self) -> bool {
         match self {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::models::Selection;
+use crate::suppressed::Suppressed;
 use crate::{ApplyError, Entry, ProjectError, Recorded, TenantBatch};
 
 /// Events that are applied together.
@@ -60,7 +61,8 @@ pub async fn feed(
     let events: Vec<Arc<Recorded>> =
         entries.iter().filter_map(|entry| entry.read.as_ref().ok().map(Arc::clone)).collect();
     for events in events.chunks(BATCH) {
-        let batch = TenantBatch { tenant: tenant.clone(), events: events.to_vec(), subjects: HashMap::new() };
+        let (tenant, events, subjects) = (tenant.clone(), events.to_vec(), HashMap::new());
+        let batch = TenantBatch { tenant, events, subjects, suppressed: Suppressed::default() };
         for model in &selection.filled {
             for statement in model.statements(&batch)? {
                 statement.execute(&mut tx).await?;

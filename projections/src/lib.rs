@@ -28,10 +28,11 @@ mod reader;
 pub mod rebuild;
 mod stale;
 mod statement;
+mod suppressed;
 mod table;
 mod wait;
 
-pub use batch::{Entry, Recorded, TenantBatch, people, version};
+pub use batch::{Entry, Recorded, TenantBatch, version};
 pub use checkpoint::{CHECKPOINT, Checkpoint, checkpoint};
 pub use error::{ApplyError, ProjectError};
 pub use feed::{Fed, feed};

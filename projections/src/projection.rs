@@ -32,6 +32,18 @@ pub trait Projection: Send + Sync {
         Ok(vec![])
     }
 
+    /// Corrects rows that are there already by what the events say. Called for every batch, after all statements of all read models.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn follow<'a>(
+        &'a self,
+        _connection: &'a mut PgConnection,
+        _batch: &'a TenantBatch,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Counts anew, from rows, what these runs came to. Called after their rows were written, not for every batch.
     fn settle<'a>(
         &'a self,

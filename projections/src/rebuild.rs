@@ -150,6 +150,7 @@ async fn prepare(owner: &Database, log: &LogIdentity, selection: &Selection, rea
     .await?;
     if !resumable {
         sqlx::query("select prepare_rebuild($1, $2)").bind(CHECKPOINT).bind(&tables).execute(&mut *tx).await?;
+        sqlx::query("select keep_rebuild_out_of_statistics()").execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(())

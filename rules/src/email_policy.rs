@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use known::{is_free_mail, is_role};
+pub use presdr_events::Suppressible;
 pub use verification::{Standing, VerificationStatus};
 
 /// What a tenant does with addresses at free-mail providers.
@@ -35,15 +36,6 @@ pub struct Screening<'a> {
     pub suppressed: &'a dyn Fn(Suppressible<'_>) -> bool,
     /// Whether consent is on record for an address.
     pub consented: &'a dyn Fn(&str) -> bool,
-}
-
-/// What a suppression can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Suppressible<'a> {
-    /// One address.
-    Address(&'a str),
-    /// A domain: all addresses at it and below it.
-    Domain(&'a str),
 }
 
 /// What becomes of one address.

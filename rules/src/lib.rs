@@ -20,6 +20,7 @@
 //! - [`distribution`]: whether a run's buckets look wrong
 //! - [`settings`]: what a tenant may set differently from the defaults
 //! - [`chat`]: what a person asks for in plain English
+//! - [`named`]: whether a text names somebody who is known by keyed hashes alone
 //! - [`mask`]: how personal data looks where it must not be shown
 
 pub mod admission;
@@ -31,6 +32,7 @@ pub mod extraction;
 pub mod features;
 pub mod icp;
 pub mod mask;
+pub mod named;
 pub mod ranking;
 pub mod rationale;
 pub mod route;

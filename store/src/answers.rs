@@ -7,7 +7,7 @@ use presdr_events::{CompanyId, PiiError};
 use sqlx::Row;
 
 use crate::{
-    StoreError, TenantTx,
+    StoreError, TenantTx, erasures,
     keys::{TenantKeys, random},
     ledger::{LeadKey, ThingHash},
 };
@@ -106,15 +106,18 @@ pub async fn find(
     Ok(rows.iter().map(answer).collect())
 }
 
-/// Stores answers; a newer one replaces an older.
+/// Stores answers; a newer one replaces an older. What was asked about an erased person is not stored.
 ///
 /// # Errors
 /// What the database says.
 pub async fn store(tx: &mut TenantTx, answers: &[NewAnswer], now: DateTime<Utc>) -> Result<(), StoreError> {
+    erasures::hold_off(tx).await?;
     let tenant = tx.tenant().clone();
     sqlx::query(
         "insert into vendor_answers (tenant_id, vendor, operation, thing, run_id, company_id, attempt, sealed, expires_at, stored_at)
-         select $1, *, $10 from unnest($2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bigint[], $7::int[], $8::bytea[], $9::timestamptz[])
+         select $1, a.*, $10 from unnest($2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bigint[], $7::int[], $8::bytea[], $9::timestamptz[])
+             as a (vendor, operation, thing, run_id, company_id, attempt, sealed, expires_at)
+         where not exists (select from suppressions s where s.tenant_id = $1 and s.kind = 'thing' and s.hash = a.thing)
          on conflict (tenant_id, vendor, operation, thing) do update set run_id = excluded.run_id, company_id = excluded.company_id,
              attempt = excluded.attempt, sealed = excluded.sealed, stored_at = excluded.stored_at, expires_at = excluded.expires_at",
     )
@@ -201,16 +204,19 @@ pub async fn verdicts(
     Ok(rows.iter().filter_map(verdict).collect())
 }
 
-/// Keeps verdicts; a newer one replaces an older.
+/// Keeps verdicts; a newer one replaces an older. None is kept of an erased person's address.
 ///
 /// # Errors
 /// What the database says.
 pub async fn keep_verdicts(tx: &mut TenantTx, verdicts: &[Verdict]) -> Result<(), StoreError> {
+    erasures::hold_off(tx).await?;
     let tenant = tx.tenant().clone();
     sqlx::query(
         "insert into email_verification_cache as c (tenant_id, hash, status, sub_status, confidence, vendor, checked_at, recheck_at)
          select distinct on (v.hash) $1, v.* from unnest($2::bytea[], $3::text[], $4::text[], $5::float8[], $6::text[], $7::timestamptz[], $8::timestamptz[])
-             as v (hash, status, sub_status, confidence, vendor, checked_at, recheck_at) order by v.hash, v.checked_at desc
+             as v (hash, status, sub_status, confidence, vendor, checked_at, recheck_at)
+         where not exists (select from suppressions s where s.tenant_id = $1 and s.kind = 'email' and s.hash = v.hash and s.subject_id is not null)
+         order by v.hash, v.checked_at desc
          on conflict (tenant_id, hash) do update set status = excluded.status, sub_status = excluded.sub_status, confidence = excluded.confidence,
              vendor = excluded.vendor, checked_at = excluded.checked_at, recheck_at = excluded.recheck_at
          where c.checked_at <= excluded.checked_at",

@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, erasures};
 
 /// Opens and makes keys. One per process.
 pub struct Keyring {
@@ -154,19 +154,29 @@ impl Keyring {
             return Ok(Vec::new());
         }
         let keys = self.tenant(connection, tenant).await?;
+        // From here to the commit nobody is erased without this being seen or waited for.
+        erasures::hold_off_on(connection, tenant).await?;
         let hashed: Vec<Identifier> = identifiers
             .iter()
             .map(|(kind, identifier)| (kind.as_str(), keys.index.hash(*kind, identifier).to_vec()))
             .collect();
         let wanted: BTreeSet<Identifier> = hashed.iter().cloned().collect();
         let mut found = find(connection, tenant, &wanted).await?;
-        let missing: BTreeSet<Identifier> = wanted.into_iter().filter(|one| !found.contains_key(one)).collect();
+        let mut missing: BTreeSet<Identifier> = wanted.into_iter().filter(|one| !found.contains_key(one)).collect();
+        // Looked up after the identifiers: an erasure turns these into those in one transaction, so one of the two is seen.
+        let erased = if missing.is_empty() { BTreeSet::new() } else { erased(connection, tenant, &missing).await? };
+        missing.retain(|one| !erased.contains(one));
         if !missing.is_empty() {
             make(connection, tenant, &keys, &missing).await?;
             found.extend(find(connection, tenant, &missing).await?);
         }
         let vanished = || StoreError::Refused(format!("tenant {tenant}: a data subject vanished while it was made"));
-        hashed.iter().map(|one| found.get(one).ok_or_else(vanished)?.clone().open(&keys, tenant)).collect()
+        let open = |one: &Identifier| match found.get(one) {
+            Some(found) => found.clone().open(&keys, tenant),
+            None if erased.contains(one) => Ok(None),
+            None => Err(vanished()),
+        };
+        hashed.iter().map(open).collect()
     }
 
     /// The keys of many subjects at once, for reading events: a subject that was erased, or never was, is not in the answer.
@@ -240,6 +250,25 @@ async fn find(
     let mut found: HashMap<i64, Found> =
         rows.into_iter().map(|(at, id, wrapped)| (at, Found { id, wrapped })).collect();
     Ok((1..).zip(wanted).filter_map(|(at, one)| Some((one.clone(), found.remove(&at)?))).collect())
+}
+
+/// Those of the identifiers that erased people were known by.
+async fn erased(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    identifiers: &BTreeSet<Identifier>,
+) -> Result<BTreeSet<Identifier>, StoreError> {
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "select s.kind, s.hash from unnest($2::text[], $3::bytea[]) as w (kind, hash)
+         join suppressions s on s.tenant_id = $1 and s.kind = w.kind and s.hash = w.hash and s.subject_id is not null",
+    )
+    .bind(tenant.as_str())
+    .bind(identifiers.iter().map(|(kind, _)| *kind).collect::<Vec<_>>())
+    .bind(identifiers.iter().map(|(_, hash)| hash.as_slice()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let is_erased = |one: &&Identifier| rows.iter().any(|(kind, hash)| kind == one.0 && *hash == one.1);
+    Ok(identifiers.iter().filter(is_erased).cloned().collect())
 }
 
 /// Makes subjects; when another worker was quicker, theirs is the one the identifier leads to.

@@ -5,6 +5,7 @@
 //!
 //! - [`Database`], [`TenantTx`]: pools per role, transactions per tenant
 //! - [`keys`]: master key -> tenant key -> data subject key; sealing and opening
+//! - [`suppressions`], [`erasures`]: who must not be contacted, who was erased, and how work in flight minds it
 //! - [`steps`]: outcomes committed before they are published, and what is still to be published
 //! - [`admissions`]: which leads may be worked on; ending one lets the next in
 //! - [`runs`]: claims, states, pause, cancel
@@ -17,6 +18,7 @@ pub mod admissions;
 pub mod answers;
 pub mod breakers;
 mod database;
+pub mod erasures;
 mod error;
 pub mod keys;
 pub mod leases;
@@ -27,6 +29,7 @@ pub mod runs;
 pub mod settings;
 pub mod similarity;
 pub mod steps;
+pub mod suppressions;
 pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;

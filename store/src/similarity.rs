@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use presdr_events::CompanyId;
 use sqlx::{Row, postgres::PgRow};
 
-use crate::{StoreError, TenantTx};
+use crate::{StoreError, TenantTx, erasures};
 
 /// A customer that a tenant named as a sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub async fn embedding(
     Ok(vector.map(|bytes| floats(&bytes)))
 }
 
-/// Keeps the vector of a company's text.
+/// Keeps the vector of a company's text, unless the text is gone: it may have named somebody who was erased meanwhile.
 ///
 /// # Errors
 /// What the database says.
@@ -77,9 +77,12 @@ pub async fn keep_embedding(
     vector: &[f32],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    erasures::hold_off(tx).await?;
     let tenant = tx.tenant().clone();
     sqlx::query(
-        "insert into embeddings (tenant_id, company_id, model, text_hash, vector, made_at) values ($1, $2, $3, $4, $5, $6)
+        "insert into embeddings (tenant_id, company_id, model, text_hash, vector, made_at)
+         select $1, $2, $3, $4, $5, $6 where exists (select from lead_texts t where t.tenant_id = $1 and t.company_id = $2
+             and encode(sha256(convert_to(t.about_text, 'UTF8')), 'hex') = $4)
          on conflict (tenant_id, company_id, model) do update set text_hash = excluded.text_hash, vector = excluded.vector, made_at = excluded.made_at",
     )
     .bind(tenant.as_str())

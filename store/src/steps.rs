@@ -214,6 +214,27 @@ pub async fn lead(
     Ok(rows)
 }
 
+/// What these steps of a run's leads came to, at whatever attempt: company, subject and body.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_run(
+    tx: &mut TenantTx,
+    run: RunId,
+    steps: &[&str],
+) -> Result<Vec<(CompanyId, String, Vec<u8>)>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows: Vec<(i64, String, Vec<u8>)> = sqlx::query_as(
+        "select company_id, subject, body from lead_steps where tenant_id = $1 and run_id = $2 and company_id > 0 and step = any($3)",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(steps)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().filter_map(|(id, subject, body)| Some((CompanyId::new(id).ok()?, subject, body))).collect())
+}
+
 /// Commits outcomes with the caller's transaction. Tells how many were new: a step that has an outcome keeps it.
 ///
 /// # Errors

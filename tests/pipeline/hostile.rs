@@ -3,10 +3,13 @@
 use std::{fs, path::Path};
 
 use presdr_events::{
-    Event, IdentifierKind, RunId, TenantId,
+    Event, RunId,
     lead::{self, RationaleSource},
 };
-use presdr_producers::{icp, settings};
+use presdr_producers::{
+    icp, settings,
+    suppressions::{self, Given, ListKind},
+};
 use presdr_sandbox::WebKind;
 
 use crate::{support::World, vendors::world::VendorWorld};
@@ -108,7 +111,8 @@ async fn nothing_personal_is_kept_of_a_company_whose_domain_is_suppressed() {
         ("Inkwell Pte. Ltd.".to_owned(), OTHER_DOMAIN.to_owned()),
     ];
     let acme = world.tenant_of("acme", &companies).await;
-    suppress(&world, &acme, DOMAIN).await;
+    let domain = Given::read(ListKind::Domain, DOMAIN, "asked us to").unwrap();
+    suppressions::add(&world.desk, &acme, &[domain]).await.unwrap();
     let roles = world.roles().await;
     let run = world.start(&acme, 2).await;
     world.finished(&acme, run).await;
@@ -130,6 +134,8 @@ async fn nothing_personal_is_kept_of_a_company_whose_domain_is_suppressed() {
     assert_eq!(people.2, 1, "only the other company's phone");
     let subjects: i64 =
         sqlx::query_scalar("select count(*) from subject_identifiers").fetch_one(&mut *tx).await.unwrap();
+    let ranked: Vec<String> = sqlx::query_scalar("select domain from shortlists").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(ranked, [OTHER_DOMAIN], "nor is it handed to sales");
     assert_eq!(subjects, 4, "two addresses, a person and a switchboard; nobody of the suppressed company has a key");
 }
 
@@ -152,21 +158,12 @@ async fn extracted(world: &World, run: RunId) -> Vec<(String, lead::Extracted)> 
     found
 }
 
-async fn suppress(world: &World, tenant: &TenantId, domain: &str) {
-    let mut tx = world.desk.database().enter(tenant).await.unwrap();
-    let keys = world.store.keyring().tenant(&mut tx, tenant).await.unwrap();
-    let hash = keys.index.hash(IdentifierKind::Company, domain).to_vec();
-    let statement = "insert into suppressions (tenant_id, kind, hash, reason) values ($1, 'domain', $2, 'asked us to')";
-    sqlx::query(statement).bind(tenant.as_str()).bind(hash).execute(&mut *tx).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
-fn write_index(folder: &Path, domains: &[&str]) {
+pub fn write_index(folder: &Path, domains: &[&str]) {
     let rows: String = domains.iter().map(|domain| format!("{domain},{domain}\n")).collect();
     fs::write(folder.join("index.csv"), format!("slug,fake_domain\n{rows}")).unwrap();
 }
 
-fn write_plain_site(site: &Path, domain: &str) {
+pub fn write_plain_site(site: &Path, domain: &str) {
     let text =
         "We supply hand-cut quills, inks and papers, and offer engraving services to studios and schools. ".repeat(12);
     let home = format!(

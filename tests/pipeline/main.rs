@@ -14,4 +14,5 @@ mod real_sites;
 mod redelivery;
 mod spine;
 mod support;
+mod suppression;
 mod vendors;

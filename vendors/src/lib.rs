@@ -15,6 +15,7 @@ mod call;
 pub mod check;
 mod config;
 mod desk;
+mod erased;
 mod facts;
 mod gather;
 pub mod lusha;

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     Unanswered, Vendor,
+    erased::Erased,
     record::{self, Called, Telling},
     reserve::{Desk, unavailable},
     state::{day, delta, rest_of_day},
@@ -137,6 +138,9 @@ async fn store_answers(
     let keys = desk.keyring.tenant(tx, &tenant).await?;
     let mut stored = Vec::new();
     let mut known = HashSet::new();
+    let answers = jobs.iter().flat_map(|job| &job.ended);
+    let answers = answers.filter_map(|thing| Some((thing.lead.company, thing.answer.as_ref()?.0.as_slice())));
+    let erased = Erased::among(tx, &keys, &answers.collect::<Vec<_>>()).await?;
     for job in jobs {
         for thing in &job.ended {
             let Some((answer, fresh_for)) = &thing.answer else { continue };
@@ -144,12 +148,13 @@ async fn store_answers(
             if !known.insert((vendor, operation, thing.thing)) {
                 continue;
             }
+            let Some(answer) = erased.taken_out(thing.lead.company, answer) else { continue };
             stored.push(NewAnswer {
                 vendor,
                 operation,
                 thing: thing.thing,
                 lead: thing.lead,
-                sealed: answers::seal(tx, &keys, (vendor, operation, &thing.thing), answer)?,
+                sealed: answers::seal(tx, &keys, (vendor, operation, &thing.thing), &answer)?,
                 expires_at: now + delta(*fresh_for),
             });
         }

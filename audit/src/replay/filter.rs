@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use presdr_events::{CompanyId, Envelope, Event, RunId, SubjectId};
-use presdr_projections::people;
 
 /// Which of a tenant's events. What is not given lets everything pass.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,7 +47,7 @@ impl Filter {
             && same(self.company.map(i64::from), envelope.company.map(i64::from))
             && (self.types.is_empty() || self.types.iter().any(|pattern| fits(pattern, name)))
             && self.spans(envelope.time)
-            && self.subject.is_none_or(|subject| people(&envelope.event).contains(&subject))
+            && self.subject.is_none_or(|subject| envelope.event.subjects().contains(&subject))
     }
 
     /// Whether something that cannot be read might be meant: nothing is known of it but its type and when it was stored.
@@ -111,7 +110,7 @@ mod tests {
     fn a_person_is_found_wherever_an_event_names_one() {
         for file in ["lead.extracted.v1.json", "lead.contacts_found.v1.json", "lead.emails_verified.v1.json"] {
             let event = sample(file);
-            let everyone = people(&event.event);
+            let everyone = event.event.subjects();
             assert!(!everyone.is_empty(), "{file}");
             assert!(Filter { subject: Some(everyone[0]), ..Filter::default() }.passes(&event), "{file}");
         }

@@ -45,6 +45,16 @@ pub fn tell(event: &Event) -> String {
         Event::LeadDropped(dropped) => format!("let go: {}", dropped.reason),
         Event::LeadParked(parked) => format!("waits for a person: {}", parked.error),
         Event::LeadTimedOut(_) => "took too long".to_owned(),
+        Event::SuppressionAdded(new) => format!("suppressed: {}; {} were already", counts(&new.added), new.known),
+        Event::SuppressionLifted(lifted) => format!("no longer suppressed: {}", counts(&lifted.lifted)),
+        Event::ConsentRecorded(given) => format!("a person agreed at {}", given.at.to_rfc3339()),
+        Event::ConsentWithdrawn(taken) => format!("a person took their consent back at {}", taken.at.to_rfc3339()),
+        Event::SubjectExported(copied) => {
+            format!("a person was given what is known of them: {} events, {} rows", copied.events, copied.rows)
+        }
+        Event::SubjectErased(erased) => {
+            format!("a person was erased: {}; suppressed: {}", counts(&erased.removed), counts(&erased.suppressed))
+        }
     }
 }
 

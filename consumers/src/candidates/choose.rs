@@ -24,7 +24,8 @@ pub struct Target {
     pub uen: Option<String>,
 }
 
-/// The first `cap` candidates of a rule: those never seen first, then the stalest, then the rest; equals by company id.
+/// The first `cap` candidates of a rule: those never seen first, then the stalest, then the rest; equals by company id. Companies that the
+/// tenant suppresses are none of them.
 ///
 /// Equals [`presdr_rules::targets::choose`], for sets too large to be fetched.
 ///
@@ -57,6 +58,8 @@ const CHOICE: &str = "
         from icp_candidate_companies candidate
         left join seen_companies seen on seen.tenant_id = $1 and seen.company_id = candidate.company_id
         where candidate.tenant_id = $1 and candidate.rule_id = $2
+          and not exists (select from suppressions s where s.tenant_id = $1 and s.company_id = candidate.company_id
+                          and s.kind = 'company' and s.lifted_at is null)
         order by seen.last_seen_at nulls first, candidate.company_id
         limit $3
     ) taken

@@ -1,10 +1,10 @@
 //! When a run's last lead is terminal: the shortlist, the checks on the run as a whole, and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use presdr_events::{Cause, CompanyId, DegradedReason, Event, RunId, Step, run};
+use presdr_events::{Cause, CompanyId, DegradedReason, Envelope, Event, RunId, Step, run};
 use presdr_rules::{
-    distribution,
+    distribution, email_policy,
     ranking::{self, Ranked},
     score::Bucket,
     settings::{AlertLimits, Section},
@@ -15,6 +15,7 @@ use presdr_store::{
     runs::{self, Run},
     settings,
     steps::{self, Outgoing, StepKey},
+    suppressions::{self, Held},
 };
 
 use crate::{
@@ -53,7 +54,8 @@ pub(crate) async fn if_last(
     let alerts = alerts(&held, &leads, &limits);
     let mut facts: Vec<(&'static str, Event)> =
         alerts.into_iter().map(|alert| (alert.0, Event::AlertRaised(alert.1))).collect();
-    facts.push(("shortlist", Event::RunShortlisted(shortlisted(&held, &leads))));
+    let suppressed = suppressed_leads(services, tx, run, &leads).await?;
+    facts.push(("shortlist", Event::RunShortlisted(shortlisted(&held, &leads, &suppressed))));
     facts.push(("complete", Event::RunCompleted(completed(&held, &leads, &facts))));
     runs::finish(tx, run, services.clock.now()).await?;
     commit(services, tx, cause, &held, facts).await
@@ -87,8 +89,40 @@ pub(crate) async fn commit(
     Ok(stored)
 }
 
-fn shortlisted(run: &Run, leads: &[TerminalLead]) -> run::Shortlisted {
-    let ranked = leads.iter().filter_map(|lead| {
+/// Those of the leads whose company, or the domain that was found for it, the tenant suppresses by now.
+async fn suppressed_leads(
+    services: &Services,
+    tx: &mut TenantTx,
+    run: RunId,
+    leads: &[TerminalLead],
+) -> Result<BTreeSet<CompanyId>, WorkError> {
+    let scored: Vec<CompanyId> = leads.iter().filter(|lead| lead.score.is_some()).map(|lead| lead.company).collect();
+    let mut suppressed = suppressions::companies(tx, &scored).await?;
+    if !suppressions::any_domain(tx).await? {
+        return Ok(suppressed);
+    }
+    let mut domains = Vec::new();
+    for (company, subject, body) in steps::of_run(tx, run, &["resolve", "search"]).await? {
+        let found = Envelope::decode(&subject, &body).map_err(|error| WorkError::Unfit(error.to_string()))?;
+        if let Event::LeadDomainResolved(found) = found.event {
+            domains.push((company, found.domain));
+        }
+    }
+    let tenant = tx.tenant().clone();
+    let keys = services.keyring.tenant(tx, &tenant).await?;
+    let held = Held::of(tx, &keys, |suppressed| {
+        for (_, domain) in &domains {
+            email_policy::is_domain_suppressed(domain, suppressed);
+        }
+    })
+    .await?;
+    let is_held = |domain: &str| email_policy::is_domain_suppressed(domain, &|what| held.holds(what));
+    suppressed.extend(domains.iter().filter(|(_, domain)| is_held(domain)).map(|(company, _)| *company));
+    Ok(suppressed)
+}
+
+fn shortlisted(run: &Run, leads: &[TerminalLead], suppressed: &BTreeSet<CompanyId>) -> run::Shortlisted {
+    let ranked = leads.iter().filter(|lead| !suppressed.contains(&lead.company)).filter_map(|lead| {
         Some(Ranked {
             company_id: lead.company.get(),
             uen: lead.uen.clone(),

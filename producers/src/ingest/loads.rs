@@ -1,7 +1,7 @@
 //! The record of loads: one at a time per tenant, each either done whole or abandoned.
 
 use presdr_events::TenantId;
-use presdr_store::Database;
+use presdr_store::{Database, TenantTx};
 use sqlx::PgConnection;
 
 use super::{IngestError, Source, Summary};
@@ -53,6 +53,27 @@ pub(super) async fn begin(
             .fetch_one(&mut connection)
             .await?;
     Ok(Load { connection, ticket: Ticket { tenant: tenant.clone(), load_id, files } })
+}
+
+/// Writes down a load that is done within one transaction of its tenant.
+pub(super) async fn done_at_once(
+    tx: &mut TenantTx,
+    source: Source,
+    file: &str,
+    summary: &Summary,
+) -> Result<Ticket, sqlx::Error> {
+    let (tenant, files) = (tx.tenant().clone(), vec![file.to_owned()]);
+    let load_id =
+        sqlx::query_scalar("insert into ingest_loads (tenant_id, source, files) values ($1, $2, $3) returning load_id")
+            .bind(tenant.as_str())
+            .bind(source.name())
+            .bind(&files)
+            .fetch_one(&mut **tx)
+            .await?;
+    let ticket = Ticket { tenant, load_id, files };
+    clear_quarantine(tx, &ticket).await?;
+    finish(tx, &ticket, summary).await?;
+    Ok(ticket)
 }
 
 /// Writes down, in the load's own transaction, that it is done.

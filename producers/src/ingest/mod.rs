@@ -18,6 +18,7 @@ mod loads;
 mod repair;
 mod ssic;
 mod summary;
+pub(crate) mod suppressions;
 #[cfg(test)]
 mod tests;
 

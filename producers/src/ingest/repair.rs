@@ -46,7 +46,7 @@ pub(super) fn postal_code(value: &str) -> Padded<'_> {
 }
 
 /// Whether it has the form of a unique entity number: 9 or 10 letters and digits. Check digits are the registry's business.
-pub(super) fn is_uen(value: &str) -> bool {
+pub(crate) fn is_uen(value: &str) -> bool {
     matches!(value.len(), 9 | 10) && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

@@ -11,6 +11,8 @@ pub enum Source {
     Ssic,
     /// A tenant's own list.
     Companies,
+    /// A list of whom a tenant must not contact.
+    Suppressions,
 }
 
 impl Source {
@@ -21,6 +23,7 @@ impl Source {
             Self::Acra => "acra",
             Self::Ssic => "ssic",
             Self::Companies => "companies",
+            Self::Suppressions => "suppressions",
         }
     }
 }

@@ -1,10 +1,16 @@
 //! `contacts`: people with a name or a title at a company.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use presdr_events::{Event, Pii, lead, vendor};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::suppressed::Work;
 use crate::statement::Statement;
+use crate::suppressed::{READS, full_name};
 use crate::table::{Group, Newest, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -69,15 +75,20 @@ impl Projection for Contacts {
         &["contacts"]
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        READS
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let (mut on_sites, mut at_vendors) = (Newest::new(), Newest::new());
         for event in &batch.events {
             let Some((run_id, company_id)) = event.lead() else { continue };
-            let place = Place { batch, event, run_id, company_id };
-            for row in place.on_site()? {
+            let silenced = silenced(batch, event)?;
+            let place = Place { batch, event, run_id, company_id, silenced };
+            for row in place.on_site()?.into_iter().filter_map(|row| place.allowed(row)) {
                 on_sites.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
             }
-            for row in place.at_vendor()? {
+            for row in place.at_vendor()?.into_iter().filter_map(|row| place.allowed(row)) {
                 at_vendors.offer((row.company_id, row.subject_id), (row.run_id, row.version), row);
             }
         }
@@ -87,6 +98,19 @@ impl Projection for Contacts {
             Row::statement(&batch.tenant, at_vendors.into_rows())?,
         ]))
     }
+
+    fn follow<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            match Work::of(connection, batch) {
+                Some(mut work) if work.lists_changed => work.take_back_people().await,
+                _ => Ok(()),
+            }
+        })
+    }
 }
 
 /// Where a person was found.
@@ -95,6 +119,24 @@ struct Place<'a> {
     event: &'a Recorded,
     run_id: i64,
     company_id: i64,
+    /// People one of whose addresses is suppressed.
+    silenced: BTreeSet<Uuid>,
+}
+
+/// Whoever has a suppressed address in the event: no row is written of them, whatever else it says.
+fn silenced(batch: &TenantBatch, event: &Recorded) -> Result<BTreeSet<Uuid>, ApplyError> {
+    let mut silenced = BTreeSet::new();
+    if batch.is_unsuppressed() {
+        return Ok(silenced);
+    }
+    for (field, value) in event.envelope.event.personal() {
+        let is_address = matches!(field, "email.address" | "contact.email");
+        let address = if is_address { batch.open(event, field, value)? } else { None };
+        if address.is_some_and(|address| !batch.may_write_to(event, &address)) {
+            silenced.insert(value.subject.0);
+        }
+    }
+    Ok(silenced)
 }
 
 impl Place<'_> {
@@ -108,6 +150,16 @@ impl Place<'_> {
     fn at_vendor(&self) -> Result<Vec<Row>, ApplyError> {
         let Event::LeadContactsFound(found) = &self.event.envelope.event else { return Ok(vec![]) };
         found.contacts.iter().map(|contact| self.of_contact(contact)).filter_map(Result::transpose).collect()
+    }
+
+    /// The row as it may be shown: nothing of who is suppressed, and no number that is.
+    fn allowed(&self, row: Row) -> Option<Row> {
+        let Self { batch, event, .. } = self;
+        let shown = batch.may_contact(event)
+            && !self.silenced.contains(&row.subject_id)
+            && batch.may_list(event, row.name.as_deref(), row.profile_url.as_deref());
+        let phone = row.phone.clone().filter(|phone| batch.may_call(event, phone));
+        shown.then_some(Row { phone, ..row })
     }
 
     fn of_contact(&self, found: &vendor::FoundContact) -> Result<Option<Row>, ApplyError> {
@@ -137,8 +189,7 @@ impl Place<'_> {
         let last_name = self.open("email.last_name", found.last_name.as_ref())?;
         let role_title = self.open("email.role_title", found.role_title.as_ref())?;
         let Some(email) = self.open("email.address", Some(&found.address))? else { return Ok(None) };
-        let name = [&first_name, &last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-        let name = Some(name).filter(|name| !name.is_empty());
+        let name = full_name(first_name.as_deref(), last_name.as_deref());
         if name.is_none() && role_title.is_none() {
             return Ok(None);
         }

@@ -4,10 +4,14 @@
 //! address takes its newest check from there.
 
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use presdr_events::{Event, TenantId};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::suppressed::Work;
 use crate::statement::Statement;
+use crate::suppressed::{READS, full_name};
 use crate::table::{Group, Lookup, Newest, Table, rows};
 use crate::{ApplyError, Projection, Recorded, TenantBatch};
 
@@ -110,6 +114,10 @@ impl Projection for Emails {
         &["lead_emails", "lead_email_verifications"]
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        READS
+    }
+
     fn statements(&self, batch: &TenantBatch) -> Result<Vec<Statement>, ApplyError> {
         let (mut on_sites, mut at_vendors, mut checks) = (Newest::new(), Newest::new(), Newest::new());
         for event in &batch.events {
@@ -133,22 +141,44 @@ impl Projection for Emails {
             take_newest_checks(&batch.tenant, checked)?,
         ]))
     }
+
+    fn follow<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        batch: &'a TenantBatch,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            match Work::of(connection, batch) {
+                Some(mut work) if work.lists_changed => work.take_back_addresses().await,
+                _ => Ok(()),
+            }
+        })
+    }
 }
 
 fn on_site(batch: &TenantBatch, event: &Recorded) -> Result<Vec<Email>, ApplyError> {
     let (Some((run_id, company_id)), Event::LeadExtracted(extracted)) = (event.lead(), &event.envelope.event) else {
         return Ok(vec![]);
     };
+    if !batch.may_contact(event) {
+        return Ok(vec![]);
+    }
     let mut emails = Vec::with_capacity(extracted.emails.len());
     for found in &extracted.emails {
         let Some(address) = batch.open(event, "email.address", &found.address)? else { continue };
         let open = |field, value: &Option<_>| value.as_ref().map_or(Ok(None), |value| batch.open(event, field, value));
+        let first_name = open("email.first_name", &found.first_name)?;
+        let last_name = open("email.last_name", &found.last_name)?;
+        let name = full_name(first_name.as_deref(), last_name.as_deref());
+        if !batch.may_write_to(event, &address) || !batch.may_list(event, name.as_deref(), None) {
+            continue;
+        }
         emails.push(Email {
             company_id,
             email: address,
             subject_id: found.address.subject.0,
-            first_name: open("email.first_name", &found.first_name)?,
-            last_name: open("email.last_name", &found.last_name)?,
+            first_name,
+            last_name,
             role_title: open("email.role_title", &found.role_title)?,
             role_account: found.role_account,
             own_domain: found.own_domain,
@@ -169,10 +199,18 @@ fn at_vendor(batch: &TenantBatch, event: &Recorded) -> Result<Vec<Email>, ApplyE
     let (Some((run_id, company_id)), Event::LeadContactsFound(found)) = (event.lead(), &event.envelope.event) else {
         return Ok(vec![]);
     };
+    if !batch.may_contact(event) {
+        return Ok(vec![]);
+    }
     let mut emails = Vec::with_capacity(found.contacts.len());
     for contact in &found.contacts {
         let open = |field, value: &Option<_>| value.as_ref().map_or(Ok(None), |value| batch.open(event, field, value));
         let (Some(sealed), Some(address)) = (&contact.email, open("contact.email", &contact.email)?) else { continue };
+        let name = batch.open(event, "contact.name", &contact.name)?;
+        let profile = open("contact.profile", &contact.profile)?;
+        if !batch.may_write_to(event, &address) || !batch.may_list(event, name.as_deref(), profile.as_deref()) {
+            continue;
+        }
         emails.push(Email {
             company_id,
             email: address,

@@ -13,6 +13,7 @@ mod scores;
 mod shortlists;
 mod stages;
 mod summaries;
+mod suppressed;
 mod vendor_calls;
 mod vendor_usage;
 

@@ -6,4 +6,5 @@ mod measuring;
 mod projecting;
 mod rebuilding;
 mod support;
+mod suppressing;
 mod vendors;

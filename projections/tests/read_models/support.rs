@@ -287,6 +287,17 @@ impl Teller<'_> {
 
     /// With one address of a person; `subject` is whose.
     pub fn extracted(&self, company: CompanyId, attempt: Attempt, subject: &DataSubject, address: &str) -> Told {
+        self.extracted_at(5, company, attempt, subject, address)
+    }
+
+    pub fn extracted_at(
+        &self,
+        second: u32,
+        company: CompanyId,
+        attempt: Attempt,
+        subject: &DataSubject,
+        address: &str,
+    ) -> Told {
         let id = EventId::of(self.tenant, Some(self.run), Some(company), "lead.extracted", attempt);
         let seal = |field, value: &str| subject.seal(self.tenant, id, field, &Clear(value.to_owned())).unwrap();
         let email = lead::FoundEmail {
@@ -323,7 +334,7 @@ impl Teller<'_> {
             ai: None,
             route: route(),
         };
-        self.tell(5, Some(company), &Event::LeadExtracted(event))
+        self.tell(second, Some(company), &Event::LeadExtracted(event))
     }
 
     pub fn verified(&self, company: CompanyId, attempt: Attempt, subject: &DataSubject, status: &str) -> Told {

@@ -227,7 +227,7 @@ async fn whom_a_vendor_named_is_a_contact_with_where_from_and_why() {
 }
 
 async fn forgotten(world: &World, tenant: &TenantId, subject: &DataSubject) {
-    erasure::forget(&world.projector, tenant, subject.id).await.unwrap();
+    erasure::forget(&world.projector, tenant, &[subject.id]).await.unwrap();
     let rows = world.rows(tenant).await;
     for table in ["contacts", "lead_emails", "lead_phones", "lead_email_verifications"] {
         assert!(rows[table].is_empty(), "{table}");

@@ -49,6 +49,19 @@ pub struct Visit {
 impl Visit {
     /// How many skipped pages are reported.
     pub const SKIPPED_MAX: usize = 50;
+
+    /// Takes out whatever `named` says names somebody: pages whose address does, whole, and what the others say; tells whether there was
+    /// any. Every text is asked about, whatever the answers. The site's own address stays: it is the company's.
+    pub fn forget(&mut self, named: &dyn Fn(&str) -> bool) -> bool {
+        let before = self.pages.len() + self.skipped.len();
+        self.pages.retain(|page| !named(page.url.as_str()));
+        self.skipped.retain(|page| !named(page.url.as_str()));
+        let mut found = self.pages.len() + self.skipped.len() < before;
+        for findings in self.pages.iter_mut().filter_map(|page| page.findings.as_mut()) {
+            found |= findings.forget(named);
+        }
+        found
+    }
 }
 
 /// One page that was asked for and answered.

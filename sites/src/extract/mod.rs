@@ -17,6 +17,7 @@ mod elements;
 mod email;
 mod email_filter;
 mod findings;
+mod forget;
 mod html;
 mod json_ld;
 mod language;
@@ -39,6 +40,7 @@ pub use findings::{
     Careers, EmailSource, FoundEmail, FoundPerson, FoundPhone, Link, NameCandidate, NameSource, NotARegion,
     Organisation, PageFindings, PhoneSource, Region, Social,
 };
+pub use forget::without_paragraphs;
 pub use markdown::markdown;
 pub use merge::{SiteEmail, SiteFindings, SitePhone, merge};
 pub use page::page;
