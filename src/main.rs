@@ -15,6 +15,7 @@ mod crawl;
 mod database;
 mod demo;
 mod doctor;
+mod dsar;
 mod events;
 mod evidence;
 mod help;
@@ -74,6 +75,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(command) => run::run(command, &config, &output).await,
         Command::Parked(command) => parked::run(&command, &config, &output).await,
         Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
+        Command::Dsar(command) => dsar::run(&command, &config, &output).await,
         Command::Suppress(command) => suppress::run(&command, &config, &output).await,
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,

@@ -10,7 +10,8 @@ pub struct Session {
     pub desk: Desk,
     /// The broker behind it.
     pub broker: BrokerServer,
-    database: DatabaseServer,
+    /// The database behind it.
+    pub database: DatabaseServer,
 }
 
 impl Session {

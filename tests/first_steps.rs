@@ -409,3 +409,34 @@ async fn the_log_is_read_again_and_read_models_are_compared_and_made_anew_by_nam
     assert!(desk.refused(&["replay", "--tenant", "acme", "--company", "Orchid"]).contains("no lead is like"));
     assert_eq!(desk.types(&["replay"]).status.code(), Some(2), "whose events?");
 }
+
+/// A person whom nobody has found yet is kept away all the same, and what was done can be looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_looked_for_erased_and_not_contacted() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    desk.told(&["project", "rebuild"]);
+    let address = ["--tenant", "acme", "--email", "Jane@Example.com"];
+    let dsar = |what: &str| desk.types(&[&["dsar", what], &address[..]].concat());
+    assert_eq!(dsar("find").status.code(), Some(1), "nothing is known of her");
+    let asked = dsar("erase");
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(String::from_utf8(asked.stdout).unwrap().contains("--confirm"), "nothing is erased by asking");
+    assert!(desk.answer(&["dsar", "list", "--tenant", "acme"]).as_array().unwrap().is_empty());
+
+    let receipt = desk.answer(&[&["dsar", "erase", "--confirm"], &address[..]].concat())[0].clone();
+    assert_eq!((&receipt["number"], &receipt["suppressed"]["email"]), (&1.into(), &1.into()));
+    let again = desk.answer(&[&["dsar", "erase", "--confirm"], &address[..]].concat())[0].clone();
+    assert_eq!((&again["subjects"], &again["sequence"]), (&receipt["subjects"], &Value::Null));
+    assert_eq!(dsar("find").status.code(), Some(0), "the tombstone is found");
+    assert_eq!(desk.answer(&["dsar", "list", "--tenant", "acme"])[0]["actor"], "user:jo");
+    assert_eq!(desk.answer(&[&["suppress", "check"], &address[..]].concat())["suppressed"], true);
+    let refused = desk.refused(&[&["suppress", "remove"], &address[..]].concat());
+    assert!(refused.contains("is not lifted"), "nobody brings an erased person back: {refused}");
+    assert!(desk.answer(&["dsar", "resume", "--tenant", "acme"]).as_array().unwrap().is_empty());
+    assert_eq!(desk.answer(&["dsar", "reapply"])["receipts"], 1);
+    assert!(desk.answer(&["dsar", "scrub"])["tables"].as_array().unwrap().contains(&"lead_texts".into()));
+    let guess = desk.refused(&["dsar", "export", "--tenant", "acme", "--name", "Jane", "--out", "copy"]);
+    assert!(guess.contains("nobody is identified"), "{guess}");
+    assert_eq!(desk.types(&["dsar", "find", "--tenant", "acme"]).status.code(), Some(2), "who?");
+}

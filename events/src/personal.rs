@@ -1,8 +1,17 @@
 //! Where an event holds personal values, and whom it names.
 
-use crate::{Event, Pii, SubjectId, lead, vendor};
+use crate::{Event, EventType, Pii, SubjectId, event::types, lead, vendor};
 
 impl Event {
+    /// The kinds of events that name people: whoever looks for a person reads these.
+    pub const NAMING: [EventType; 5] = [
+        types::LeadExtracted,
+        types::LeadContactsFound,
+        types::LeadEmailsVerified,
+        types::SubjectExported,
+        types::SubjectErased,
+    ];
+
     /// Every sealed value with the field that it is sealed for.
     ///
     /// A new kind of event is asked about here by the compiler: what it seals is erased and found through this list.

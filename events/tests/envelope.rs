@@ -244,6 +244,8 @@ fn every_sealed_value_of_an_event_is_told_of() {
         let event = decode(&sample).unwrap().event;
         assert_eq!(event.personal().len(), sealed(&sample), "{file}: add its values to `Event::personal`");
         assert!(event.personal().iter().all(|(_, value)| event.subjects().contains(&value.subject)), "{file}");
+        let is_naming = Event::NAMING.contains(&event.event_type());
+        assert_eq!(!event.subjects().is_empty(), is_naming, "{file}: `Event::NAMING` says who names people");
         values += sealed(&sample);
     }
     assert!(values > 5, "the samples hold sealed values");

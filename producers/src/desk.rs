@@ -138,7 +138,10 @@ pub(crate) fn tenant_step(tenant: &TenantId, step: &'static str, number: u32) ->
 }
 
 /// The next number of a tenant-level command that has none of its own. Takes a lock, so that two that are given together get two numbers.
-pub(crate) async fn next_number(tx: &mut TenantTx, step: &'static str) -> Result<u32, StoreError> {
+///
+/// # Errors
+/// What the database says.
+pub async fn next_number(tx: &mut TenantTx, step: &'static str) -> Result<u32, StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query("select pg_advisory_xact_lock(hashtextextended($2 || '/' || $1, 0))")
         .bind(tenant.as_str())

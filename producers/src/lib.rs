@@ -5,7 +5,6 @@
 //!
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
-//! - [`tenants`], [`settings`], [`icp`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
@@ -24,4 +23,4 @@ pub mod settings;
 pub mod suppressions;
 pub mod tenants;
 
-pub use desk::{CommandError, Desk};
+pub use desk::{CommandError, Desk, next_number};

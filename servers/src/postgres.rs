@@ -145,6 +145,18 @@ impl Postgres {
         self.process.as_ref().filter(|process| process.ended().is_none()).map(Process::id)
     }
 
+    /// Where its log, password and port are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.home.dir()
+    }
+
+    /// Where its data files are.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
     /// Ends the server as a crash would, with `kill -9`. For tests; [`Postgres::restart`] brings it back.
     pub fn kill_hard(&mut self) {
         if let Some(process) = self.process.take() {

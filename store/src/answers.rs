@@ -25,6 +25,8 @@ pub struct Answer {
     pub bought_for: (i64, i64, i32),
     /// Sealed under the tenant's data key.
     pub sealed: Vec<u8>,
+    /// When it was bought.
+    pub stored_at: DateTime<Utc>,
 }
 
 /// An answer to be stored.
@@ -85,7 +87,7 @@ pub async fn find(
 ) -> Result<Vec<Answer>, StoreError> {
     let tenant = tx.tenant().clone();
     let rows = sqlx::query(
-        "select a.vendor, a.operation, a.thing, a.run_id, a.company_id, a.attempt, a.sealed
+        "select a.vendor, a.operation, a.thing, a.run_id, a.company_id, a.attempt, a.sealed, a.stored_at
          from unnest($2::text[], $3::text[], $4::bytea[]) as w (vendor, operation, thing) join vendor_answers a using (vendor, operation, thing)
          where a.tenant_id = $1 and a.expires_at > $5",
     )
@@ -96,13 +98,38 @@ pub async fn find(
     .bind(now)
     .fetch_all(&mut **tx)
     .await?;
-    let answer = |row: &sqlx::postgres::PgRow| Answer {
+    Ok(rows.iter().map(answer).collect())
+}
+
+fn answer(row: &sqlx::postgres::PgRow) -> Answer {
+    Answer {
         vendor: row.get("vendor"),
         operation: row.get("operation"),
         thing: row.get("thing"),
         bought_for: (row.get("run_id"), row.get("company_id"), row.get("attempt")),
         sealed: row.get("sealed"),
-    };
+        stored_at: row.get("stored_at"),
+    }
+}
+
+/// Every answer that is stored, page by page: those after `after`, the first without one.
+///
+/// # Errors
+/// What the database says.
+pub async fn page(tx: &mut TenantTx, after: Option<&Answer>) -> Result<Vec<Answer>, StoreError> {
+    const PAGE: i64 = 500;
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select vendor, operation, thing, run_id, company_id, attempt, sealed, stored_at from vendor_answers
+         where tenant_id = $1 and (vendor, operation, thing) > ($2, $3, $4) order by vendor, operation, thing limit $5",
+    )
+    .bind(tenant.as_str())
+    .bind(after.map_or("", |answer| answer.vendor.as_str()))
+    .bind(after.map_or("", |answer| answer.operation.as_str()))
+    .bind(after.map_or(&[][..], |answer| answer.thing.as_slice()))
+    .bind(PAGE)
+    .fetch_all(&mut **tx)
+    .await?;
     Ok(rows.iter().map(answer).collect())
 }
 

@@ -180,6 +180,34 @@ pub async fn get(tx: &mut TenantTx, number: u32) -> Result<Option<Erasure>, Stor
     Ok(row.as_ref().map(one))
 }
 
+/// Those that any of these people are in, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn of(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<Vec<Erasure>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query("select * from erasures where tenant_id = $1 and subjects && $2 order by number")
+        .bind(tenant.as_str())
+        .bind(subjects.iter().map(|subject| subject.0).collect::<Vec<Uuid>>())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.iter().map(one).collect())
+}
+
+/// The newest, at most so many.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(tx: &mut TenantTx, limit: i64) -> Result<Vec<Erasure>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query("select * from erasures where tenant_id = $1 order by number desc limit $2")
+        .bind(tenant.as_str())
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows.iter().map(one).collect())
+}
+
 /// Those that were cut off, oldest first.
 ///
 /// # Errors

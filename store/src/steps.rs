@@ -262,6 +262,28 @@ pub async fn record(connection: &mut PgConnection, outcomes: &[Outcome]) -> Resu
     Ok(done.rows_affected())
 }
 
+/// Takes in the outcome of a step that the log has and this database lost, as it stands there.
+///
+/// # Errors
+/// What the database says.
+pub async fn adopt(tx: &mut TenantTx, key: &StepKey, event: &Outgoing) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into lead_steps (tenant_id, run_id, company_id, step, attempt, event_id, subject, body, published_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, now()) on conflict do nothing",
+    )
+    .bind(key.tenant.as_str())
+    .bind(key.run_number())
+    .bind(key.company_number())
+    .bind(key.step)
+    .bind(i32::try_from(key.attempt).unwrap_or(i32::MAX))
+    .bind(event.id.0)
+    .bind(&event.subject)
+    .bind(&event.body)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// What was committed before `before` and is not known to be published: what a crash left behind. Oldest first.
 ///
 /// # Errors

@@ -1,13 +1,13 @@
 //! Personal data and vendors' keys leave a run only through the tenant's own tables, and not at all: not through the broker's files, and
 //! not through the logs.
 
-mod scan;
+pub mod scan;
 
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use presdr_events::{RunId, TenantId};
@@ -22,18 +22,18 @@ use crate::{
     vendors::world::{self, VendorWorld},
 };
 
-const DOMAIN: &str = "quillfeather.example";
-const COMPANY: &str = "Quillfeather Holdings Pte. Ltd.";
+pub const DOMAIN: &str = "quillfeather.example";
+pub const COMPANY: &str = "Quillfeather Holdings Pte. Ltd.";
 
 /// What the site says about people, in every place where a site does. Nothing else of a run has these letters.
-const NAME: &str = "Zebulon Quackenbush";
-const OTHER_NAME: &str = "Xanthippe Oyelaran";
-const ADDRESS: &str = "zebulon.quackenbush@quillfeather.example";
-const OTHER_ADDRESS: &str = "xanthippe@quillfeather.example";
-const FREE_ADDRESS: &str = "zeb.quack1971@gmail.com";
-const PHONE: &str = "+65 6749 2385";
-const PHONE_E164: &str = "+6567492385";
-const PROFILE: &str = "linkedin.com/in/zebulon-quackenbush-7f3";
+pub const NAME: &str = "Zebulon Quackenbush";
+pub const OTHER_NAME: &str = "Xanthippe Oyelaran";
+pub const ADDRESS: &str = "zebulon.quackenbush@quillfeather.example";
+pub const OTHER_ADDRESS: &str = "xanthippe@quillfeather.example";
+pub const FREE_ADDRESS: &str = "zeb.quack1971@gmail.com";
+pub const PHONE: &str = "+65 6749 2385";
+pub const PHONE_E164: &str = "+6567492385";
+pub const PROFILE: &str = "linkedin.com/in/zebulon-quackenbush-7f3";
 
 /// Companies whose sites name nobody, so that a vendor is asked who works there.
 const SILENT: [(&str, &str); 6] = [
@@ -138,7 +138,7 @@ async fn told_by_vendors(world: &World, tenant: &TenantId) -> Vec<String> {
 }
 
 /// A site that names people wherever sites do: in text, links and their words, addresses of pages, JSON-LD, titles, comments.
-fn write_site(folder: &Path) {
+pub fn write_site(folder: &Path) {
     let site = folder.join("site");
     let team = site.join("team").join("zebulon-quackenbush");
     fs::create_dir_all(&team).unwrap();
@@ -256,35 +256,47 @@ async fn events(world: &World) -> Vec<String> {
 /// All that is in files below `directory`.
 fn bytes_below(directory: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
+    for file in files_below(directory) {
+        bytes.extend(file.to_string_lossy().bytes());
+        bytes.extend(fs::read(&file).unwrap());
+    }
+    bytes
+}
+
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut left: Vec<PathBuf> = vec![directory.to_owned()];
     while let Some(path) = left.pop() {
         if path.is_dir() {
             left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.is_file() {
-            bytes.extend(path.to_string_lossy().bytes());
-            bytes.extend(fs::read(&path).unwrap());
+            files.push(path);
         }
     }
-    bytes
+    files
 }
 
 /// What every part of the process logs, down to the smallest step, made as the program makes its log.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn of_everything() -> Self {
-        let log = Self::default();
-        let writer = log.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .init();
-        log
+    pub fn of_everything() -> Self {
+        static OF_THIS_PROCESS: OnceLock<Log> = OnceLock::new();
+        let begin = || {
+            let log = Self::default();
+            let writer = log.clone();
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .init();
+            log
+        };
+        OF_THIS_PROCESS.get_or_init(begin).clone()
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }

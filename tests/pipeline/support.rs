@@ -62,8 +62,12 @@ impl World {
     }
 
     pub async fn with(web: WebKind) -> Self {
+        Self::on(TestStore::new().await.unwrap(), web).await
+    }
+
+    /// The same with this database.
+    pub async fn on(store: TestStore, web: WebKind) -> Self {
         let access = topology::authorization(|user| user.name().to_owned());
-        let store = TestStore::new().await.unwrap();
         let nats = testing::nats_with(NatsConfig { access, ..NatsConfig::default() }).await.unwrap();
         let sandbox = Sandbox::start(SandboxConfig { web, ..SandboxConfig::default() }).await.unwrap();
         let broker = connect(&nats.url(), User::Topology).await;

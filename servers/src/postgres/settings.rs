@@ -14,7 +14,8 @@ const ALWAYS: &[&str] = &[
     "work_mem=16MB",
     "maintenance_work_mem=128MB",
     "max_wal_size=2GB",
-    "jit=off", // our queries are short; compiling them costs more than it gains
+    "wal_recycle=off", // a segment that is used again keeps what it held: erased people would stay in its end
+    "jit=off",         // our queries are short; compiling them costs more than it gains
     "timezone=UTC",
     "log_timezone=UTC",
     // Rows and parameters may name people: the log gets neither the statement nor the detail of an error.

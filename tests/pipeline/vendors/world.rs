@@ -43,7 +43,11 @@ impl VendorWorld {
     }
 
     pub async fn with(web: WebKind) -> Self {
-        let world = World::with(web).await;
+        Self::of(World::with(web).await).await
+    }
+
+    /// The imitated vendors beside a world.
+    pub async fn of(world: World) -> Self {
         let config = imitated::VendorConfig { limits: Limits::none(), ..imitated::VendorConfig::default() };
         let vendors = VendorSandbox::start(config, imitated::World::of(&world.sandbox)).await.unwrap();
         Self { world, vendors }

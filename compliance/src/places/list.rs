@@ -1,0 +1,222 @@
+//! The list.
+
+use super::{Path, Place};
+
+const CODES: &str = "names of states, kinds and reasons of our own";
+const COMPANY: &str =
+    "what a company is called and where its site is: the registry's or the tenant's word on companies";
+const REGISTRY: &str = "the public registry";
+const SETTINGS: &str = "what the tenant set: checked documents without people";
+const STEPS: &str = "redacted where the event was made: no type that can hold a person is written there";
+
+const fn nobody(table: &'static str, columns: &'static [&'static str], why: &'static str) -> Place {
+    Place { table, columns, key: &[], path: Path::Nobody(why) }
+}
+
+const fn found(
+    table: &'static str,
+    columns: &'static [&'static str],
+    key: &'static [&'static str],
+    path: Path,
+) -> Place {
+    Place { table, columns, key, path }
+}
+
+/// A lead's key.
+const LEAD: &[&str] = &["run_id", "company_id", "attempt"];
+/// The key of a read model's row about a person at a company.
+const PERSON: &[&str] = &["company_id", "subject_id"];
+
+/// Every place in Postgres.
+pub const PLACES: &[Place] = &[
+    // Keys, and what leads to people.
+    found("data_subjects", &["wrapped_key"], &["subject_id"], Path::Key),
+    found("subject_identifiers", &["kind", "hash"], &["kind", "subject_id"], Path::Identifiers),
+    found(
+        "suppressions",
+        &["kind", "hash", "reason", "source", "actor"],
+        &["kind", "subject_id"],
+        Path::Stays("keyed hashes, so that the person is not found again"),
+    ),
+    found("erasures", &["actor", "removed"], &["number"], Path::Stays("the record of the erasure, by random id")),
+    nobody("tenant_keys", &["data_key", "index_key"], "the tenant's own keys, wrapped"),
+    // What people read.
+    found(
+        "lead_emails",
+        &[
+            "email",
+            "first_name",
+            "last_name",
+            "role_title",
+            "source",
+            "verification_status",
+            "verification_source",
+            "vendor_id",
+            "because",
+            "verification_detail",
+        ],
+        PERSON,
+        Path::ReadModel,
+    ),
+    found("lead_email_verifications", &["status", "source", "detail"], PERSON, Path::ReadModel),
+    found(
+        "contacts",
+        &[
+            "name",
+            "first_name",
+            "last_name",
+            "role_title",
+            "email",
+            "profile_url",
+            "source",
+            "phone",
+            "vendor_id",
+            "because",
+        ],
+        PERSON,
+        Path::ReadModel,
+    ),
+    found("lead_phones", &["phone"], PERSON, Path::ReadModel),
+    found("company_enrichment_runs", &["about_text"], &["run_id", "company_id"], Path::ShownText),
+    // Pages, texts and what is made of them.
+    found("site_visits", &["visit"], LEAD, Path::Pages),
+    nobody("site_visits", &["domain"], COMPANY),
+    found("lead_texts", &["about_text", "corpus"], LEAD, Path::Text),
+    nobody("lead_texts", &["corpus_hash"], "a hash of a whole site's text"),
+    found("rationale_cache", &["rationale"], &["cache_key"], Path::Text),
+    nobody("rationale_cache", &["cache_key"], "a hash of features"),
+    found("icp_samples", &["sample", "description"], &["sample"], Path::Text),
+    nobody("icp_samples", &["text_hash", "model", "vector"], "made of the description, and gone with its row"),
+    found("embeddings", &["model", "text_hash", "vector"], &["company_id", "model"], Path::Vectors),
+    // What vendors were asked and told.
+    found(
+        "vendor_answers",
+        &["vendor", "operation", "thing", "sealed"],
+        &["vendor", "operation", "thing"],
+        Path::Answers,
+    ),
+    found("vendor_intents", &["thing"], &["intent_id"], Path::Asked),
+    nobody("vendor_intents", &["vendor", "operation", "purpose", "because", "step", "state", "meter"], CODES),
+    found("email_verification_cache", &["hash", "status", "sub_status", "vendor"], &["hash"], Path::AddressHash),
+    // The log's twin.
+    found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
+    nobody("lead_steps", &["step", "subject"], CODES),
+    // Nobody.
+    nobody(
+        "audit_checkpoints",
+        &["chain_hash", "previous_hash", "key_hash", "signature"],
+        "digests of sealed bytes, signed",
+    ),
+    nobody("audit_heads", &["chain_hash"], "digests of sealed bytes"),
+    nobody(
+        "audit_log",
+        &[
+            "event_type",
+            "source",
+            "actor",
+            "tool",
+            "arguments",
+            "status",
+            "trace_id",
+            "degraded_reasons",
+            "event_hash",
+            "chain_hash",
+        ],
+        STEPS,
+    ),
+    nobody("alerts", &["alert", "message", "degraded_reason"], "counts and shares, in our own words"),
+    nobody("admission_windows", &[], CODES),
+    nobody("admissions", &["state", "outcome", "bucket", "uen", "degraded"], COMPANY),
+    nobody(
+        "company_enrichment_runs",
+        &[
+            "domain",
+            "domain_method",
+            "visit_verdict",
+            "robots",
+            "measured",
+            "corpus_hash",
+            "language",
+            "tech_stack",
+            "social_networks",
+            "keywords",
+            "outcome",
+            "outcome_reason",
+            "degraded_reasons",
+            "ai_model",
+            "ai_fields",
+            "ai_dropped",
+            "vendor_read_verdict",
+        ],
+        COMPANY,
+    ),
+    nobody("enrichment_runs", &["kind", "after_filters", "status", "degraded_reasons"], CODES),
+    nobody("icp_rule_versions", &["payload"], SETTINGS),
+    nobody("icp_rules", &["name", "payload"], SETTINGS),
+    nobody("ingest_loads", &["source", "files", "state", "content_hash"], "names of files that an operator took in"),
+    nobody(
+        "ingest_quarantine",
+        &["file", "reason", "raw"],
+        "lines of the public registry; of a tenant's file only why",
+    ),
+    nobody("lead_features", &["features"], "numbers"),
+    nobody(
+        "lead_scores",
+        &["bucket", "rationale", "contributions", "cache_key", "rationale_source"],
+        "made from features alone",
+    ),
+    nobody("parked_messages", &["consumer", "subject", "error"], STEPS),
+    nobody("projection_parked", &["subject", "error"], STEPS),
+    nobody("run_claims", &["kind"], CODES),
+    nobody("run_event_logs", &["event_type", "stage", "status", "degraded_reasons", "tool", "arguments"], STEPS),
+    nobody("run_manifests", &["buckets"], "counts"),
+    nobody("run_stage_stats", &["stage"], CODES),
+    nobody("run_summaries", &["degraded"], "counts"),
+    nobody("run_vendor_usage", &["vendor"], CODES),
+    nobody("runs", &["kind", "status", "degraded"], CODES),
+    nobody("shortlists", &["bucket", "domain", "rationale"], COMPANY),
+    nobody(
+        "tenant_companies",
+        &["identity", "uen", "name", "website_domain", "industry_norm", "industry_code", "revenue_bucket", "place"],
+        COMPANY,
+    ),
+    nobody("tenant_settings", &["settings"], SETTINGS),
+    nobody("vendor_alert_claims", &["about", "kind"], CODES),
+    nobody("vendor_breakers", &["vendor", "state", "reason", "key_id"], CODES),
+    nobody("vendor_budgets", &["meter", "period"], CODES),
+    nobody("suppressed_companies", &[], "numbers of companies"),
+    nobody("vendor_calls", &["step", "vendor", "operation", "purpose", "because", "status"], CODES),
+    // The platform's own.
+    nobody(
+        "companies",
+        &[
+            "uen",
+            "name",
+            "entity_type",
+            "entity_status",
+            "industry_code",
+            "industry_norm",
+            "postal_code",
+            "website_domain",
+            "revenue_bucket",
+        ],
+        REGISTRY,
+    ),
+    nobody("company_uens", &["uen"], REGISTRY),
+    nobody("domain_visits", &["domain"], COMPANY),
+    nobody("projection_checkpoints", &["name", "schema", "stream", "unsettled"], CODES),
+    nobody("ssic_ref", &["code", "level", "section", "parent", "title", "label", "description"], REGISTRY),
+    nobody(
+        "staging_acra_companies",
+        &["uen", "name", "entity_type", "entity_status", "industry_code", "postal_code", "reason", "raw"],
+        REGISTRY,
+    ),
+    nobody("tenants", &["name", "status"], SETTINGS),
+    nobody("vendor_rates", &["vendor", "key_id"], CODES),
+];
+
+/// Every stream of the broker.
+pub const STREAMS: &[(&str, Path)] = &[
+    ("EVENTS", Path::Sealed),
+    ("PROGRESS", Path::Nobody("counts and names of steps, masked, in memory for a quarter of an hour")),
+];

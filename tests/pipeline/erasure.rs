@@ -1,0 +1,256 @@
+//! A person who was erased is nowhere: not in a table, not in a file, not in what the next run finds, not in what a rebuild makes.
+
+mod during;
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use presdr_audit::{Log as EventLog, PublicKeys, SigningKey, Stores};
+use presdr_compliance::{
+    Office, PLACES, Path as Erased, STREAMS,
+    erase::{self, Receipt},
+    export,
+    find::{self, Identity, Report},
+    reapply, scrub,
+};
+use presdr_events::TenantId;
+use presdr_nats::topology::User;
+use presdr_projections::{
+    ProjectorConfig,
+    rebuild::{Rebuild, rebuild},
+};
+use presdr_sandbox::WebKind;
+use presdr_servers::find_postgres;
+use presdr_store::{Role, testing::TestStore};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    personal_data::{
+        ADDRESS, COMPANY, DOMAIN, FREE_ADDRESS, Log, NAME, OTHER_NAME, PHONE, PHONE_E164, PROFILE, files_below,
+        scan::Scan, write_site,
+    },
+    support::{World, connect},
+    vendors::world::VendorWorld,
+};
+
+/// The erased person in every form in which the site tells of them.
+const HIDDEN: &[&str] = &[
+    NAME,
+    "Quackenbush",
+    "Zebulon",
+    ADDRESS,
+    FREE_ADDRESS,
+    "zeb.quack1971",
+    PHONE,
+    PHONE_E164,
+    "67492385",
+    "6749 2385",
+    PROFILE,
+    "quackenbush-7f3",
+    "98760417",
+];
+
+pub async fn office(world: &World) -> Office {
+    Office {
+        desk: world.desk.clone(),
+        projector: world.store.connect(Role::Projector).await.unwrap(),
+        context: connect(&world.nats.url(), User::Projector).await.jetstream().clone(),
+    }
+}
+
+/// How the person introduces themselves.
+fn zebulon() -> Vec<Identity> {
+    let [address, free] = [ADDRESS, FREE_ADDRESS].map(|address| Identity::Email(address.to_owned()));
+    vec![address, free, Identity::Profile(format!("https://www.{PROFILE}")), Identity::Phone(PHONE.to_owned())]
+}
+
+fn places(report: &Report) -> BTreeSet<&'static str> {
+    report.rows.iter().map(|row| row.place).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_in_no_table_file_or_log_and_no_run_or_rebuild_brings_them_back() {
+    let log = Log::of_everything();
+    let folder = tempfile::tempdir().unwrap();
+    write_site(folder.path());
+    let store = TestStore::apart().await.unwrap();
+    let world = World::on(store, WebKind::Folder(folder.path().to_owned())).await;
+    let VendorWorld { mut world, vendors } = VendorWorld::of(world).await;
+    let acme = world.tenant_of("acme", &[(COMPANY.to_owned(), DOMAIN.to_owned())]).await;
+    let roles = world.roles_of(crate::vendors::world::services(&world, &vendors, |_| {}).await).await;
+    let run = world.start(&acme, 1).await;
+    world.finished(&acme, run).await;
+    seed_what_a_run_leaves_empty(&world, &acme).await;
+    every_stream_is_known(&world).await;
+
+    let office = office(&world).await;
+    let found = find::find(&office, &acme, &zebulon()).await.unwrap();
+    let nobody = |path: Erased| matches!(path, Erased::Nobody(_) | Erased::Stays(_) | Erased::Sealed);
+    let wanted = PLACES.iter().filter(|place| !nobody(place.path)).map(|place| place.table).collect();
+    assert_eq!(places(&found), wanted, "the person is seeded in every place that can hold one: seed a new one here");
+    assert!(found.events.iter().any(|event| event.kind == "lead.extracted" && event.fields.contains("email.address")));
+    the_copy_says_what_from_where_and_why(&office, &acme).await;
+
+    let receipts = erase::erase(&office, &acme, &zebulon()).await.unwrap();
+    let [Receipt { removed, suppressed, sequence: Some(_), .. }] = receipts.as_slice() else { panic!("{receipts:?}") };
+    for place in wanted_of_receipt() {
+        assert!(removed.contains_key(place), "{place}: {removed:?}");
+    }
+    assert!(["email", "name", "phone", "profile", "thing"].iter().all(|kind| suppressed.contains_key(*kind)));
+    world.projected().await;
+    is_gone(&office, &acme).await;
+    assert_eq!(
+        erase::erase(&office, &acme, &zebulon()).await.unwrap()[0].sequence,
+        None,
+        "told of again, not done again"
+    );
+
+    // The site still says all of it.
+    let again = world.start(&acme, 1).await;
+    world.finished(&acme, again).await;
+    is_gone(&office, &acme).await;
+    let others = text(&world, &acme, "select string_agg(name, ' ') from contacts").await;
+    assert!(others.contains(OTHER_NAME) && !others.contains(NAME), "others are found: {others}");
+    assert!(reapply::reapply(&office).await.unwrap().again.is_empty(), "there is nothing that this database lacks");
+    roles.stop().await;
+    rebuild_everything(&world).await;
+    is_gone(&office, &acme).await;
+    the_audit_chain_verifies(&world, &acme).await;
+
+    let scan = Scan::new(HIDDEN);
+    let dump = dump(&world);
+    assert!(!Scan::new(&[OTHER_NAME]).found(&dump).is_empty(), "the dump has the rows of others");
+    scan.shows(&dump, "in a dump");
+    written_anew(&world).await;
+    let server = world.store.server().unwrap();
+    let (data, dir) = (server.data_dir().to_owned(), server.dir().to_owned());
+    world.nats.halt().await;
+    let mut files = files_below(&data);
+    assert!(files.iter().any(|file| file.parent().unwrap().ends_with("pg_wal")), "the write-ahead log is read, too");
+    files.extend(files_below(&dir));
+    files.extend(files_below(world.nats.dir()));
+    let (other, mut others) = (Scan::new(&[OTHER_NAME]), 0);
+    for file in files {
+        // Some go while the server runs.
+        if let Ok(bytes) = fs::read(&file) {
+            others += other.found(&bytes).len();
+            scan.shows(&bytes, &format!("in {}", file.display()));
+        }
+    }
+    assert!(others > 0, "who was not erased is found, so the files are read");
+    scan.shows(log.text().as_bytes(), "in the log");
+}
+
+impl Scan {
+    fn shows(&self, bytes: &[u8], place: &str) {
+        assert_eq!(self.found(bytes), Vec::<String>::new(), "{place}");
+    }
+}
+
+/// What a receipt of everything has to tell of.
+fn wanted_of_receipt() -> impl Iterator<Item = &'static str> {
+    let cleared = |path: Erased| {
+        use Erased::{AddressHash, Answers, Asked, Pages, ReadModel, ShownText, Text, Vectors};
+        matches!(path, AddressHash | Answers | Asked | Pages | ReadModel | ShownText | Text | Vectors)
+    };
+    let places = PLACES.iter().filter(move |place| cleared(place.path));
+    places.map(|place| place.table).chain(["keys"])
+}
+
+/// Rows where this run had no reason to write any.
+async fn seed_what_a_run_leaves_empty(world: &World, tenant: &TenantId) {
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(tenant).await.unwrap();
+    let rows = [
+        "insert into rationale_cache (tenant_id, cache_key, rationale) values ($1, 'seeded', 'ask ' || $2)",
+        "insert into icp_samples (tenant_id, sample, description, text_hash) values ($1, 'a customer', 'led by ' || $2, 'x')",
+        "insert into embeddings (tenant_id, company_id, model, text_hash, vector, made_at)
+         select distinct $1, company_id, 'm', $2, '\\x00'::bytea, now() from lead_texts where tenant_id = $1",
+        "insert into lead_phones (tenant_id, company_id, phone, subject_id, run_id, version, last_seen_at)
+         select $1, company_id, '+65987' || '60417', subject_id, run_id, version, now() from lead_emails where tenant_id = $1 and email = $2",
+    ];
+    for statement in rows {
+        sqlx::query(statement).bind(tenant.as_str()).bind(ADDRESS).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+/// There are these streams and no other.
+async fn every_stream_is_known(world: &World) {
+    let broker = connect(&world.nats.url(), User::Topology).await;
+    let streams = broker.jetstream().query_account().await.unwrap().streams;
+    assert_eq!(streams, STREAMS.len(), "say in `STREAMS` how a person is erased from a new one");
+    for (name, _) in STREAMS {
+        broker.jetstream().get_stream(*name).await.unwrap();
+    }
+}
+
+async fn the_copy_says_what_from_where_and_why(office: &Office, tenant: &TenantId) {
+    let copy = export::export(office, tenant, &zebulon()).await.unwrap();
+    for said in [NAME, ADDRESS, PROFILE, "from site", "PDPA"] {
+        assert!(copy.summary.contains(said), "{said} is not in {}", copy.summary);
+    }
+    let told = copy.data.to_string();
+    assert!(told.contains(ADDRESS) && copy.data["rows"].as_array().is_some_and(|rows| rows.len() > 5));
+    assert!(!copy.summary.contains(OTHER_NAME), "nobody else's data is in it");
+}
+
+/// Nothing but the tombstone is found, and no table shows them.
+async fn is_gone(office: &Office, tenant: &TenantId) {
+    let found = find::find(office, tenant, &zebulon()).await.unwrap();
+    assert_eq!(places(&found), BTreeSet::from(["data_subjects"]));
+    assert!(found.subjects.iter().all(|person| person.erased_at.is_some()));
+    assert!(found.events.iter().all(|event| event.values.is_empty()), "what the log seals does not open");
+    let numbers = "select count(*) from lead_phones where tenant_id = $1";
+    let mut tx = office.projector.enter(tenant).await.unwrap();
+    let left: i64 = sqlx::query_scalar(numbers).bind(tenant.as_str()).fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+async fn text(world: &World, tenant: &TenantId, statement: &'static str) -> String {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    sqlx::query_scalar::<_, Option<String>>(statement).fetch_one(&mut *tx).await.unwrap().unwrap_or_default()
+}
+
+async fn rebuild_everything(world: &World) {
+    let (owner, projector) =
+        (world.store.connect(Role::Owner).await.unwrap(), world.store.connect(Role::Projector).await.unwrap());
+    let (broker, keyring) = (connect(&world.nats.url(), User::Projector).await, world.store.keyring());
+    let work = Rebuild {
+        owner: &owner,
+        projector: &projector,
+        context: broker.jetstream(),
+        keyring: &keyring,
+        only: &[],
+        config: ProjectorConfig::default(),
+        cancel: CancellationToken::new(),
+    };
+    rebuild(work, |_| {}).await.unwrap();
+}
+
+async fn the_audit_chain_verifies(world: &World, tenant: &TenantId) {
+    let database = world.desk.database();
+    let log = EventLog::open(&connect(&world.nats.url(), User::Auditor).await).await.unwrap();
+    let keys: PublicKeys = SigningKey::from_seed(&[5; 32]).unwrap().public().unwrap().into();
+    let verified = Stores { database, log: &log }.verify(tenant, &keys, &[]).await.unwrap().unwrap();
+    assert!(verified.events > 10, "{verified:?}");
+}
+
+/// The whole database as text.
+fn dump(world: &World) -> Vec<u8> {
+    let dumping =
+        Command::new(find_postgres(None).unwrap().path.join("pg_dump")).arg(world.store.url()).output().unwrap();
+    assert!(dumping.status.success(), "{}", String::from_utf8_lossy(&dumping.stderr));
+    dumping.stdout
+}
+
+/// The tables written anew, everything vacuumed, a write-ahead log begun anew.
+async fn written_anew(world: &World) {
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let tables = scrub::scrub(&owner, |_| {}).await.unwrap();
+    assert!(tables.contains(&"lead_texts"), "{tables:?}");
+    let mut superuser = PgConnection::connect(world.store.url()).await.unwrap();
+    for statement in ["vacuum", "checkpoint", "select pg_switch_wal()", "checkpoint"] {
+        superuser.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+}
