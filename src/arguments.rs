@@ -28,7 +28,7 @@ pub enum Command {
     Demo(demo::Command),
     /// Tell what is reachable, and what is misconfigured or stale, each with its cure
     Doctor(doctor::Command),
-    /// Create tenants, and list them
+    /// Create tenants, list them, set what differs for them, erase them
     Tenant(tenant::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list
     Ingest(ingest::Command),

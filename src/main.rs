@@ -25,6 +25,7 @@ mod key_file;
 mod output;
 mod panics;
 mod parked;
+mod purge;
 mod rebuild;
 mod replay;
 mod robots;

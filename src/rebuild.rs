@@ -12,14 +12,14 @@ use presdr_projections::{
 };
 use presdr_store::{Database, Role, keys::Keyring};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     broker::BrokerServer,
     config::Config,
     database::DatabaseServer,
     output::{Align, Output, Table, printable, progress},
-    roles::asked_to_end,
+    roles::cancelled_when_asked,
 };
 
 /// Which read models.
@@ -74,7 +74,7 @@ struct Workshop {
     connection: presdr_nats::Broker,
     keyring: Keyring,
     cancel: CancellationToken,
-    asked: tokio::task::JoinHandle<()>,
+    _stopper: AbortOnDropHandle<()>,
 }
 
 impl Workshop {
@@ -83,12 +83,8 @@ impl Workshop {
         let (owner, projector) = tokio::try_join!(database.connect(Role::Owner), database.connect(Role::Projector))?;
         let (connection, keyring) = (broker.connect(User::Projector).await?, database.keyring()?);
         let cancel = CancellationToken::new();
-        let stopper = cancel.clone();
-        let asked = tokio::spawn(async move {
-            asked_to_end().await;
-            stopper.cancel();
-        });
-        Ok(Self { database, broker, owner, projector, connection, keyring, cancel, asked })
+        let stopper = cancelled_when_asked(&cancel);
+        Ok(Self { database, broker, owner, projector, connection, keyring, cancel, _stopper: stopper })
     }
 
     fn work<'a>(&'a self, only: &'a [String]) -> Rebuild<'a> {
@@ -104,7 +100,6 @@ impl Workshop {
     }
 
     async fn end(self) {
-        self.asked.abort();
         self.broker.stop().await;
         self.database.stop().await;
     }

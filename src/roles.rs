@@ -16,7 +16,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{broker::BrokerServer, database::DatabaseServer, panics};
 
@@ -192,6 +192,15 @@ pub async fn asked_to_end() {
         () = asked(SignalKind::terminate()) => {}
         () = asked(SignalKind::hangup()) => {}
     }
+}
+
+/// Cancels `token` when the process is asked to end, for as long as the answer lives.
+pub fn cancelled_when_asked(token: &CancellationToken) -> AbortOnDropHandle<()> {
+    let token = token.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        asked_to_end().await;
+        token.cancel();
+    }))
 }
 
 fn outcome(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {

@@ -25,6 +25,11 @@ impl Session {
         Ok(Self { desk, broker, database })
     }
 
+    /// The database server behind it.
+    pub fn database(&self) -> &DatabaseServer {
+        &self.database
+    }
+
     /// Ends the servers that were started for the command.
     pub async fn end(self) {
         self.desk.database().close().await;

@@ -1,4 +1,4 @@
-//! `presdr tenant`: creating tenants, listing them, and their settings.
+//! `presdr tenant`: creating tenants, listing them, their settings, erasing them.
 
 use std::{
     fs, io,
@@ -11,11 +11,13 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use presdr_events::TenantId;
 use presdr_producers::settings;
+use secrecy::SecretString;
 use serde_json::json;
 
 use crate::{
     config::Config,
     output::{Align, Output, Table},
+    purge,
     session::Session,
 };
 
@@ -37,8 +39,20 @@ enum What {
         #[arg(long)]
         name: String,
     },
-    /// List the active tenants
+    /// List the tenants, those that were erased included
     List,
+    /// Erase a tenant for good: its keys, events and rows; print the receipt. Stopped or killed, the same command goes on
+    Purge {
+        /// Which
+        #[arg(value_parser = TenantId::from_str)]
+        tenant: TenantId,
+        /// The tenant once more
+        #[arg(long, value_name = "TENANT", value_parser = TenantId::from_str)]
+        confirm: TenantId,
+        /// Use this NATS server as its user "eraser" [default: the one of every command]
+        #[arg(long, env = "PRESDR_NATS_ERASER_URL", hide_env_values = true, value_name = "URL")]
+        eraser_nats_url: Option<SecretString>,
+    },
     /// Print a tenant's settings, every section with its defaults filled in, or set sections of them
     Settings {
         /// Whose
@@ -64,6 +78,9 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     match &command.what {
         What::Create { slug, name } => create(&session, slug, name, output).await?,
         What::List => list(&session, output).await?,
+        What::Purge { tenant, confirm, eraser_nats_url } => {
+            purge::run(&session, tenant, confirm, eraser_nats_url.as_ref(), output).await?;
+        }
         What::Settings { tenant, .. } => match document {
             Some(document) => set(&session, tenant, &document, output).await?,
             None => show(&session, tenant, output).await?,
@@ -80,7 +97,7 @@ async fn create(session: &Session, slug: &TenantId, name: &str, output: &Output)
 }
 
 async fn list(session: &Session, output: &Output) -> anyhow::Result<()> {
-    let tenants = presdr_store::tenants::active(session.desk.database()).await?;
+    let tenants = presdr_store::tenants::all(session.desk.database()).await?;
     let rows: Vec<_> =
         tenants.iter().map(|one| json!({ "tenant": one.id, "name": one.name, "status": one.status })).collect();
     output.answer(&rows, |_| {

@@ -145,6 +145,27 @@ async fn a_write_records_who_did_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_erased_when_it_is_said_twice_and_the_receipt_names_who_did_it() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let refused = desk.refused(&["tenant", "purge", "acme", "--confirm", "acme-2"]);
+    assert!(refused.contains("nothing was done"), "{refused}");
+    let receipt = desk.answer(&["tenant", "purge", "acme", "--confirm", "acme"]);
+    assert_eq!((&receipt["removed"]["events"], &receipt["removed"]["tables"]["tenant_keys"]), (&1.into(), &1.into()));
+    assert_eq!((&receipt["left"]["rows"], &receipt["left"]["events"]), (&0.into(), &0.into()));
+    let tenants = desk.answer(&["tenant", "list"]);
+    assert_eq!((&tenants[0]["status"], &tenants[0]["name"]), (&"purged".into(), &"".into()));
+    let again = desk.refused(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    assert!(again.contains("its name is never used again"), "{again}");
+
+    let client = async_nats::connect(desk.nats.url()).await.unwrap();
+    let events = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+    let stored = events.get_last_raw_message_by_subject("evt.presdr.tenant.purged").await.unwrap();
+    let event: Value = serde_json::from_slice(&stored.payload).unwrap();
+    assert_eq!((&event["actor"], &event["data"]["purged"]), (&"user:jo".into(), &"acme".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_are_shown_whole_set_by_section_and_told_of() {
     let desk = Desk::with_schema().await;
     desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);

@@ -2,6 +2,7 @@
 
 use presdr_events::DegradedReason;
 use presdr_rules::route::{Availability, Silence, Vendors};
+use presdr_store::StoreError;
 use presdr_vendors::{Asking, Call, Purpose, Unanswered};
 
 use crate::{
@@ -79,6 +80,9 @@ pub(crate) fn silence(error: Unanswered) -> Result<Silence, WorkError> {
         | Unanswered::Unknown => Ok(Silence::Fault),
         Unanswered::Busy(_) | Unanswered::Paused | Unanswered::Over => Err(WorkError::Busy(error.to_string())),
         Unanswered::Store(ref store) if store.is_transient() => Err(WorkError::Busy(error.to_string())),
+        Unanswered::Store(ref store) if matches!(**store, StoreError::Erased(_)) => {
+            Err(WorkError::Store(StoreError::Erased(store.to_string())))
+        }
         Unanswered::Store(_) => Err(WorkError::Unfit(error.to_string())),
     }
 }

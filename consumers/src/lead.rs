@@ -78,6 +78,8 @@ impl WorkError {
         let retry = || Outcome::Retry { after: RETRY_AFTER, reason: self.to_string() };
         match self {
             Self::Busy(_) | Self::Broker(_) => retry(),
+            // The tenant is gone, and with it the work.
+            Self::Store(StoreError::Erased(_)) => Outcome::Done,
             Self::Store(error) if error.is_transient() => retry(),
             Self::Store(_) | Self::Unfit(_) => Outcome::Park { reason: self.to_string() },
         }
@@ -135,7 +137,7 @@ pub(crate) async fn outcome_of(work: impl Future<Output = Result<(), WorkError>>
 /// Sets a delivery aside and ends its lead as parked, so that the run does not wait for it.
 pub(crate) async fn park(services: &Services, consumer: &'static str, delivery: Delivery<'_>, reason: &str) -> bool {
     match try_park(services, consumer, &delivery, reason).await {
-        Ok(()) => true,
+        Ok(()) | Err(WorkError::Store(StoreError::Erased(_))) => true,
         Err(error) => {
             tracing::error!(consumer, subject = delivery.subject, sequence = delivery.stream_sequence, %error, "could not park; it comes again");
             false

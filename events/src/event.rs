@@ -95,6 +95,8 @@ events! {
     TenantCreated(tenant::Created) = "tenant.created" v 1,
     /// Settings were set.
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
+    /// A tenant was erased.
+    TenantPurged(tenant::Purged) = "tenant.purged" v 1,
     /// An ICP was set.
     IcpSet(tenant::IcpSet) = "icp.set" v 1,
     /// Sample customers were set.

@@ -1,9 +1,11 @@
 //! Facts about a tenant, and about the registry that all tenants share.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Step;
+use crate::{Step, TenantId};
 
 /// A tenant was created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +59,21 @@ pub struct SettingsSet {
     pub sections: Vec<String>,
     /// SHA-256 over all that the tenant has set after this, as JSON with sorted keys, lower-case hex.
     pub content_hash: String,
+}
+
+/// A tenant was erased: the receipt. An event of the platform, since the tenant has none any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Purged {
+    /// The command.
+    pub step: Step,
+    /// Which tenant it was; the name is never used again.
+    pub purged: TenantId,
+    /// Rows that were removed, by table. None is left in any of the tenant's tables.
+    pub rows: BTreeMap<String, u64>,
+    /// Events that were removed from the log. None is left.
+    pub events: u64,
+    /// Rows of all others in the same tables, counted in one snapshot before and after each removal: the same.
+    pub rows_of_others: u64,
 }
 
 /// Registry files, or a tenant's own list, were taken in: one event for the whole of it.

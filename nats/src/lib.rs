@@ -5,12 +5,14 @@
 //! - [`topology`]: streams, durables, users and their permissions
 //! - [`Broker`]: a connection with JetStream
 //! - [`Publisher`]: events out, each with its id, many in flight
+//! - [`purge`]: a tenant's messages counted and removed
 //! - [`consume`]: the loop: pulls what free slots start, acknowledges once per delivery, parks what cannot be done
 
 mod broker;
 mod consume;
 mod error;
 mod publish;
+pub mod purge;
 pub mod topology;
 
 pub use broker::Broker;

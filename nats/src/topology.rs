@@ -277,11 +277,14 @@ pub enum User {
     Producer,
     /// Reads EVENTS as evidence, and publishes nothing.
     Auditor,
+    /// Removes a tenant's messages: its password is for `presdr tenant purge` alone.
+    Eraser,
 }
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor];
+    pub const ALL: [Self; 6] =
+        [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor, Self::Eraser];
 
     /// The user's name.
     #[must_use]
@@ -292,6 +295,7 @@ impl User {
             Self::Projector => "projector",
             Self::Producer => "producer",
             Self::Auditor => "auditor",
+            Self::Eraser => "eraser",
         }
     }
 
@@ -301,7 +305,7 @@ impl User {
         format!("_INBOX.{}", self.name())
     }
 
-    /// The subjects it may publish to. Purging by subject (a tenant's erasure) is for a credential of its own.
+    /// The subjects it may publish to.
     fn publishes(self) -> Vec<String> {
         let info = [format!("$JS.API.STREAM.INFO.{EVENTS}"), "$JS.API.INFO".to_owned()];
         let own: Vec<String> = match self {
@@ -327,6 +331,11 @@ impl User {
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
                 format!("$JS.API.CONSUMER.LIST.{EVENTS}"),
             ],
+            Self::Eraser => vec![
+                format!("$JS.API.STREAM.PURGE.{EVENTS}"),
+                format!("$JS.API.STREAM.PURGE.{PROGRESS}"),
+                format!("$JS.API.STREAM.INFO.{PROGRESS}"),
+            ],
         };
         info.into_iter().chain(own).collect()
     }
@@ -343,7 +352,7 @@ impl User {
                         .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
                 })
                 .collect(),
-            Self::Topology | Self::Worker | Self::Producer => Vec::new(),
+            Self::Topology | Self::Worker | Self::Producer | Self::Eraser => Vec::new(),
         }
     }
 }

@@ -100,9 +100,15 @@ impl Desk {
         self.publish(&tenant, stored).await
     }
 
-    async fn publish(&self, tenant: &TenantId, event: Outgoing) -> Result<u64, CommandError> {
+    /// Publishes an event that was committed, and tells its sequence.
+    pub(crate) async fn publish_as_it_is(&self, event: Outgoing) -> Result<u64, CommandError> {
         let Outgoing { id, subject, body, .. } = event;
-        let sequence = self.publisher.publish(&Message { id, subject, body: body.into() }).await?;
+        Ok(self.publisher.publish(&Message { id, subject, body: body.into() }).await?)
+    }
+
+    async fn publish(&self, tenant: &TenantId, event: Outgoing) -> Result<u64, CommandError> {
+        let id = event.id;
+        let sequence = self.publish_as_it_is(event).await?;
         if let Err(error) = self.mark(tenant, id).await {
             tracing::debug!(event.id = %id, %error, "could not mark an event as published; the sweep will");
         }

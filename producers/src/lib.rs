@@ -6,6 +6,7 @@
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
+//! - [`mod@purge`]: erasing a tenant
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -16,6 +17,7 @@ pub mod icp;
 pub mod ingest;
 pub mod ingested;
 pub mod parked;
+pub mod purge;
 pub mod runs;
 pub mod samples;
 pub mod schedule;

@@ -1,6 +1,9 @@
 //! One batch, its rows and the checkpoint behind them: one transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use presdr_events::{Event, Subject, TenantId};
 use presdr_store::{erasures, keys::Keyring};
@@ -43,7 +46,12 @@ pub(crate) async fn apply(
         .execute(&mut *tx)
         .await?;
     position.lock(&mut tx).await?;
+    let erased = erased(&mut tx).await?;
+    moved.unsettled.retain(|tenant, _| !erased.contains(tenant));
     for (tenant, entries) in batch.by_tenant() {
+        if erased.contains(&tenant) {
+            continue;
+        }
         let schema = position.schema;
         let mut work = TenantWork { connection: &mut tx, keyring, tenant: &tenant, schema, models };
         let runs = work.apply(&entries).await?;
@@ -62,6 +70,15 @@ pub(crate) async fn apply(
     tx.commit().await?;
     *position = moved;
     Ok(())
+}
+
+/// The tenants that are being erased or were: of their events, which may still be on their way, nothing is written.
+async fn erased(connection: &mut PgConnection) -> Result<HashSet<TenantId>, ProjectError> {
+    let slugs: Vec<String> =
+        sqlx::query_scalar("select tenant_id from public.tenants where status in ('purging', 'purged')")
+            .fetch_all(connection)
+            .await?;
+    Ok(slugs.into_iter().filter_map(|slug| TenantId::new(slug).ok()).collect())
 }
 
 async fn settle_all(

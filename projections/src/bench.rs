@@ -13,8 +13,7 @@ use async_nats::jetstream::{
     consumer::{DeliverPolicy, pull},
 };
 use futures::TryStreamExt;
-use presdr_events::TenantId;
-use presdr_store::{Database, StoreError, keys::Keyring};
+use presdr_store::{Database, keys::Keyring, tenants};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::{
     fs::File,
@@ -153,19 +152,17 @@ struct Load {
 
 async fn rows(projector: &Database, scratch: &Path) -> Result<Vec<Load>, ProjectError> {
     let mut tx = projector.shared().await?;
-    let tenants: Vec<String> =
-        sqlx::query_scalar("select tenant_id from tenants order by 1").fetch_all(&mut *tx).await?;
     let tables: Vec<String> =
         sqlx::query_scalar("select t::text from projection_tables('public') as t").fetch_all(&mut *tx).await?;
     tx.commit().await?;
+    let tenants = tenants::with_events(projector).await?;
     let mut loads = Vec::new();
     for table in tables {
         let file = scratch.join(format!("{table}.copy"));
         let mut out = BufWriter::new(File::create(&file).await.map_err(sqlx::Error::Io)?);
         let mut bytes = 0;
         for tenant in &tenants {
-            let tenant = TenantId::new(tenant.clone()).map_err(|error| StoreError::Refused(error.to_string()))?;
-            let mut tx = projector.enter(&tenant).await?;
+            let mut tx = projector.enter(tenant).await?;
             {
                 let statement = format!("copy (select * from {table}) to stdout");
                 let mut chunks = tx.copy_out_raw(&statement).await?;

@@ -1,7 +1,7 @@
 //! Why the read models could not be brought forward.
 
 use presdr_events::TenantId;
-use presdr_store::StoreError;
+use presdr_store::{StoreError, is_of_erased_tenant};
 
 /// Why events could not be projected.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,8 @@ impl ProjectError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
-            Self::Store(error) => error.is_transient(),
+            // A tenant was closed in the middle of a batch: the next try leaves its events out.
+            Self::Store(error) => error.is_transient() || matches!(error, StoreError::Erased(_)),
             Self::Log(_) | Self::Moved | Self::Busy => true,
             Self::OtherLog { .. }
             | Self::LogTooShort { .. }
@@ -123,7 +124,7 @@ impl ApplyError {
                 error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
             }
             Self::Database(_) => false,
-            Self::Sealed(error) => !matches!(error, StoreError::Database(_)),
+            Self::Sealed(error) => !matches!(error, StoreError::Database(_) | StoreError::Erased(_)),
         }
     }
 
@@ -155,6 +156,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        error if is_of_erased_tenant(error) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             // connection, transaction rollback, resources, lock not available, operator intervention
             ["08", "40", "53", "55P03", "57"].iter().any(|class| code.starts_with(class))

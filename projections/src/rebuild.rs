@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 pub use compare::{Compared, Difference, RowDifference, verify};
 
 use async_nats::jetstream;
-use presdr_events::TenantId;
-use presdr_store::{Database, keys::Keyring};
+use presdr_store::{Database, keys::Keyring, tenants};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio_util::sync::CancellationToken;
 
@@ -246,7 +245,7 @@ impl<'a> Rebuild<'a> {
 
     /// What could not be applied to the new tables makes the tenants stale that have it.
     async fn keep_parked(&self) -> Result<(), ProjectError> {
-        for tenant in tenants(self.projector).await? {
+        for tenant in tenants::with_events(self.projector).await? {
             let mut tx = self.projector.enter(&tenant).await?;
             let kept = "insert into public.projection_parked select * from rebuild.projection_parked where tenant_id = $1 on conflict do nothing";
             sqlx::query(kept).bind(tenant.as_str()).execute(&mut *tx).await?;
@@ -254,16 +253,6 @@ impl<'a> Rebuild<'a> {
         }
         Ok(())
     }
-}
-
-/// Everybody who may have events, the platform itself included.
-async fn tenants(database: &Database) -> Result<Vec<TenantId>, ProjectError> {
-    let mut tx = database.shared().await?;
-    let slugs: Vec<String> =
-        sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(&mut *tx).await?;
-    tx.commit().await?;
-    let tenants = slugs.into_iter().filter_map(|slug| TenantId::new(slug).ok());
-    Ok(tenants.chain([TenantId::platform()]).collect())
 }
 
 /// Where the live read models stand.

@@ -1,7 +1,7 @@
 //! Whose read models lack something.
 
 use presdr_events::TenantId;
-use presdr_store::{Database, StoreError};
+use presdr_store::{Database, tenants};
 
 use crate::ProjectError;
 
@@ -24,14 +24,8 @@ pub struct Stale {
 /// # Errors
 /// What the database says.
 pub async fn stale_tenants(database: &Database) -> Result<Vec<Stale>, ProjectError> {
-    let mut tx = database.shared().await?;
-    let mut slugs: Vec<String> =
-        sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(&mut *tx).await?;
-    tx.commit().await?;
-    slugs.push(TenantId::PLATFORM.to_owned());
     let mut stale = Vec::new();
-    for slug in slugs {
-        let tenant = TenantId::new(slug).map_err(|error| StoreError::Refused(error.to_string()))?;
+    for tenant in tenants::with_events(database).await? {
         stale.extend(stale_tenant(database, tenant).await?);
     }
     Ok(stale)

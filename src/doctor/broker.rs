@@ -1,7 +1,10 @@
 //! The broker: its version, the event log, who asks for work.
 
+use std::collections::BTreeMap;
+
+use presdr_events::TenantId;
 use presdr_nats::{
-    Broker,
+    Broker, purge,
     topology::{self, DURABLES, Fill, NEARLY_FULL, User},
 };
 use presdr_servers::NATS_VERSION_MIN;
@@ -9,8 +12,16 @@ use presdr_servers::NATS_VERSION_MIN;
 use super::Check;
 use crate::{broker::BrokerServer, config::Config};
 
-/// Looks at the broker; tells where the event log ends.
-pub async fn check(config: &Config, checks: &mut Vec<Check>) -> Option<u64> {
+/// What the event log holds.
+pub struct Log {
+    /// Its last event's place.
+    pub end: u64,
+    /// How many events each tenant has in it.
+    pub events: BTreeMap<TenantId, u64>,
+}
+
+/// Looks at the broker; tells what the event log holds.
+pub async fn check(config: &Config, checks: &mut Vec<Check>) -> Option<Log> {
     let server = match BrokerServer::find(config) {
         Ok(Some(server)) => server,
         Ok(None) => {
@@ -30,9 +41,9 @@ pub async fn check(config: &Config, checks: &mut Vec<Check>) -> Option<u64> {
         }
     };
     checks.push(version(&broker));
-    let end = log(&broker, checks).await;
+    let log = log(&broker, checks).await;
     broker.close().await;
-    end
+    log
 }
 
 fn version(broker: &Broker) -> Check {
@@ -46,7 +57,7 @@ fn version(broker: &Broker) -> Check {
     Check::ok("broker", format!("NATS {version} answers"))
 }
 
-async fn log(broker: &Broker, checks: &mut Vec<Check>) -> Option<u64> {
+async fn log(broker: &Broker, checks: &mut Vec<Check>) -> Option<Log> {
     let (what, apply) = ("event log", "`presdr topology apply` makes it so");
     let found = async { topology::events(broker).await?.get_info().await.map_err(anyhow::Error::from) }.await;
     let info = match found {
@@ -68,7 +79,8 @@ async fn log(broker: &Broker, checks: &mut Vec<Check>) -> Option<u64> {
     for durable in DURABLES {
         checks.push(worker(broker, durable.name).await);
     }
-    Some(info.state.last_sequence)
+    let events = purge::events_by_tenant(broker).await.unwrap_or_default();
+    Some(Log { end: info.state.last_sequence, events })
 }
 
 async fn worker(broker: &Broker, name: &'static str) -> Check {

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use super::Check;
+use super::{Check, broker::Log};
 use crate::{config::Config, database::DatabaseServer};
 
 /// How long the database may take to answer.
@@ -19,8 +19,8 @@ const VERSION_MIN: i32 = 150_000;
 /// Events that the read models may lack while much happens.
 const BEHIND_MAX: i64 = 5_000;
 
-/// Looks at the database. `log_ends_at` is where the event log ends, if the broker told.
-pub async fn check(config: &Config, log_ends_at: Option<u64>, checks: &mut Vec<Check>) {
+/// Looks at the database. `log` is what the event log holds, if the broker told.
+pub async fn check(config: &Config, log: Option<&Log>, checks: &mut Vec<Check>) {
     let Some(server) = DatabaseServer::find(config) else {
         checks.push(Check::note("database", "is not running", "`presdr up` starts it, or set DATABASE_URL"));
         return;
@@ -41,7 +41,7 @@ pub async fn check(config: &Config, log_ends_at: Option<u64>, checks: &mut Vec<C
             checks.push(Check::wrong("database role", format!("{error:#}"), "`presdr migrate` makes the roles"));
         }
     }
-    if let Err(error) = contents(&server, log_ends_at, checks).await {
+    if let Err(error) = contents(&server, log, checks).await {
         checks.push(Check::wrong("database", format!("{error:#}"), "`presdr migrate`"));
     }
 }
@@ -81,9 +81,9 @@ async fn schema(server: &DatabaseServer, checks: &mut Vec<Check>) -> bool {
     checks.last().is_some_and(|check| check.cure.is_none())
 }
 
-async fn contents(server: &DatabaseServer, log_ends_at: Option<u64>, checks: &mut Vec<Check>) -> anyhow::Result<()> {
+async fn contents(server: &DatabaseServer, log: Option<&Log>, checks: &mut Vec<Check>) -> anyhow::Result<()> {
     let database = server.connect(Role::Producer).await?;
-    checks.push(read_models(&database, log_ends_at).await?);
+    checks.push(read_models(&database, log.map(|log| log.end)).await?);
     for stale in presdr_projections::stale_tenants(&database).await? {
         let found = format!(
             "{} lacks {} events, the first is {}: {}",
@@ -96,11 +96,29 @@ async fn contents(server: &DatabaseServer, log_ends_at: Option<u64>, checks: &mu
         ));
     }
     checks.push(registry(&database).await?);
-    for tenant in tenants::active(&database).await? {
-        checks.extend(self::tenant(server, &database, &tenant).await?);
+    for tenant in tenants::all(&database).await? {
+        match tenant.status.as_str() {
+            "active" => checks.extend(self::tenant(server, &database, &tenant).await?),
+            _ if tenant.is_closed() => checks.extend(erased(&tenant, log)),
+            _ => {}
+        }
     }
     database.close().await;
     Ok(())
+}
+
+/// An erasure that did not come to its end, or events of an erased tenant that came after it.
+fn erased(tenant: &tenants::Tenant, log: Option<&Log>) -> Option<Check> {
+    let (what, id) = ("tenant", &tenant.id);
+    let cure = || format!("`presdr tenant purge {id} --confirm {id}`");
+    let late = log.and_then(|log| log.events.get(id)).copied().unwrap_or(0);
+    match tenant.status.as_str() {
+        "purging" => Some(Check::wrong(what, format!("{id} is closed and not yet erased"), cure())),
+        _ if late > 0 => {
+            Some(Check::wrong(what, format!("{id} was erased, and {late} events came after that"), cure()))
+        }
+        _ => None,
+    }
 }
 
 async fn read_models(database: &Database, log_ends_at: Option<u64>) -> anyhow::Result<Check> {

@@ -67,8 +67,8 @@ impl Check {
 /// When nobody takes the answer.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let mut checks = machine::checks(config, command.contact.as_ref());
-    let log_ends_at = broker::check(config, &mut checks).await;
-    database::check(config, log_ends_at, &mut checks).await;
+    let log = broker::check(config, &mut checks).await;
+    database::check(config, log.as_ref(), &mut checks).await;
     output.answer(&checks, |checks| table(checks))?;
     let wrong = checks.iter().any(|check| check.status == Status::Wrong);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })

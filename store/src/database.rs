@@ -88,7 +88,10 @@ impl Database {
     /// What the database says.
     pub async fn enter(&self, tenant: &TenantId) -> Result<TenantTx, sqlx::Error> {
         // One message instead of two. A tenant's slug is [a-z0-9-]: nothing in it could end the quotes.
-        let begin = format!("begin; set local request.tenant_id = '{tenant}'");
+        self.enter_with(tenant, format!("begin; set local request.tenant_id = '{tenant}'")).await
+    }
+
+    pub(crate) async fn enter_with(&self, tenant: &TenantId, begin: String) -> Result<TenantTx, sqlx::Error> {
         let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await?;
         Ok(TenantTx { transaction, tenant: tenant.clone() })
     }

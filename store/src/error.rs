@@ -2,12 +2,24 @@
 
 use presdr_events::{EncodeError, PiiError, TenantId};
 
+/// The SQLSTATE with which `request_tenant()` refuses a tenant that is being erased, or was.
+const ERASED: &str = "PR001";
+
+/// Whether a statement was refused because its tenant is being erased, or was.
+#[must_use]
+pub fn is_of_erased_tenant(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some(ERASED))
+}
+
 /// Why the store could not do what it was asked. Never holds personal data: no values, only names of things.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database could not be reached, or refused.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+    /// The tenant is being erased, or was: there is nothing to do for it any more.
+    #[error("{0}")]
+    Erased(String),
     /// A migration failed.
     #[error("migrating the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -54,6 +66,15 @@ pub enum StoreError {
     /// What was asked for does not fit the state things are in.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(refused) if is_of_erased_tenant(&error) => Self::Erased(refused.message().to_owned()),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {

@@ -12,6 +12,7 @@
 //! - [`leases`]: one visitor per domain across the fleet
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
+//! - [`purge`]: erasing a tenant, table by table
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -25,6 +26,7 @@ pub mod leases;
 pub mod ledger;
 mod migrate;
 pub mod parked;
+pub mod purge;
 pub mod runs;
 pub mod settings;
 pub mod similarity;
@@ -36,5 +38,5 @@ pub mod testing;
 pub mod texts;
 
 pub use database::{Database, Role, TenantTx};
-pub use error::StoreError;
+pub use error::{StoreError, is_of_erased_tenant};
 pub use migrate::{migrate, migrations_hash, missing_migrations};

@@ -12,8 +12,16 @@ pub struct Tenant {
     pub id: TenantId,
     /// The organisation's name.
     pub name: String,
-    /// `provisioning`, `active`, `suspended` or `purged`.
+    /// `provisioning`, `active`, `suspended`, `purging` or `purged`.
     pub status: String,
+}
+
+impl Tenant {
+    /// Whether it is being erased, or was: nothing of it can be read or written.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status.as_str(), "purging" | "purged")
+    }
 }
 
 /// Creates a tenant with its keys and defaults; `false` when it exists. Doing it again is harmless.
@@ -44,11 +52,28 @@ pub async fn create(tx: &mut TenantTx, keyring: &Keyring, name: &str) -> Result<
 /// # Errors
 /// What the database says.
 pub async fn active(database: &Database) -> Result<Vec<Tenant>, StoreError> {
-    let mut tx = database.shared().await?;
-    let rows = sqlx::query("select tenant_id, name, status from tenants where status = 'active' order by tenant_id")
-        .fetch_all(&mut *tx)
+    let mut tenants = all(database).await?;
+    tenants.retain(|tenant| tenant.status == "active");
+    Ok(tenants)
+}
+
+/// The slug of everybody who may have events and rows, the platform itself last.
+///
+/// # Errors
+/// What the database says.
+pub async fn with_events(database: &Database) -> Result<Vec<TenantId>, StoreError> {
+    let open = all(database).await?.into_iter().filter(|tenant| !tenant.is_closed()).map(|tenant| tenant.id);
+    Ok(open.chain([TenantId::platform()]).collect())
+}
+
+/// Every tenant there is or was, by slug.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(database: &Database) -> Result<Vec<Tenant>, StoreError> {
+    let rows = sqlx::query("select tenant_id, name, status from tenants order by tenant_id")
+        .fetch_all(database.platform())
         .await?;
-    tx.commit().await?;
     rows.iter()
         .map(|row| {
             let slug: String = row.get("tenant_id");

@@ -11,6 +11,7 @@ mod hostile;
 mod isolation;
 mod nightly;
 mod personal_data;
+mod purge;
 mod real_sites;
 mod redelivery;
 mod spine;

@@ -10,6 +10,14 @@ pub fn tell(event: &Event) -> String {
     match event {
         Event::TenantCreated(created) => format!("tenant {:?} was created", created.name),
         Event::SettingsSet(set) => format!("settings were set, version {}: {}", set.version, set.sections.join(", ")),
+        Event::TenantPurged(gone) => {
+            format!(
+                "tenant {} was erased: {} rows, {} events",
+                gone.purged,
+                gone.rows.values().sum::<u64>(),
+                gone.events
+            )
+        }
         Event::IcpSet(set) => format!("profile {:?} was set, version {}", set.name, set.version),
         Event::IcpSamplesSet(set) => format!("{} sample customers were set, version {}", set.samples, set.version),
         Event::CompaniesIngested(taken) => ingested(taken),

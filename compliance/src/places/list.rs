@@ -211,6 +211,11 @@ pub const PLACES: &[Place] = &[
         &["uen", "name", "entity_type", "entity_status", "industry_code", "postal_code", "reason", "raw"],
         REGISTRY,
     ),
+    nobody(
+        "tenant_purges",
+        &["slug", "started_by", "rows_removed", "rows_of_others"],
+        "receipts of erased tenants: numbers by table, and the opaque id of who did it",
+    ),
     nobody("tenants", &["name", "status"], SETTINGS),
     nobody("vendor_rates", &["vendor", "key_id"], CODES),
 ];

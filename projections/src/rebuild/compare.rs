@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use presdr_events::TenantId;
+use presdr_store::tenants;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::{Filling, Progress, Reach, Rebuild, Teller, live, tenants};
+use super::{Filling, Progress, Reach, Rebuild, Teller, live};
 use crate::ProjectError;
 use crate::checkpoint::{CHECKPOINT, Position, Schema};
 use crate::models::Selection;
@@ -101,7 +102,8 @@ impl Rebuild<'_> {
             sqlx::query("set transaction isolation level repeatable read, read only").execute(&mut *seen).await?;
             sqlx::query("select 1 from projection_checkpoints limit 1").execute(&mut *seen).await?;
             standing.rollback().await?;
-            let compared = tables(&mut seen, &filling.selection.swapped(), &tenants(self.projector).await?).await;
+            let compared =
+                tables(&mut seen, &filling.selection.swapped(), &tenants::with_events(self.projector).await?).await;
             // What is left open would keep the rebuilt tables from being dropped.
             seen.rollback().await?;
             return compared;

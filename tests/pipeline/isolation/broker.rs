@@ -11,7 +11,7 @@ use super::super::support::PATIENCE;
 
 /// Subjects with those who may publish to them: what is not here for a user is refused.
 fn rights() -> Vec<(String, Vec<User>)> {
-    use User::{Auditor, Producer, Projector, Topology, Worker};
+    use User::{Auditor, Eraser, Producer, Projector, Topology, Worker};
     let mut rights: Vec<(String, Vec<User>)> = [
         ("evt.acme.lead.crawled", &[Worker, Producer][..]),
         ("progress.acme.1", &[Projector]),
@@ -20,7 +20,8 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$JS.API.STREAM.CREATE.ANOTHER", &[Topology]),
         ("$JS.API.STREAM.UPDATE.EVENTS", &[Topology]),
         ("$JS.API.STREAM.DELETE.EVENTS", &[]),
-        ("$JS.API.STREAM.PURGE.EVENTS", &[]),
+        ("$JS.API.STREAM.PURGE.EVENTS", &[Eraser]),
+        ("$JS.API.STREAM.PURGE.PROGRESS", &[Eraser]),
         ("$JS.API.STREAM.MSG.DELETE.EVENTS", &[]),
         ("$JS.API.STREAM.SNAPSHOT.EVENTS", &[]),
         ("$JS.API.STREAM.RESTORE.EVENTS", &[]),
