@@ -37,6 +37,8 @@ pub struct Author {
     people: HashMap<u32, DataSubject>,
     /// Brings an event to its size.
     padding: String,
+    /// The same for an event that names nobody.
+    padding_of_nobody: String,
 }
 
 impl Author {
@@ -59,8 +61,11 @@ impl Author {
         tx.commit().await?;
         producer.close().await;
         let (run, time, padding) = (RunId::new(1)?, DateTime::UNIX_EPOCH, String::new());
-        let mut author = Self { tenant, run, time, keyring, people, padding };
-        author.padding = "x".repeat(EVENT_BYTES.saturating_sub(author.event(count)?.body.len()));
+        let padding_of_nobody = String::new();
+        let mut author = Self { tenant, run, time, keyring, people, padding, padding_of_nobody };
+        let missing = |message: Message| EVENT_BYTES.saturating_sub(message.body.len());
+        let (named, nobody) = (missing(author.event(count)?), missing(author.event_of_nobody(count)?));
+        (author.padding, author.padding_of_nobody) = ("x".repeat(named), "x".repeat(nobody));
         Ok(author)
     }
 
@@ -70,6 +75,16 @@ impl Author {
     /// When it cannot be sealed or encoded.
     pub fn event(&self, company: u32) -> anyhow::Result<Message> {
         self.extraction(self.run, company)
+    }
+
+    /// An event of the same kind and size without personal data: of a second attempt, so that it is another event.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn event_of_nobody(&self, company: u32) -> anyhow::Result<Message> {
+        let company = CompanyId::new(i64::from(company))?;
+        let id = EventId::of(&self.tenant, Some(self.run), Some(company), "lead.extracted", 2);
+        self.told(id, self.run, company, &Event::LeadExtracted(extracted(vec![], &self.padding_of_nobody)))
     }
 
     /// A lead's whole way in a run of its own or of some others: admitted, resolved, extracted, a vendor asked, scored.
@@ -99,13 +114,19 @@ impl Author {
     }
 
     fn extraction(&self, run: RunId, company: u32) -> anyhow::Result<Message> {
-        let id = EventId::of(&self.tenant, Some(run), Some(CompanyId::new(i64::from(company))?), "lead.extracted", 1);
-        self.tell(run, company, &Event::LeadExtracted(self.extracted(id, company)?))
+        let company_id = CompanyId::new(i64::from(company))?;
+        let id = EventId::of(&self.tenant, Some(run), Some(company_id), "lead.extracted", 1);
+        let email = self.email(id, company)?;
+        self.told(id, run, company_id, &Event::LeadExtracted(extracted(vec![email], &self.padding)))
     }
 
     fn tell(&self, run: RunId, company: u32, event: &Event) -> anyhow::Result<Message> {
         let company = CompanyId::new(i64::from(company))?;
         let id = EventId::of(&self.tenant, Some(run), Some(company), event.event_type().name, 1);
+        self.told(id, run, company, event)
+    }
+
+    fn told(&self, id: EventId, run: RunId, company: CompanyId, event: &Event) -> anyhow::Result<Message> {
         let header = Header {
             id,
             source: "bench",
@@ -121,12 +142,12 @@ impl Author {
         Ok(Message { id, subject: header.subject(event).to_string(), body: header.encode(event)?.into() })
     }
 
-    fn extracted(&self, event: EventId, company: u32) -> Result<lead::Extracted, StoreError> {
+    fn email(&self, event: EventId, company: u32) -> Result<lead::FoundEmail, StoreError> {
         let number = company / EVENTS_OF_PERSON;
         let person =
             self.people.get(&number).ok_or_else(|| StoreError::Refused("the bench lacks a person".to_owned()))?;
         let address = Clear(address(number));
-        let email = lead::FoundEmail {
+        Ok(lead::FoundEmail {
             address: person.seal(&self.tenant, event, "email.address", &address)?,
             first_name: None,
             last_name: None,
@@ -134,26 +155,29 @@ impl Author {
             role_account: false,
             own_domain: true,
             source: "site".to_owned(),
-        };
-        Ok(lead::Extracted {
-            step: Step::done("extract", 12, 1, Vec::new()),
-            corpus_hash: String::new(),
-            words: 500,
-            text_characters: 3000,
-            language: Some("eng".to_owned()),
-            technologies: vec![self.padding.clone()],
-            social_networks: Vec::new(),
-            careers: true,
-            jobs_count: 2,
-            keywords: Vec::new(),
-            identity_confirmed: true,
-            emails: vec![email],
-            people: Vec::new(),
-            phones: Vec::new(),
-            emails_dropped: std::collections::BTreeMap::new(),
-            ai: None,
-            route: Route { next: "score".to_owned(), because: "bench".to_owned() },
         })
+    }
+}
+
+fn extracted(emails: Vec<lead::FoundEmail>, padding: &str) -> lead::Extracted {
+    lead::Extracted {
+        step: Step::done("extract", 12, 1, Vec::new()),
+        corpus_hash: String::new(),
+        words: 500,
+        text_characters: 3000,
+        language: Some("eng".to_owned()),
+        technologies: vec![padding.to_owned()],
+        social_networks: Vec::new(),
+        careers: true,
+        jobs_count: 2,
+        keywords: Vec::new(),
+        identity_confirmed: true,
+        emails,
+        people: Vec::new(),
+        phones: Vec::new(),
+        emails_dropped: std::collections::BTreeMap::new(),
+        ai: None,
+        route: Route { next: "score".to_owned(), because: "bench".to_owned() },
     }
 }
 

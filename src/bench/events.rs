@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -38,7 +39,7 @@ pub const EVENTS_DEFAULT: u32 = 20_000;
 pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
     let folder = Folder::new(folder)?;
     let postgres = folder.postgres().await?;
-    let author = Arc::new(Author::new(&postgres, count * ROUNDS).await?);
+    let author = Arc::new(Author::new(&postgres, 2 * count * ROUNDS).await?);
     let settings = BTreeMap::from([
         ("events a round".to_owned(), json!(count)),
         ("rounds".to_owned(), json!(ROUNDS)),
@@ -52,6 +53,9 @@ pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
         let broker = Broker::connect(&nats.url(), None).await?;
         topology::apply(&broker, &TopologyConfig::default()).await?;
         publish(&author, &broker, count, mode, &mut report).await?;
+        if !always {
+            encrypt(&author, &broker, count, &mut report).await?;
+        }
         if always {
             project(&postgres, (&author.keyring, folder.path()), &broker, &mut report).await?;
         }
@@ -76,12 +80,11 @@ async fn publish(
         // Companies of its own: a lead is extracted once in a run.
         let companies = (round - 1) * count + 1..=round * count;
         let messages: Vec<Message> = companies.clone().map(|at| author.event(at)).collect::<Result<_, _>>()?;
-        let shares: Vec<Vec<Message>> =
+        let bytes: Vec<Vec<Message>> =
             (0..PUBLISHERS).map(|one| messages.iter().skip(one).step_by(PUBLISHERS).cloned().collect()).collect();
-        beside += together(shares, |messages| send_raw(raw.clone(), messages)).await?;
-        let shares: Vec<Vec<u32>> =
-            (0..PUBLISHERS).map(|one| companies.clone().skip(one).step_by(PUBLISHERS).collect()).collect();
-        ours += together(shares, |companies| send_ours(Arc::clone(author), publisher.clone(), companies)).await?;
+        beside += together(bytes, |messages| send_raw(raw.clone(), messages)).await?;
+        let send = |companies| send(Arc::clone(author), publisher.clone(), companies, Author::event);
+        ours += together(shares(&companies), send).await?;
     }
     let rate = |took: Duration| f64::from(count * ROUNDS) / took.as_secs_f64();
     report.compared(
@@ -145,11 +148,44 @@ async fn send_raw(context: jetstream::Context, messages: Vec<Message>) -> anyhow
         .await
 }
 
-async fn send_ours(author: Arc<Author>, publisher: Publisher, companies: Vec<u32>) -> anyhow::Result<()> {
+/// What personal data costs where the disk costs least: events that name somebody beside as many bytes that name nobody.
+async fn encrypt(author: &Arc<Author>, broker: &Broker, count: u32, report: &mut Report) -> anyhow::Result<()> {
+    let publisher = Publisher::new(broker.clone());
+    let (mut sealed, mut plain) = (Duration::ZERO, Duration::ZERO);
+    for round in 1..=ROUNDS {
+        // Behind those that were published already: an event that is stored again is cheaper.
+        let companies = (ROUNDS + round - 1) * count + 1..=(ROUNDS + round) * count;
+        let ways: [(Make, &mut Duration); 2] = [(Author::event_of_nobody, &mut plain), (Author::event, &mut sealed)];
+        for (make, took) in ways {
+            let shares = shares(&companies);
+            *took += together(shares, |companies| send(Arc::clone(author), publisher.clone(), companies, make)).await?;
+        }
+    }
+    let rate = |took: Duration| f64::from(count * ROUNDS) / took.as_secs_f64();
+    report.compared(
+        "the same with personal data, sync_interval two minutes",
+        rate(sealed),
+        "1/s",
+        "events of as many bytes without personal data",
+        rate(plain),
+        ("the ratio value / beside is", rate(sealed) / rate(plain)),
+        Some(Aim::AtLeast(0.85)),
+    );
+    Ok(())
+}
+
+/// How an event is made.
+type Make = fn(&Author, u32) -> anyhow::Result<Message>;
+
+fn shares(companies: &RangeInclusive<u32>) -> Vec<Vec<u32>> {
+    (0..PUBLISHERS).map(|one| companies.clone().skip(one).step_by(PUBLISHERS).collect()).collect()
+}
+
+async fn send(author: Arc<Author>, publisher: Publisher, companies: Vec<u32>, make: Make) -> anyhow::Result<()> {
     let (author, publisher) = (&author, &publisher);
     stream::iter(companies.into_iter().map(anyhow::Ok))
         .try_for_each_concurrent(IN_FLIGHT / PUBLISHERS, |company| async move {
-            publisher.publish(&author.event(company)?).await?;
+            publisher.publish(&make(author, company)?).await?;
             Ok(())
         })
         .await
