@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, dsar, events, icp, ingest,
-    parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
+    acceptance, audit, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events, icp,
+    ingest, parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -42,6 +42,8 @@ pub enum Command {
     Shortlist(shortlist::Command),
     /// Find, copy or erase what is known of a person
     Dsar(dsar::Command),
+    /// Record who agreed to be written to at a private address
+    Consent(consent::Command),
     /// Keep a tenant's list of whom not to contact
     Suppress(suppress::Command),
     /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows

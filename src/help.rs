@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("See it work", &["demo", "up", "doctor"]),
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
-    ("People's rights", &["dsar", "suppress"]),
+    ("People's rights", &["dsar", "suppress", "consent"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),

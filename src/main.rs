@@ -10,6 +10,7 @@ mod bench;
 mod broker;
 mod completions;
 mod config;
+mod consent;
 mod costs;
 mod crawl;
 mod database;
@@ -77,6 +78,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Parked(command) => parked::run(&command, &config, &output).await,
         Command::Shortlist(command) => shortlist::run(&command, &config, &output).await,
         Command::Dsar(command) => dsar::run(&command, &config, &output).await,
+        Command::Consent(command) => consent::run(&command, &config, &output).await,
         Command::Suppress(command) => suppress::run(&command, &config, &output).await,
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,

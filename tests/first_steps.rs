@@ -457,6 +457,9 @@ async fn a_person_is_looked_for_erased_and_not_contacted() {
     assert!(desk.answer(&["dsar", "resume", "--tenant", "acme"]).as_array().unwrap().is_empty());
     assert_eq!(desk.answer(&["dsar", "reapply"])["receipts"], 1);
     assert!(desk.answer(&["dsar", "scrub"])["tables"].as_array().unwrap().contains(&"lead_texts".into()));
+    let given = ["--given-at", "2026-01-01T00:00:00Z", "--how", "form"];
+    let refused = desk.refused(&[&["consent", "record"], &address[..], &given].concat());
+    assert!(refused.contains("is suppressed"), "nor does a consent: {refused}");
     let guess = desk.refused(&["dsar", "export", "--tenant", "acme", "--name", "Jane", "--out", "copy"]);
     assert!(guess.contains("nobody is identified"), "{guess}");
     assert_eq!(desk.types(&["dsar", "find", "--tenant", "acme"]).status.code(), Some(2), "who?");

@@ -66,7 +66,9 @@ impl Clearing<'_> {
 
     async fn clear_records(&self, target: &Target, keys: &TenantKeys) -> Result<(), ComplianceError> {
         let (office, tenant) = (self.office, self.tenant);
-        let mut search = Search { office, tenant, keys, target, companies: BTreeSet::new() };
+        // Where the person had a name: an erasure that was cut off may have cleared the texts already.
+        let companies = target.forms.values().flatten().map(|company| company.get()).collect();
+        let mut search = Search { office, tenant, keys, target, companies };
         for place in PLACES {
             let hits = match place.path {
                 Path::Text | Path::Pages | Path::Answers | Path::AddressHash | Path::Asked | Path::Vectors => {

@@ -1,12 +1,13 @@
 //! Which addresses a tenant keeps: its policy and its suppressions, applied to what was found anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use presdr_events::{Suppressible, Suppression};
 use presdr_rules::{
-    email_policy::{self, Kept, Screening, Verdict},
+    email_policy::{self, FreeMail, Kept, Screening, Verdict},
     settings::{EmailPolicy, Section},
 };
-use presdr_store::{TenantTx, keys::TenantKeys, settings, suppressions::Held};
+use presdr_store::{TenantTx, consents, keys::TenantKeys, settings, suppressions::Held};
 
 use crate::lead::WorkError;
 
@@ -20,11 +21,12 @@ pub(crate) async fn screen(
 ) -> Result<(Vec<Option<(String, Kept)>>, BTreeMap<String, u32>), WorkError> {
     let policy: EmailPolicy = settings::section(tx, EmailPolicy::NAME).await?;
     let held = held(tx, keys, addresses, domain).await?;
+    let consented = consented(tx, keys, &policy, addresses).await?;
     let screening = Screening {
         free_mail: policy.free_mail,
         company_domain: domain,
         suppressed: &|what| held.holds(what),
-        consented: &|_| false,
+        consented: &|address| consented.contains(&keys.index.suppression(Suppressible::Address(address))),
     };
     let mut dropped = BTreeMap::new();
     let decide = |address: &&str| match email_policy::screen(address, &screening) {
@@ -36,6 +38,21 @@ pub(crate) async fn screen(
     };
     let kept = addresses.iter().map(decide).collect();
     Ok((kept, dropped))
+}
+
+/// The addresses for which consent is on record, where the policy asks for one.
+async fn consented(
+    tx: &mut TenantTx,
+    keys: &TenantKeys,
+    policy: &EmailPolicy,
+    addresses: &[&str],
+) -> Result<BTreeSet<Suppression>, WorkError> {
+    if policy.free_mail != FreeMail::AllowWithConsent {
+        return Ok(BTreeSet::new());
+    }
+    let asked = addresses.iter().filter_map(|address| email_policy::normalise(address));
+    let asked = asked.map(|address| keys.index.suppression(Suppressible::Address(&address))).collect();
+    Ok(consents::held(tx, &asked).await?)
 }
 
 /// The suppressions that could concern what was found: everything that an address could be suppressed by is looked up at once.

@@ -7,11 +7,13 @@
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
 //! - [`mod@purge`]: erasing a tenant
+//! - [`consents`]: who agreed to be written to
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
 
 pub mod bench;
+pub mod consents;
 mod desk;
 pub mod icp;
 pub mod ingest;

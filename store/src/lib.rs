@@ -6,6 +6,7 @@
 //! - [`Database`], [`TenantTx`]: pools per role, transactions per tenant
 //! - [`keys`]: master key -> tenant key -> data subject key; sealing and opening
 //! - [`suppressions`], [`erasures`]: who must not be contacted, who was erased, and how work in flight minds it
+//! - [`consents`]: who agreed to be written to
 //! - [`steps`]: outcomes committed before they are published, and what is still to be published
 //! - [`admissions`]: which leads may be worked on; ending one lets the next in
 //! - [`runs`]: claims, states, pause, cancel
@@ -18,6 +19,7 @@
 pub mod admissions;
 pub mod answers;
 pub mod breakers;
+pub mod consents;
 mod database;
 pub mod erasures;
 mod error;

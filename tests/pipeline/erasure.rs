@@ -14,6 +14,7 @@ use presdr_compliance::{
 };
 use presdr_events::TenantId;
 use presdr_nats::topology::User;
+use presdr_producers::{consents, settings};
 use presdr_projections::{
     ProjectorConfig,
     rebuild::{Rebuild, rebuild},
@@ -78,6 +79,9 @@ async fn an_erased_person_is_in_no_table_file_or_log_and_no_run_or_rebuild_bring
     let VendorWorld { mut world, vendors } = VendorWorld::of(world).await;
     let acme = world.tenant_of("acme", &[(COMPANY.to_owned(), DOMAIN.to_owned())]).await;
     let roles = world.roles_of(crate::vendors::world::services(&world, &vendors, |_| {}).await).await;
+    let with_consent = r#"{"email_policy": {"free_mail": "allow_with_consent"}}"#;
+    settings::set(&world.desk, &acme, with_consent).await.unwrap();
+    consents::record(&world.desk, &acme, FREE_ADDRESS, world.desk.now(), "form").await.unwrap();
     let run = world.start(&acme, 1).await;
     world.finished(&acme, run).await;
     seed_what_a_run_leaves_empty(&world, &acme).await;

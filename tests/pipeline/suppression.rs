@@ -3,7 +3,10 @@
 use std::fs;
 
 use presdr_events::{Event, RunId, TenantId};
-use presdr_producers::suppressions::{self, Given, ListKind};
+use presdr_producers::{
+    consents, settings,
+    suppressions::{self, Given, ListKind},
+};
 use presdr_sandbox::WebKind;
 
 use crate::{
@@ -81,6 +84,43 @@ async fn a_suppressed_company_is_no_target_and_one_that_is_taken_off_is_one_agai
     world.finished(&acme, with).await;
     roles.stop().await;
     assert_eq!(ranked(&world, &acme, with).await, [DOMAINS[0]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_address_is_kept_while_a_consent_is_on_record() {
+    const PRIVATE: &str = "mei.ling.tan.quills@gmail.com";
+    let folder = tempfile::tempdir().unwrap();
+    write_index(folder.path(), &DOMAINS[..1]);
+    let site = folder.path().join(DOMAINS[0]);
+    write_plain_site(&site, DOMAINS[0]);
+    let home = fs::read_to_string(site.join("index.html")).unwrap();
+    fs::write(site.join("index.html"), home.replace("Write to ", &format!("Write to {PRIVATE} or "))).unwrap();
+    let world = World::with(WebKind::Folder(folder.path().to_owned())).await;
+    let acme = world.tenant_of("acme", &[("Quillfeather".to_owned(), DOMAINS[0].to_owned())]).await;
+    let with_consent = r#"{"email_policy": {"free_mail": "allow_with_consent"}}"#;
+    settings::set(&world.desk, &acme, with_consent).await.unwrap();
+    let roles = world.roles().await;
+    let is_kept = async || {
+        let run = world.start(&acme, 1).await;
+        world.finished(&acme, run).await;
+        emails(&world, &acme).await.iter().any(|email| email == PRIVATE)
+    };
+    assert!(!is_kept().await, "nobody agreed");
+    let record = async || consents::record(&world.desk, &acme, PRIVATE, world.desk.now(), "form on our site").await;
+    record().await.unwrap();
+    assert!(is_kept().await);
+    consents::withdraw(&world.desk, &acme, &PRIVATE.to_uppercase()).await.unwrap();
+    world.projected().await;
+    assert!(!emails(&world, &acme).await.iter().any(|email| email == PRIVATE), "it leaves what is shown");
+    assert!(!is_kept().await);
+    assert!(consents::withdraw(&world.desk, &acme, PRIVATE).await.is_err(), "it is taken back once");
+    record().await.unwrap();
+    assert!(is_kept().await, "who agrees anew may be written to");
+    roles.stop().await;
+    let events = world.events().await;
+    let told = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(&event.event)).count();
+    assert_eq!(told(|event| matches!(event, Event::ConsentRecorded(_))), 2);
+    assert_eq!(told(|event| matches!(event, Event::ConsentWithdrawn(_))), 1);
 }
 
 async fn emails(world: &World, tenant: &TenantId) -> Vec<String> {

@@ -98,6 +98,7 @@ pub const PLACES: &[Place] = &[
     found("vendor_intents", &["thing"], &["intent_id"], Path::Asked),
     nobody("vendor_intents", &["vendor", "operation", "purpose", "because", "step", "state", "meter"], CODES),
     found("email_verification_cache", &["hash", "status", "sub_status", "vendor"], &["hash"], Path::AddressHash),
+    found("consents", &["hash", "basis", "actor"], &["consent_id"], Path::AddressHash),
     // The log's twin.
     found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
     nobody("lead_steps", &["step", "subject"], CODES),

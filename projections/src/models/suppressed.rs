@@ -17,7 +17,15 @@ use crate::suppressed::{Suppressed, ask_about_person, full_name};
 const PAGE: i64 = 5_000;
 
 fn changes_suppressions(event: &Event) -> bool {
-    matches!(event, Event::SuppressionAdded(_) | Event::SuppressionLifted(_) | Event::SubjectErased(_))
+    // A consent that is taken back suppresses its address, and one that is given anew lifts that.
+    matches!(
+        event,
+        Event::SuppressionAdded(_)
+            | Event::SuppressionLifted(_)
+            | Event::ConsentRecorded(_)
+            | Event::ConsentWithdrawn(_)
+            | Event::SubjectErased(_)
+    )
 }
 
 /// What there is to do for a tenant that suppresses anything.
