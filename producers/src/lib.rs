@@ -6,7 +6,7 @@
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
-//! - [`mod@purge`]: erasing a tenant
+//! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
 //! - [`consents`]: who agreed to be written to
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
@@ -18,6 +18,7 @@ mod desk;
 pub mod icp;
 pub mod ingest;
 pub mod ingested;
+pub mod keys;
 pub mod parked;
 pub mod purge;
 pub mod runs;
