@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, dsar, events, icp, ingest,
+    acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, dsar, events, icp, ingest, keys,
     parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
 };
 
@@ -30,6 +30,8 @@ pub enum Command {
     Doctor(doctor::Command),
     /// Create tenants, list them, set what differs for them, erase them
     Tenant(tenant::Command),
+    /// Change the master key that everything personal is sealed under
+    Keys(keys::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list
     Ingest(ingest::Command),
     /// Set a tenant's ideal customer profile, or show it

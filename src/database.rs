@@ -38,7 +38,10 @@ impl DatabaseServer {
         let url = own.url().into();
         let server = Self { url, master_key_file: config.master_key_file(), own: Some(own) };
         server.migrate().await?;
-        key_file::read_or_make(&server.master_key_file)?;
+        // While the master key is changed the file holds two.
+        if !server.master_key_file.exists() {
+            key_file::read_or_make(&server.master_key_file)?;
+        }
         Ok(server)
     }
 

@@ -5,13 +5,14 @@ use std::fmt::Write;
 use clap::Command;
 
 /// The groups. A command in none of them is listed last, so that nothing is ever missing.
-const GROUPS: [(&str, &[&str]); 8] = [
+const GROUPS: [(&str, &[&str]); 9] = [
     ("See it work", &["demo", "up", "doctor"]),
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
     ("People's rights", &["dsar", "suppress"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
+    ("Keep it safe", &["keys"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];

@@ -40,6 +40,23 @@ pub fn read(path: &Path) -> anyhow::Result<[u8; 32]> {
     bytes.try_into().map_err(|_| anyhow!("{} does not hold 32 bytes", what()))
 }
 
+/// Puts these keys into a file, each on a line of its own, whole or not at all.
+///
+/// # Errors
+/// When the file or its folder cannot be written; then the file is as it was.
+pub fn replace(path: &Path, lines: &[String]) -> anyhow::Result<()> {
+    let what = || format!("writing key file {}", path.display());
+    let unfinished = path.with_extension("unfinished");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).with_context(what)?;
+    for line in lines {
+        writeln!(file, "{line}").with_context(what)?;
+    }
+    file.sync_all().and_then(|()| fs::rename(&unfinished, path)).with_context(what)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(what)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -56,6 +73,17 @@ mod tests {
         assert_eq!(read_or_make(&path).unwrap(), key);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(Keyring::from_file(&path).is_ok());
+    }
+
+    #[test]
+    fn keys_are_replaced_by_others_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let first = STANDARD.encode(read_or_make(&path).unwrap());
+        replace(&path, &[first.clone(), STANDARD.encode([9; 32])]).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{first}\n{}\n", STANDARD.encode([9; 32])));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod help;
 mod icp;
 mod ingest;
 mod key_file;
+mod keys;
 mod output;
 mod panics;
 mod parked;
@@ -71,6 +72,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(command) => demo::run(&command, &config, &output).await,
         Command::Doctor(command) => doctor::run(&command, &config, &output).await,
         Command::Tenant(command) => tenant::run(&command, &config, &output).await,
+        Command::Keys(command) => keys::run(&command, &config, &output).await,
         Command::Ingest(command) => ingest::run(&command, &config, &output).await,
         Command::Icp(command) => icp::run(&command, &config, &output).await,
         Command::Run(command) => run::run(command, &config, &output).await,

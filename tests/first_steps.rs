@@ -166,6 +166,28 @@ async fn a_tenant_is_erased_when_it_is_said_twice_and_the_receipt_names_who_did_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_is_changed_and_the_old_one_put_aside() {
+    let desk = Desk::with_schema().await;
+    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let old = fs::read_to_string(desk.folder.path().join("master.key")).unwrap();
+    let next = desk.folder.path().join("next.key");
+    let rotate = ["keys", "rotate", "--new-key-file", next.to_str().unwrap()];
+    let alone = desk.refused(&[&rotate[..], &["--leave-key-file"]].concat());
+    assert!(alone.contains("does not hold the new key"), "{alone}");
+    let rotated = desk.answer(&rotate);
+    assert_eq!((&rotated["tenants"], &rotated["rewrapped"]), (&1.into(), &1.into()));
+    let held = |name: &str| fs::read_to_string(desk.folder.path().join(name)).unwrap();
+    assert_eq!((held("master.key"), held("master.retired")), (held("next.key"), old));
+    assert_eq!(desk.answer(&rotate)["rewrapped"], 0, "a second time changes nothing");
+    desk.told(&["tenant", "create", "globex", "--name", "Globex"]);
+
+    desk.file("master.key", &held("master.retired"));
+    let doctor = desk.types(&["doctor"]);
+    let found = String::from_utf8(doctor.stdout).unwrap();
+    assert!(found.contains("under master key") && found.contains("does not hold"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_are_shown_whole_set_by_section_and_told_of() {
     let desk = Desk::with_schema().await;
     desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);

@@ -97,6 +97,8 @@ events! {
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
     /// A tenant was erased.
     TenantPurged(tenant::Purged) = "tenant.purged" v 1,
+    /// The master key was changed.
+    MasterKeyRotated(tenant::MasterKeyRotated) = "keys.rotated" v 1,
     /// An ICP was set.
     IcpSet(tenant::IcpSet) = "icp.set" v 1,
     /// Sample customers were set.

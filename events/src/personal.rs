@@ -23,6 +23,7 @@ impl Event {
             Self::TenantCreated(_)
             | Self::SettingsSet(_)
             | Self::TenantPurged(_)
+            | Self::MasterKeyRotated(_)
             | Self::IcpSet(_)
             | Self::IcpSamplesSet(_)
             | Self::CompaniesIngested(_)

@@ -251,6 +251,12 @@ impl IndexKey {
         Self(key)
     }
 
+    /// The key, for wrapping.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.0
+    }
+
     /// The keyed hash of a normalised identifier (trimmed, lower case).
     #[must_use]
     pub fn hash(&self, kind: IdentifierKind, value: &str) -> [u8; 32] {

@@ -76,6 +76,19 @@ pub struct Purged {
     pub rows_of_others: u64,
 }
 
+/// Every tenant's keys were wrapped anew under another master key. An event of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MasterKeyRotated {
+    /// The command.
+    pub step: Step,
+    /// The name of the new master key: half of a hash, which tells nothing about it.
+    pub master_id: String,
+    /// The names of those that nothing is wrapped with any more.
+    pub retired: Vec<String>,
+    /// How many tenants have keys, all of them under the new one.
+    pub tenants: u32,
+}
+
 /// Registry files, or a tenant's own list, were taken in: one event for the whole of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ingested {

@@ -6,7 +6,7 @@
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
-//! - [`mod@purge`]: erasing a tenant
+//! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -16,6 +16,7 @@ mod desk;
 pub mod icp;
 pub mod ingest;
 pub mod ingested;
+pub mod keys;
 pub mod parked;
 pub mod purge;
 pub mod runs;

@@ -1,7 +1,7 @@
 //! Why the read models could not be brought forward.
 
 use presdr_events::TenantId;
-use presdr_store::{StoreError, is_of_erased_tenant};
+use presdr_store::{StoreError, is_of_erased_tenant, keys::MasterId};
 
 /// Why events could not be projected.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,11 @@ pub enum ProjectError {
     /// Keys could not be loaded.
     #[error("reading keys for the read models: {0}")]
     Store(#[from] StoreError),
+    /// No tenant's keys open.
+    #[error(
+        "every tenant's keys are under another master key than this process's, such as {0}: bring the file that holds it"
+    )]
+    OtherMaster(MasterId),
     /// The log could not be read.
     #[error("reading the event log: {0}")]
     Log(String),
@@ -84,7 +89,8 @@ impl ProjectError {
             // A tenant was closed in the middle of a batch: the next try leaves its events out.
             Self::Store(error) => error.is_transient() || matches!(error, StoreError::Erased(_)),
             Self::Log(_) | Self::Moved | Self::Busy => true,
-            Self::OtherLog { .. }
+            Self::OtherMaster(_)
+            | Self::OtherLog { .. }
             | Self::LogTooShort { .. }
             | Self::NoChain(_)
             | Self::NoModel { .. }
@@ -124,7 +130,9 @@ impl ApplyError {
                 error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
             }
             Self::Database(_) => false,
-            Self::Sealed(error) => !matches!(error, StoreError::Database(_) | StoreError::Erased(_)),
+            Self::Sealed(error) => {
+                !matches!(error, StoreError::Database(_) | StoreError::Erased(_) | StoreError::NoMaster(_))
+            }
         }
     }
 

@@ -139,24 +139,31 @@ pub(crate) async fn try_lock(connection: &mut PgConnection, lock: i64) -> Result
     Ok(sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(lock).fetch_one(connection).await?)
 }
 
-/// With another master key nothing would open and every event with personal data would be parked: better not to begin.
+/// With another master key nothing would open and every event with personal data would be parked: better not to begin. A master key that
+/// is being changed is waited for where some tenants' keys open.
 pub(crate) async fn check_master_key(connection: &mut PgConnection, keyring: &Keyring) -> Result<(), ProjectError> {
     let slugs: Vec<String> =
         sqlx::query_scalar("select tenant_id from public.tenants where status = 'active' order by tenant_id")
             .fetch_all(&mut *connection)
             .await?;
+    let (mut opened, mut unknown) = (false, None);
     for slug in slugs {
         let tenant = TenantId::new(slug).map_err(|error| StoreError::Refused(error.to_string()))?;
         let mut tx = sqlx::Connection::begin(&mut *connection).await?;
         sqlx::query("select set_config('request.tenant_id', $1, true)").bind(tenant.as_str()).execute(&mut *tx).await?;
         match keyring.tenant(&mut tx, &tenant).await {
-            Err(StoreError::NoKeys(_)) => {} // it is being made, or was erased
+            Err(StoreError::NoKeys(_) | StoreError::Erased(_)) => {} // it is being made, or was erased
+            Err(StoreError::NoMaster(id)) => unknown = Some(id),
             found => {
                 found?;
+                opened = true;
             }
         }
     }
-    Ok(())
+    match unknown {
+        Some(id) if !opened => Err(ProjectError::OtherMaster(id)),
+        _ => Ok(()),
+    }
 }
 
 /// Writes batches in order, and counts in between: what a batch changed is counted soon, but not again and again while much comes.

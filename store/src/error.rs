@@ -2,6 +2,8 @@
 
 use presdr_events::{EncodeError, PiiError, TenantId};
 
+use crate::keys::MasterId;
+
 /// The SQLSTATE with which `request_tenant()` refuses a tenant that is being erased, or was.
 const ERASED: &str = "PR001";
 
@@ -42,6 +44,12 @@ pub enum StoreError {
     /// The tenant has no keys.
     #[error("tenant {0} has no keys: create it with `presdr tenant create`, with the same master key")]
     NoKeys(TenantId),
+    /// A tenant's keys are wrapped with a master key that this process does not know.
+    #[error(
+        "a tenant's keys are under master key {0}, which this process's master key file does not hold: add that key to the file as a line of its \
+         own; it is read again by itself"
+    )]
+    NoMaster(MasterId),
     /// A key or sealed value does not open.
     #[error("tenant {tenant}: {source}; was the master key changed?")]
     Pii {
@@ -81,8 +89,11 @@ impl StoreError {
     /// Whether the same call may succeed later: the connection went away, or two transactions met.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let Self::Database(error) = self else {
-            return false;
+        let error = match self {
+            Self::Database(error) => error,
+            // The file is about to be brought.
+            Self::NoMaster(_) => return true,
+            _ => return false,
         };
         match error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {

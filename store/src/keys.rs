@@ -3,6 +3,9 @@
 //! The master key lives outside Postgres and NATS. Tenant keys are cached in memory for the life of the process; a subject's key never is,
 //! so that erasing a person takes effect with the next transaction.
 
+pub mod master;
+pub mod rotation;
+
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
@@ -10,7 +13,8 @@ use std::{
     sync::Mutex,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use master::Ring;
+pub use master::{MasterId, MasterKey};
 use presdr_events::{
     Clear, EventId, IdentifierKind, IndexKey, Key, Pii, PiiContext, PiiError, SubjectId, TenantId, unwrap_key, wrap_key,
 };
@@ -23,7 +27,7 @@ use crate::{StoreError, erasures};
 
 /// Opens and makes keys. One per process.
 pub struct Keyring {
-    master: Key,
+    ring: Ring,
     tenants: Mutex<HashMap<TenantId, TenantKeys>>,
 }
 
@@ -61,18 +65,20 @@ impl Keyring {
     /// A keyring under a master key.
     #[must_use]
     pub fn new(master: Key) -> Self {
-        Self { master, tenants: Mutex::default() }
+        Self::of(Ring::new(vec![MasterKey::new(master)], None))
     }
 
-    /// Reads the master key from a file: 32 bytes as base64.
+    /// A keyring under the master keys in a file: more than one while the master key is changed. What is added to the file later is
+    /// known when it is needed.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when the file cannot be read or holds something else; its content is never shown.
     pub fn from_file(path: &Path) -> Result<Self, StoreError> {
-        let unusable = |why: String| StoreError::Refused(format!("master key file {}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-        let bytes = STANDARD.decode(text.trim()).map_err(|_| unusable("not base64".to_owned()))?;
-        Key::from_slice(&bytes).map(Self::new).map_err(|_| unusable("not 32 bytes".to_owned()))
+        Ok(Self::of(Ring::new(master::read(path)?, Some(path.to_owned()))))
+    }
+
+    fn of(ring: Ring) -> Self {
+        Self { ring, tenants: Mutex::default() }
     }
 
     /// Makes the keys of a new tenant; keys that exist already are kept.
@@ -80,40 +86,34 @@ impl Keyring {
     /// # Errors
     /// What the database says.
     pub async fn create_tenant(&self, connection: &mut PgConnection, tenant: &TenantId) -> Result<(), StoreError> {
-        let wrapped = |purpose: &str| self.wrap(tenant, &format!("{purpose}/{tenant}"));
+        let master = rotation::current(connection, self).await?;
+        let made = |what: &str| rotation::wrap(&master, tenant, what, &Key::new(random()));
         sqlx::query(
-            "insert into tenant_keys (tenant_id, data_key, index_key) values ($1, $2, $3) on conflict do nothing",
+            "insert into tenant_keys (tenant_id, data_key, index_key, master_id) values ($1, $2, $3, $4) on conflict do nothing",
         )
         .bind(tenant.as_str())
-        .bind(wrapped("data")?)
-        .bind(wrapped("index")?)
+        .bind(made("data")?)
+        .bind(made("index")?)
+        .bind(master.id())
         .execute(connection)
         .await?;
         Ok(())
     }
 
-    fn wrap(&self, tenant: &TenantId, purpose: &str) -> Result<Vec<u8>, StoreError> {
-        wrap_key(&self.master, &Key::new(random()), purpose, random()).map_err(failed(tenant))
-    }
-
     /// The tenant's keys.
     ///
     /// # Errors
-    /// [`StoreError::NoKeys`] when it has none, [`StoreError::Pii`] when the master key is another.
+    /// [`StoreError::NoKeys`] when it has none, [`StoreError::NoMaster`] or [`StoreError::Pii`] when the master key is another.
     pub async fn tenant(&self, connection: &mut PgConnection, tenant: &TenantId) -> Result<TenantKeys, StoreError> {
         if let Some(keys) = self.lock().get(tenant) {
             return Ok(keys.clone());
         }
-        let row: Option<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("select data_key, index_key from tenant_keys where tenant_id = $1")
+        let wrapped: Option<rotation::Wrapped> =
+            sqlx::query_as("select data_key, index_key, master_id from tenant_keys where tenant_id = $1")
                 .bind(tenant.as_str())
                 .fetch_optional(connection)
                 .await?;
-        let (data, index) = row.ok_or_else(|| StoreError::NoKeys(tenant.clone()))?;
-        let open = |wrapped: &[u8], purpose: &str| {
-            unwrap_key(&self.master, wrapped, &format!("{purpose}/{tenant}")).map_err(failed(tenant))
-        };
-        let keys = TenantKeys { data: open(&data, "data")?, index: IndexKey::new(open(&index, "index")?) };
+        let (_, keys) = wrapped.ok_or_else(|| StoreError::NoKeys(tenant.clone()))?.open(self, tenant)?;
         self.lock().insert(tenant.clone(), keys.clone());
         Ok(keys)
     }
@@ -295,6 +295,11 @@ async fn make(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What a key of a tenant is bound to.
+fn purpose(what: &str, tenant: &TenantId) -> String {
+    format!("{what}/{tenant}")
 }
 
 fn subject_purpose(tenant: &TenantId, id: Uuid) -> String {

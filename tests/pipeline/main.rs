@@ -9,6 +9,7 @@ mod fairness;
 mod full_log;
 mod hostile;
 mod isolation;
+mod keys;
 mod nightly;
 mod personal_data;
 mod purge;

@@ -18,6 +18,9 @@ pub fn tell(event: &Event) -> String {
                 gone.events
             )
         }
+        Event::MasterKeyRotated(changed) => {
+            format!("the keys of {} tenants are under master key {}", changed.tenants, changed.master_id)
+        }
         Event::IcpSet(set) => format!("profile {:?} was set, version {}", set.name, set.version),
         Event::IcpSamplesSet(set) => format!("{} sample customers were set, version {}", set.samples, set.version),
         Event::CompaniesIngested(taken) => ingested(taken),

@@ -39,7 +39,7 @@ pub const PLACES: &[Place] = &[
         Path::Stays("keyed hashes, so that the person is not found again"),
     ),
     found("erasures", &["actor", "removed"], &["number"], Path::Stays("the record of the erasure, by random id")),
-    nobody("tenant_keys", &["data_key", "index_key"], "the tenant's own keys, wrapped"),
+    nobody("tenant_keys", &["data_key", "index_key", "master_id"], "the tenant's own keys, wrapped"),
     // What people read.
     found(
         "lead_emails",
@@ -211,6 +211,7 @@ pub const PLACES: &[Place] = &[
         &["uen", "name", "entity_type", "entity_status", "industry_code", "postal_code", "reason", "raw"],
         REGISTRY,
     ),
+    nobody("master_keys", &["master_id", "state", "actor"], "names of keys, and the opaque id of who changed them"),
     nobody(
         "tenant_purges",
         &["slug", "started_by", "rows_removed", "rows_of_others"],
