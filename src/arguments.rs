@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, audit, bench, completions, config::Config, costs, crawl, demo, doctor, dsar, events, icp, ingest, keys,
-    parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
+    acceptance, audit, backup, bench, completions, config::Config, costs, crawl, demo, doctor, dsar, events, icp,
+    ingest, keys, parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -30,6 +30,10 @@ pub enum Command {
     Doctor(doctor::Command),
     /// Create tenants, list them, set what differs for them, erase them
     Tenant(tenant::Command),
+    /// Write the database and the event log to a folder, together, while everything runs; the master key stays apart
+    Backup(backup::Backup),
+    /// Read a backup into an empty database and an empty broker
+    Restore(backup::Restore),
     /// Change the master key that everything personal is sealed under
     Keys(keys::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list

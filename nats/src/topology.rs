@@ -279,12 +279,14 @@ pub enum User {
     Auditor,
     /// Removes a tenant's messages: its password is for `presdr tenant purge` alone.
     Eraser,
+    /// Writes the log out and reads it in: its password is for `presdr backup` and `presdr restore` alone.
+    Backup,
 }
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor, Self::Eraser];
+    pub const ALL: [Self; 7] =
+        [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor, Self::Eraser, Self::Backup];
 
     /// The user's name.
     #[must_use]
@@ -296,6 +298,7 @@ impl User {
             Self::Producer => "producer",
             Self::Auditor => "auditor",
             Self::Eraser => "eraser",
+            Self::Backup => "backup",
         }
     }
 
@@ -336,6 +339,12 @@ impl User {
                 format!("$JS.API.STREAM.PURGE.{PROGRESS}"),
                 format!("$JS.API.STREAM.INFO.{PROGRESS}"),
             ],
+            Self::Backup => vec![
+                format!("$JS.API.STREAM.SNAPSHOT.{EVENTS}"),
+                format!("$JS.SNAPSHOT.ACK.{EVENTS}.>"),
+                format!("$JS.API.STREAM.RESTORE.{EVENTS}"),
+                format!("$JS.SNAPSHOT.RESTORE.{EVENTS}.>"),
+            ],
         };
         info.into_iter().chain(own).collect()
     }
@@ -352,7 +361,7 @@ impl User {
                         .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
                 })
                 .collect(),
-            Self::Topology | Self::Worker | Self::Producer | Self::Eraser => Vec::new(),
+            Self::Topology | Self::Worker | Self::Producer | Self::Eraser | Self::Backup => Vec::new(),
         }
     }
 }

@@ -12,11 +12,13 @@
 //! - [`leases`]: one visitor per domain across the fleet
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
+//! - [`backups`]: what a backup needs to know, and a database that was read back
 //! - [`purge`]: erasing a tenant, table by table
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
 pub mod answers;
+pub mod backups;
 pub mod breakers;
 mod database;
 pub mod erasures;
@@ -39,4 +41,4 @@ pub mod texts;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::{StoreError, is_of_erased_tenant};
-pub use migrate::{migrate, migrations_hash, missing_migrations};
+pub use migrate::{make_roles, migrate, migrations_hash, missing_migrations};

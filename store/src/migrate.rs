@@ -33,6 +33,18 @@ begin
     execute format('grant create on database %I to presdr_owner', current_database());
 end $$";
 
+/// Makes the roles alone: what a backup of the database needs to be there before it is read back.
+///
+/// # Errors
+/// What the database says.
+pub async fn make_roles(url: &str) -> Result<(), StoreError> {
+    let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
+    sqlx::query("select pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut connection).await?;
+    connection.execute(ROLES).await?;
+    sqlx::Connection::close(connection).await?;
+    Ok(())
+}
+
 /// Makes the roles and applies every migration that is missing. Safe to run by several processes at once.
 ///
 /// The URL's user needs `createrole` and rights on the database the first time; later a member of `presdr_owner` is enough.

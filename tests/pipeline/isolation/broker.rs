@@ -11,7 +11,7 @@ use super::super::support::PATIENCE;
 
 /// Subjects with those who may publish to them: what is not here for a user is refused.
 fn rights() -> Vec<(String, Vec<User>)> {
-    use User::{Auditor, Eraser, Producer, Projector, Topology, Worker};
+    use User::{Auditor, Backup, Eraser, Producer, Projector, Topology, Worker};
     let mut rights: Vec<(String, Vec<User>)> = [
         ("evt.acme.lead.crawled", &[Worker, Producer][..]),
         ("progress.acme.1", &[Projector]),
@@ -23,8 +23,11 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$JS.API.STREAM.PURGE.EVENTS", &[Eraser]),
         ("$JS.API.STREAM.PURGE.PROGRESS", &[Eraser]),
         ("$JS.API.STREAM.MSG.DELETE.EVENTS", &[]),
-        ("$JS.API.STREAM.SNAPSHOT.EVENTS", &[]),
-        ("$JS.API.STREAM.RESTORE.EVENTS", &[]),
+        ("$JS.API.STREAM.SNAPSHOT.EVENTS", &[Backup]),
+        ("$JS.API.STREAM.RESTORE.EVENTS", &[Backup]),
+        ("$JS.API.STREAM.SNAPSHOT.PROGRESS", &[]),
+        ("$JS.SNAPSHOT.ACK.EVENTS.x.1.1", &[Backup]),
+        ("$JS.SNAPSHOT.RESTORE.EVENTS.x", &[Backup]),
         ("$JS.API.STREAM.LEADER.STEPDOWN.EVENTS", &[]),
         ("$JS.API.ACCOUNT.PURGE.G", &[]),
         ("$SYS.REQ.SERVER.PING", &[]),
