@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::RangeInclusive,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -53,11 +52,10 @@ pub async fn measure(folder: &Path, count: u32) -> anyhow::Result<Report> {
         let broker = Broker::connect(&nats.url(), None).await?;
         topology::apply(&broker, &TopologyConfig::default()).await?;
         publish(&author, &broker, count, mode, &mut report).await?;
-        if !always {
-            encrypt(&author, &broker, count, &mut report).await?;
-        }
         if always {
             project(&postgres, (&author.keyring, folder.path()), &broker, &mut report).await?;
+        } else {
+            encrypt(&author, &broker, count, &mut report).await?;
         }
         broker.close().await;
         nats.stop().await;
@@ -78,11 +76,9 @@ async fn publish(
     let (mut ours, mut beside) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
         // Companies of its own: a lead is extracted once in a run.
-        let companies = (round - 1) * count + 1..=round * count;
-        let messages: Vec<Message> = companies.clone().map(|at| author.event(at)).collect::<Result<_, _>>()?;
-        let bytes: Vec<Vec<Message>> =
-            (0..PUBLISHERS).map(|one| messages.iter().skip(one).step_by(PUBLISHERS).cloned().collect()).collect();
-        beside += together(bytes, |messages| send_raw(raw.clone(), messages)).await?;
+        let companies: Vec<u32> = ((round - 1) * count + 1..=round * count).collect();
+        let messages: Vec<Message> = companies.iter().map(|at| author.event(*at)).collect::<Result<_, _>>()?;
+        beside += together(shares(&messages), |messages| send_raw(raw.clone(), messages)).await?;
         let send = |companies| send(Arc::clone(author), publisher.clone(), companies, Author::event);
         ours += together(shares(&companies), send).await?;
     }
@@ -154,7 +150,7 @@ async fn encrypt(author: &Arc<Author>, broker: &Broker, count: u32, report: &mut
     let (mut sealed, mut plain) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
         // Behind those that were published already: an event that is stored again is cheaper.
-        let companies = (ROUNDS + round - 1) * count + 1..=(ROUNDS + round) * count;
+        let companies: Vec<u32> = ((ROUNDS + round - 1) * count + 1..=(ROUNDS + round) * count).collect();
         let ways: [(Make, &mut Duration); 2] = [(Author::event_of_nobody, &mut plain), (Author::event, &mut sealed)];
         for (make, took) in ways {
             let shares = shares(&companies);
@@ -177,8 +173,9 @@ async fn encrypt(author: &Arc<Author>, broker: &Broker, count: u32, report: &mut
 /// How an event is made.
 type Make = fn(&Author, u32) -> anyhow::Result<Message>;
 
-fn shares(companies: &RangeInclusive<u32>) -> Vec<Vec<u32>> {
-    (0..PUBLISHERS).map(|one| companies.clone().skip(one).step_by(PUBLISHERS).collect()).collect()
+/// What each publishing task has to do.
+fn shares<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    (0..PUBLISHERS).map(|one| all.iter().skip(one).step_by(PUBLISHERS).cloned().collect()).collect()
 }
 
 async fn send(author: Arc<Author>, publisher: Publisher, companies: Vec<u32>, make: Make) -> anyhow::Result<()> {

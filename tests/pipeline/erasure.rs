@@ -15,22 +15,18 @@ use presdr_compliance::{
 use presdr_events::TenantId;
 use presdr_nats::topology::User;
 use presdr_producers::{consents, settings};
-use presdr_projections::{
-    ProjectorConfig,
-    rebuild::{Rebuild, rebuild},
-};
+use presdr_projections::rebuild::rebuild;
 use presdr_sandbox::WebKind;
 use presdr_servers::find_postgres;
 use presdr_store::{Role, testing::TestStore};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     personal_data::{
         ADDRESS, COMPANY, DOMAIN, FREE_ADDRESS, Log, NAME, OTHER_NAME, PHONE, PHONE_E164, PROFILE, files_below,
         scan::Scan, write_site,
     },
-    support::{World, connect},
+    support::{World, connect, rebuilding},
     vendors::world::VendorWorld,
 };
 
@@ -117,7 +113,7 @@ async fn an_erased_person_is_in_no_table_file_or_log_and_no_run_or_rebuild_bring
     assert!(others.contains(OTHER_NAME) && !others.contains(NAME), "others are found: {others}");
     assert!(reapply::reapply(&office).await.unwrap().again.is_empty(), "there is nothing that this database lacks");
     roles.stop().await;
-    rebuild_everything(&world).await;
+    rebuilding(&world, async |work| rebuild(work, |_| {}).await.unwrap()).await;
     is_gone(&office, &acme).await;
     the_audit_chain_verifies(&world, &acme).await;
 
@@ -214,22 +210,6 @@ async fn is_gone(office: &Office, tenant: &TenantId) {
 async fn text(world: &World, tenant: &TenantId, statement: &'static str) -> String {
     let mut tx = world.desk.database().enter(tenant).await.unwrap();
     sqlx::query_scalar::<_, Option<String>>(statement).fetch_one(&mut *tx).await.unwrap().unwrap_or_default()
-}
-
-async fn rebuild_everything(world: &World) {
-    let (owner, projector) =
-        (world.store.connect(Role::Owner).await.unwrap(), world.store.connect(Role::Projector).await.unwrap());
-    let (broker, keyring) = (connect(&world.nats.url(), User::Projector).await, world.store.keyring());
-    let work = Rebuild {
-        owner: &owner,
-        projector: &projector,
-        context: broker.jetstream(),
-        keyring: &keyring,
-        only: &[],
-        config: ProjectorConfig::default(),
-        cancel: CancellationToken::new(),
-    };
-    rebuild(work, |_| {}).await.unwrap();
 }
 
 async fn the_audit_chain_verifies(world: &World, tenant: &TenantId) {

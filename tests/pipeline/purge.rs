@@ -9,16 +9,13 @@ use presdr_producers::{
     purge::{Purge, Receipt, Stage, purge},
     runs, tenants,
 };
-use presdr_projections::{
-    ProjectorConfig,
-    rebuild::{Rebuild, rebuild},
-};
+use presdr_projections::rebuild::rebuild;
 use presdr_sandbox::WebKind;
 use presdr_store::{Role, purge::tables};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{PATIENCE, World, connect};
+use crate::support::{PATIENCE, World, connect, rebuilding};
 
 const SITES: usize = 30;
 
@@ -52,22 +49,6 @@ async fn erase(world: &World, tenant: &TenantId, stop: Option<Stage>) -> Result<
         }
     };
     tokio::time::timeout(PATIENCE, purge(&work, tenant, told)).await.unwrap()
-}
-
-async fn rebuild_all(world: &World) {
-    let owner = world.store.connect(Role::Owner).await.unwrap();
-    let projector = world.store.connect(Role::Projector).await.unwrap();
-    let broker = connect(&world.nats.url(), User::Projector).await;
-    let work = Rebuild {
-        owner: &owner,
-        projector: &projector,
-        context: broker.jetstream(),
-        keyring: &world.store.keyring(),
-        only: &[],
-        config: ProjectorConfig::default(),
-        cancel: CancellationToken::new(),
-    };
-    rebuild(work, |_| {}).await.unwrap();
 }
 
 async fn two_tenants(sites: usize) -> (World, TenantId, TenantId) {
@@ -152,7 +133,7 @@ async fn an_erasure_stopped_after_any_stage_goes_on_and_its_receipt_tells_the_wh
     assert_eq!(log::events_by_tenant(&broker).await.unwrap().get(&globex), events.get(&globex));
     let again = tenants::create(&world.desk, &acme, "Another").await.unwrap_err();
     assert!(again.to_string().contains("never used again"), "{again}");
-    rebuild_all(&world).await;
+    rebuilding(&world, async |work| rebuild(work, |_| {}).await.unwrap()).await;
     let rebuilt = rows(&world).await;
     assert_eq!(of(&rebuilt, &acme), BTreeMap::new(), "read models are made anew as if the tenant had never been");
     assert_eq!(of(&rebuilt, &globex), of(&after, &globex));

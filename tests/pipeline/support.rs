@@ -15,7 +15,7 @@ use presdr_nats::{
     topology::{self, TopologyConfig, User},
 };
 use presdr_producers::{Desk, icp, ingest, runs, tenants};
-use presdr_projections::{ProjectorConfig, run_projector, wait_for};
+use presdr_projections::{ProjectorConfig, rebuild::Rebuild, run_projector, wait_for};
 use presdr_sandbox::{DemoTenant, Running, Sandbox, SandboxConfig, WebKind, write_acra, write_ssic, write_tenant_list};
 use presdr_servers::{Nats, NatsConfig, testing};
 use presdr_sites::{CrawlPolicy, DevelopmentOnly, ResolveTo, Web, WebConfig};
@@ -247,6 +247,23 @@ pub async fn shortlist(desk: &Desk, tenant: &TenantId, run: RunId) -> Vec<(i64, 
     .fetch_all(&mut *tx)
     .await
     .unwrap()
+}
+
+/// What a rebuild of all read models of this world works with, for `run`.
+pub async fn rebuilding<T>(world: &World, run: impl AsyncFnOnce(Rebuild<'_>) -> T) -> T {
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let projector = world.store.connect(Role::Projector).await.unwrap();
+    let broker = connect(&world.nats.url(), User::Projector).await;
+    run(Rebuild {
+        owner: &owner,
+        projector: &projector,
+        context: broker.jetstream(),
+        keyring: &world.store.keyring(),
+        only: &[],
+        config: ProjectorConfig::default(),
+        cancel: CancellationToken::new(),
+    })
+    .await
 }
 
 pub async fn connect(url: &str, user: User) -> Broker {

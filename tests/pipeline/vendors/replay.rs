@@ -7,20 +7,19 @@ use presdr_audit::{
 use presdr_events::{CompanyId, RunId, SubjectId, TenantId};
 use presdr_nats::topology::User;
 use presdr_projections::{
-    Entry, ProjectorConfig, feed,
+    Entry, feed,
     rebuild::{self, Rebuild},
 };
 use presdr_rules::score::{Thresholds, Weights};
 use presdr_store::{Database, Role};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     branches::Lead,
     world::{VendorWorld, way},
 };
-use crate::support::connect;
+use crate::support::{connect, rebuilding};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lead_is_explained_by_its_events_and_they_make_the_same_rows_and_the_same_score_again() {
@@ -152,20 +151,8 @@ impl Scene {
     }
 
     async fn a_rebuild_is_compared_and_swaps_nothing(&self) {
-        let world = &self.vendors.world;
-        let (owner, projector) =
-            (world.store.connect(Role::Owner).await.unwrap(), world.store.connect(Role::Projector).await.unwrap());
-        let broker = connect(&world.nats.url(), User::Projector).await;
-        let work = Rebuild {
-            owner: &owner,
-            projector: &projector,
-            context: broker.jetstream(),
-            keyring: &world.store.keyring(),
-            only: &[],
-            config: ProjectorConfig::default(),
-            cancel: CancellationToken::new(),
-        };
-        let compared = rebuild::verify(work, |_| {}).await.unwrap();
+        let verify = async |work: Rebuild<'_>| rebuild::verify(work, |_| {}).await.unwrap();
+        let compared = rebuilding(&self.vendors.world, verify).await;
         assert!(compared.len() > 15 && compared.iter().all(|table| table.different == 0), "{compared:#?}");
         assert!(compared.iter().any(|table| table.table == "contacts" && table.rebuilt_rows > 0));
     }
