@@ -108,13 +108,13 @@ impl Roles {
         Ok(())
     }
 
-    /// Runs until somebody asks the process to end or a role ends with a fault; then lets the others finish what is in hand.
+    /// Runs until `asked` to end or a role ends with a fault; then lets the others finish what is in hand.
     ///
     /// # Errors
     /// The fault of the role that ended.
-    pub async fn until_asked_to_end(mut self) -> anyhow::Result<()> {
+    pub async fn until(mut self, asked: impl Future<Output = ()>) -> anyhow::Result<()> {
         let ended = tokio::select! {
-            () = asked_to_end() => Ok(()),
+            () = asked => Ok(()),
             ended = self.tasks.join_next() => outcome(ended),
         };
         let finished = self.finish().await;
@@ -176,29 +176,40 @@ pub fn vendor_desk(desk: &Desk) -> anyhow::Result<VendorDesk> {
     Ok(desk)
 }
 
-/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, or the terminal going away.
-pub async fn asked_to_end() {
-    let asked = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => {
-                signals.recv().await;
+/// Resolves when the process is asked to end: Ctrl-C, SIGTERM, or the terminal going away. Listens from the call on, so that
+/// whoever calls it before it tells that it is ready misses nothing.
+///
+/// # Panics
+/// Outside a runtime.
+pub fn asked_to_end() -> impl Future<Output = ()> {
+    let asked = |kind| {
+        let signals = signal(kind);
+        async move {
+            match signals {
+                Ok(mut signals) => {
+                    signals.recv().await;
+                }
+                // Without a handler the signal's default ends the process, which is what was asked.
+                Err(_) => std::future::pending().await,
             }
-            // Without a handler the signal's default ends the process, which is what was asked.
-            Err(_) => std::future::pending().await,
         }
     };
-    tokio::select! {
-        () = asked(SignalKind::interrupt()) => {}
-        () = asked(SignalKind::terminate()) => {}
-        () = asked(SignalKind::hangup()) => {}
+    let (interrupted, terminated) = (asked(SignalKind::interrupt()), asked(SignalKind::terminate()));
+    let hung_up = asked(SignalKind::hangup());
+    async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+            () = hung_up => {}
+        }
     }
 }
 
 /// Cancels `token` when the process is asked to end, for as long as the answer lives.
 pub fn cancelled_when_asked(token: &CancellationToken) -> AbortOnDropHandle<()> {
-    let token = token.clone();
+    let (token, asked) = (token.clone(), asked_to_end());
     AbortOnDropHandle::new(tokio::spawn(async move {
-        asked_to_end().await;
+        asked.await;
         token.cancel();
     }))
 }

@@ -67,9 +67,10 @@ struct Place {
 /// # Errors
 /// When a port cannot be had, or a folder of sites cannot be read.
 pub async fn run(command: &Command, output: &Output) -> anyhow::Result<ExitCode> {
+    let asked = asked_to_end();
     let (sites, vendors) = start(command).await?;
     tell(output, &ready(&sites, &vendors), text)?;
-    asked_to_end().await;
+    asked.await;
     let totals: BTreeMap<Vendor, Totals> =
         Vendor::ALL.into_iter().map(|vendor| (vendor, vendors.calls().totals(vendor))).collect();
     tell(output, &totals, charged)?;

@@ -10,7 +10,12 @@ use presdr_vendors::VendorConfig;
 use serde_json::json;
 
 use crate::{
-    audit, broker::BrokerServer, config::Config, database::DatabaseServer, output::Output, roles::Roles,
+    audit,
+    broker::BrokerServer,
+    config::Config,
+    database::DatabaseServer,
+    output::Output,
+    roles::{Roles, asked_to_end},
     web::WebOptions,
 };
 
@@ -51,10 +56,11 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     roles.work(&database, &broker, web, WorkConfig::default(), vendors()?, Vec::new()).await?;
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker, audit::key_or_make(config)?).await?;
+    let asked = asked_to_end();
     output.answer(&json!({ "state": "up", "data": config.data }), |_| {
         format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display())
     })?;
-    run(roles, database, broker).await
+    run(roles, asked, database, broker).await
 }
 
 /// Runs workers until the process is asked to end.
@@ -73,7 +79,7 @@ pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
         ..WorkConfig::default()
     };
     roles.work(&database, &broker, web, work, vendors()?, command.only).await?;
-    run(roles, database, broker).await
+    run(roles, asked_to_end(), database, broker).await
 }
 
 /// Runs a projector until the process is asked to end.
@@ -84,7 +90,7 @@ pub async fn project(config: &Config) -> anyhow::Result<ExitCode> {
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
     roles.project(&database, &broker).await?;
-    run(roles, database, broker).await
+    run(roles, asked_to_end(), database, broker).await
 }
 
 /// Runs a scheduler until the process is asked to end.
@@ -96,7 +102,7 @@ pub async fn schedule(config: &Config) -> anyhow::Result<ExitCode> {
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
     roles.schedule(&database, &broker, key).await?;
-    run(roles, database, broker).await
+    run(roles, asked_to_end(), database, broker).await
 }
 
 async fn open(config: &Config) -> anyhow::Result<(DatabaseServer, BrokerServer)> {
@@ -105,8 +111,13 @@ async fn open(config: &Config) -> anyhow::Result<(DatabaseServer, BrokerServer)>
     Ok((database, broker))
 }
 
-async fn run(roles: Roles, database: DatabaseServer, broker: BrokerServer) -> anyhow::Result<ExitCode> {
-    let ended = roles.until_asked_to_end().await;
+async fn run(
+    roles: Roles,
+    asked: impl Future<Output = ()>,
+    database: DatabaseServer,
+    broker: BrokerServer,
+) -> anyhow::Result<ExitCode> {
+    let ended = roles.until(asked).await;
     broker.stop().await;
     database.stop().await;
     ended.map(|()| ExitCode::SUCCESS)

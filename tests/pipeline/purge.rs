@@ -65,16 +65,22 @@ async fn a_tenant_erased_in_the_middle_of_its_run_leaves_nothing_and_others_run_
     let roles = world.roles_with(|config| config.crawl_slots = 6).await;
     let run = world.start(&acme, cap).await;
     let of_globex = world.start(&globex, cap).await;
+    // The projector may be behind the workers: the run counts as under way once a table of each kind holds something of it.
+    let tables = ["tenant_keys", "data_subjects", "lead_steps", "audit_log", "lead_texts", "admissions"];
     let under_way = async {
-        while !world.outcomes(&acme, run).await.contains_key("scored") {
-            tokio::task::yield_now().await;
+        loop {
+            let held = of(&rows(&world).await, &acme);
+            if tables.iter().all(|table| held.contains_key(*table)) {
+                return;
+            }
         }
     };
     tokio::time::timeout(PATIENCE, under_way).await.unwrap();
+    assert!(!world.outcomes(&acme, run).await.is_empty());
 
     let receipt = erase(&world, &acme, None).await.unwrap();
-    for table in ["tenant_keys", "data_subjects", "lead_steps", "audit_log", "lead_texts", "admissions"] {
-        assert!(receipt.rows[table] > 0, "{table}: {receipt:?}");
+    for table in tables {
+        assert!(receipt.rows.get(table).is_some_and(|rows| *rows > 0), "{table}: {receipt:?}");
     }
     assert!(receipt.events > 0 && receipt.rows_of_others > 0, "{receipt:?}");
 
