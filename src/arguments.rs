@@ -4,7 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, audit, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events, icp,
-    ingest, keys, parked, rebuild, replay, robots, run, sandbox, schema, shortlist, suppress, tenant, up, vendors,
+    ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, shortlist, suppress, tenant, up,
+    vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -48,6 +49,8 @@ pub enum Command {
     Consent(consent::Command),
     /// Keep a tenant's list of whom not to contact
     Suppress(suppress::Command),
+    /// Remove what was kept long enough, or show what would go
+    Retention(retention::Command),
     /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows
     Vendors(vendors::Command),
     /// Tell what a tenant's paid vendors cost

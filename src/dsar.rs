@@ -12,7 +12,6 @@ use presdr_compliance::{
     reapply, scrub,
 };
 use presdr_events::{CompanyId, SubjectId, TenantId};
-use presdr_nats::topology::User;
 use presdr_store::{Role, erasures};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -133,9 +132,7 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
         return overwrite(config, output).await;
     }
     let session = Session::open(config).await?;
-    let projector = session.database.connect(Role::Projector).await?;
-    let connection = session.broker.connect(User::Projector).await?;
-    let office = Office { desk: session.desk.clone(), projector, context: connection.jetstream().clone() };
+    let office = session.office().await?;
     let code = answer(command, &office, output).await?;
     office.projector.close().await;
     session.end().await;

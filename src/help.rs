@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("See it work", &["demo", "up", "doctor"]),
     ("Set up a tenant", &["tenant", "ingest", "icp"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
-    ("People's rights", &["dsar", "suppress", "consent"]),
+    ("People's rights", &["dsar", "suppress", "consent", "retention"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
     ("Keep it safe", &["keys"]),

@@ -30,6 +30,7 @@ mod parked;
 mod purge;
 mod rebuild;
 mod replay;
+mod retention;
 mod robots;
 mod roles;
 mod run;
@@ -82,6 +83,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Dsar(command) => dsar::run(&command, &config, &output).await,
         Command::Consent(command) => consent::run(&command, &config, &output).await,
         Command::Suppress(command) => suppress::run(&command, &config, &output).await,
+        Command::Retention(command) => retention::run(&command, &config, &output).await,
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,
         Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,

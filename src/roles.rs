@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use presdr_audit::{Log, Signer, SigningKey};
+use presdr_compliance::{Office, retention};
 use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
 use presdr_nats::topology::User;
@@ -82,7 +83,8 @@ impl Roles {
         Ok(())
     }
 
-    /// Starts a scheduler, which also signs checkpoints with `key`: of several, whoever claims a night starts it.
+    /// Starts a scheduler, which also signs checkpoints with `key` and removes what was kept long enough: of several, whoever claims a
+    /// night starts it.
     ///
     /// # Errors
     /// When a server cannot be reached, or the key cannot be used.
@@ -98,6 +100,11 @@ impl Roles {
         let stopping = self.stopping.clone();
         self.tasks.spawn(async move {
             signer.run(stopping).await;
+            Ok(())
+        });
+        let (office, stopping) = (office(desk.clone(), database, broker).await?, self.stopping.clone());
+        self.tasks.spawn(async move {
+            retention::run(&office, stopping).await;
             Ok(())
         });
         let stopping = self.stopping.clone();
@@ -155,6 +162,16 @@ pub async fn desk(database: &DatabaseServer, broker: &BrokerServer, actor: Actor
     let connection = broker.connect(User::Producer).await?;
     let clock = Clock::system();
     Ok(Desk::new(pool, connection, Arc::new(database.keyring()?), actor, move || clock.now()))
+}
+
+/// A desk where read models are cleared, too.
+///
+/// # Errors
+/// When a server cannot be reached.
+pub async fn office(desk: Desk, database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<Office> {
+    let projector = database.connect(Role::Projector).await?;
+    let connection = broker.connect(User::Projector).await?;
+    Ok(Office { desk, projector, context: connection.jetstream().clone() })
 }
 
 /// A desk at which vendors can be asked for whoever commands: what it causes is published by the workers' sweep.

@@ -1,5 +1,6 @@
 //! The servers and the desk of a command that answers and goes.
 
+use presdr_compliance::Office;
 use presdr_producers::Desk;
 
 use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, roles};
@@ -23,6 +24,14 @@ impl Session {
         let (database, broker) = tokio::try_join!(DatabaseServer::open(config), BrokerServer::open(config))?;
         let desk = roles::desk(&database, &broker, config.actor()).await?;
         Ok(Self { desk, broker, database })
+    }
+
+    /// The desk as one where read models are cleared, too.
+    ///
+    /// # Errors
+    /// When a server cannot be reached.
+    pub async fn office(&self) -> anyhow::Result<Office> {
+        roles::office(self.desk.clone(), &self.database, &self.broker).await
     }
 
     /// The database server behind it.

@@ -9,6 +9,7 @@
 //! - [`export`](export::export): a copy of it, with where it came from, when, and on what basis
 //! - [`erase`](erase::erase): keys destroyed, rows, answers and pages removed, and what keeps the person from coming back
 //! - [`reapply`](reapply::reapply): the erasures that a restored database does not know, done again
+//! - [`retention`]: what was kept long enough, removed by a scheduled job
 //! - [`scrub`](scrub::scrub): what deleted rows leave in the files, overwritten
 
 mod clear;
@@ -20,6 +21,7 @@ mod log;
 mod office;
 mod places;
 pub mod reapply;
+pub mod retention;
 mod rows;
 pub mod scrub;
 mod target;

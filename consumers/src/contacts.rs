@@ -82,13 +82,13 @@ impl ContactFinder {
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let company = company::read(&mut tx, lead.company).await?;
         let domain = Way::of(&mut tx, &lead).await?.domain_name;
-        let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let pin = self.services.pins.of(&mut tx, lead.run).await?;
         let suppressed = match &domain {
             Some(domain) => suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?,
             None => !suppressions::companies(&mut tx, &[lead.company]).await?.is_empty(),
         };
         tx.commit().await?;
-        let titles = icp.wanted_titles();
+        let titles = pin.icp.wanted_titles();
         let told = match suppressed {
             // Nobody there is to be contacted, so nobody's details are bought.
             true => Told { dropped: [("suppressed".to_owned(), 1)].into(), ..Told::default() },

@@ -50,7 +50,8 @@ impl Crawler {
         let visit = suppressed::visit_without_erased(&self.services, &mut tx, &lead, visit).await?;
         let stored = serde_json::to_value(&visit)
             .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
-        texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
+        let place = self.services.pins.place(&mut tx, &lead).await?;
+        texts::store_visit(&mut tx, place, &visit.domain, &stored).await?;
         work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, vendors, lead.attempt)).await
     }
 

@@ -107,7 +107,8 @@ impl Extractor {
         let lead = Lead::of(&envelope)?;
         let begun = Instant::now();
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
-        let (mut findings, mut sources) = merged(&mut tx, &lead).await?;
+        let place = self.services.pins.place(&mut tx, &lead).await?;
+        let (mut findings, mut sources) = merged(&mut tx, &lead, place).await?;
         let mut vendors = Vendors::default();
         if self.services.vendors.is_some() {
             let suppressed = suppressed::is_suppressed(&self.services, &mut tx, &lead, domain).await?;
@@ -122,10 +123,10 @@ impl Extractor {
         }
         let company = company::read(&mut tx, lead.company).await?;
         let findings = suppressed::without_people(&self.services, &mut tx, &lead, domain, findings).await?;
-        let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let pin = self.services.pins.of(&mut tx, lead.run).await?;
         let keys = self.services.keyring.tenant(&mut tx, &lead.tenant).await?;
         let (kept, dropped) = screen(&mut tx, &keys, &findings, domain, &sources).await?;
-        let sealed = self.seal(&mut tx, &lead, &kept, &findings, &icp, &sources).await?;
+        let sealed = self.seal(&mut tx, &lead, &kept, &findings, &pin.icp, &sources).await?;
         let confirmed = company.facts.uen.as_ref().is_some_and(|uen| findings.uens.contains(uen))
             || findings.company_name.as_ref().is_some_and(|name| Words::of(&company.facts.name).contain(name));
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -134,14 +135,14 @@ impl Extractor {
         let reachable = Reachable { addresses: count(sealed.emails.len()), people };
         let mut decision = route::after_extraction(site, reachable, vendors);
         decision.degraded.extend(std::mem::take(&mut sources.filled.degraded));
-        let mut event = describe(&findings, &icp, sealed, dropped, &decision, confirmed, (elapsed, lead.attempt));
+        let mut event = describe(&findings, &pin.icp, sealed, dropped, &decision, confirmed, (elapsed, lead.attempt));
         event.ai = sources.filled.told.take();
         let text = texts::LeadText {
             corpus_hash: &findings.corpus_hash,
             about_text: &findings.about_text,
             corpus: &findings.corpus,
         };
-        texts::store_text(&mut tx, lead.run, lead.company, lead.attempt, &text).await?;
+        texts::store_text(&mut tx, place, &text).await?;
         work::conclude(&self.services, &lead, STEP, tx, &Event::LeadExtracted(event)).await
     }
 
@@ -242,11 +243,11 @@ fn seal_email(
     })
 }
 
-async fn merged(tx: &mut TenantTx, lead: &Lead) -> Result<(SiteFindings, Sources), WorkError> {
+async fn merged(tx: &mut TenantTx, lead: &Lead, place: texts::Place) -> Result<(SiteFindings, Sources), WorkError> {
     let gone = || {
         WorkError::Unfit(format!("the pages of company {} in run {} are gone: start a new run", lead.company, lead.run))
     };
-    let stored = texts::visit(tx, lead.run, lead.company, lead.attempt).await?.ok_or_else(gone)?;
+    let stored = texts::visit(tx, place).await?.ok_or_else(gone)?;
     let visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
     let mut sources = Sources::default();
     for page in &visit.pages {

@@ -69,7 +69,7 @@ impl Scorer {
     async fn scored(&self, mut tx: TenantTx, lead: &Lead, begun: Instant) -> Result<lead::Scored, WorkError> {
         let way = Way::of(&mut tx, lead).await?;
         let company = company::read(&mut tx, lead.company).await?;
-        let icp = self.services.icps.of(&mut tx, lead.run).await?;
+        let pin = self.services.pins.of(&mut tx, lead.run).await?;
         let settings = settings::stored(&mut tx).await?;
         let weights: Weights = settings.section(Weights::NAME)?;
         let thresholds: Thresholds = settings.section(Thresholds::NAME)?;
@@ -77,7 +77,7 @@ impl Scorer {
         let mut degraded = way.degraded;
         let (features, score, wording) = match self.services.vendors {
             None => {
-                let features = features::features(&icp, &facts);
+                let features = features::features(&pin.icp, &facts);
                 let score = score::score(&features, &weights, &thresholds);
                 let wording = wording::by_rule(&mut tx, &score, &features, &weights).await?;
                 tx.commit().await?;
@@ -88,7 +88,7 @@ impl Scorer {
                 let (similarity, missing) = likeness::measure(&self.services, lead).await?;
                 facts.similarity = similarity;
                 degraded.extend(missing);
-                let features = features::features(&icp, &facts);
+                let features = features::features(&pin.icp, &facts);
                 let score = score::score(&features, &weights, &thresholds);
                 let wording = wording::by_model(&self.services, lead, &score, &features, &weights).await?;
                 (features, score, wording)

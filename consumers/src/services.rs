@@ -7,7 +7,7 @@ use presdr_sites::{CrawlPolicy, Web};
 use presdr_store::{Database, keys::Keyring, leases::Leases};
 use presdr_vendors::{ConfigError, Policy, Publish, VendorConfig, VendorDesk};
 
-use crate::{Clock, HomePages, Icps, Outbox};
+use crate::{Clock, HomePages, Outbox, Pins};
 
 /// How work is done in this process.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub struct Services {
     /// Home pages that were read a moment ago.
     pub home_pages: HomePages,
     /// What runs look for.
-    pub icps: Icps,
+    pub pins: Pins,
     /// The only HTTP client.
     pub web: Web,
     /// The one way to ask paid vendors; without it none is asked.
@@ -97,7 +97,7 @@ impl Services {
             outbox: Outbox::new(database.clone(), broker.clone()),
             leases: Leases::new(database.clone()),
             home_pages: HomePages::default(),
-            icps: Icps::default(),
+            pins: Pins::default(),
             database,
             keyring,
             broker,

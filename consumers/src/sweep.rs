@@ -8,7 +8,7 @@ use presdr_events::{Cause, TenantId};
 use presdr_store::{StoreError, admissions, runs, steps, tenants};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, lead::WorkError, retention, room, run::finish};
+use crate::{Services, lead::WorkError, room, run::finish};
 
 /// More sweeps than this in a row are missed only when no worker runs.
 const SWEEPS_MISSED_MAX: u32 = 15;
@@ -18,11 +18,9 @@ const BATCH: i64 = 500;
 /// Sweeps every tenant, again and again, until `stopping` is cancelled.
 pub async fn sweep(services: &Services, stopping: CancellationToken) {
     let mut beat = tokio::time::interval(services.config.sweep_every);
-    let mut forget = tokio::time::interval(retention::EVERY);
     loop {
         let swept = tokio::select! {
             _ = beat.tick() => sweep_once(services).await,
-            _ = forget.tick() => retention::forget_once(services).await,
             () = stopping.cancelled() => return,
         };
         if let Err(error) = swept {

@@ -65,7 +65,8 @@ impl VendorReader {
         let lead = Lead::of(&envelope)?;
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
         let gone = || WorkError::Unfit(format!("the visit to company {} in run {} is gone", lead.company, lead.run));
-        let stored = texts::visit(&mut tx, lead.run, lead.company, lead.attempt).await?.ok_or_else(gone)?;
+        let place = self.services.pins.place(&mut tx, &lead).await?;
+        let stored = texts::visit(&mut tx, place).await?.ok_or_else(gone)?;
         let mut visit: Visit = serde_json::from_value(stored).map_err(|_| gone())?;
         tx.commit().await?;
         let begun = Instant::now();
@@ -95,7 +96,7 @@ impl VendorReader {
             let visit = suppressed::visit_without_erased(&self.services, &mut tx, &lead, visit).await?;
             let stored = serde_json::to_value(&visit)
                 .map_err(|error| WorkError::Unfit(format!("a visit has no JSON form: {error}")))?;
-            texts::store_visit(&mut tx, lead.run, lead.company, lead.attempt, &visit.domain, &stored).await?;
+            texts::store_visit(&mut tx, place, &visit.domain, &stored).await?;
         }
         work::conclude(&self.services, &lead, STEP, tx, &event).await
     }

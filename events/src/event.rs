@@ -167,6 +167,8 @@ events! {
     SubjectExported(privacy::Exported) = "subject.exported" v 1,
     /// A person was erased: the receipt.
     SubjectErased(privacy::Erased) = "subject.erased" v 1,
+    /// What was kept long enough is gone.
+    RetentionEnforced(privacy::Forgotten) = "retention.enforced" v 1,
 }
 
 impl Event {

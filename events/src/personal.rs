@@ -55,6 +55,7 @@ impl Event {
             | Self::ConsentRecorded(_)
             | Self::ConsentWithdrawn(_)
             | Self::SubjectExported(_)
+            | Self::RetentionEnforced(_)
             | Self::SubjectErased(_) => Vec::new(),
         }
     }

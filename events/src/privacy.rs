@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -56,6 +56,19 @@ pub struct Exported {
     pub events: u64,
     /// Rows in the copy.
     pub rows: u64,
+}
+
+/// What was kept for as long as the tenant's settings say is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Forgotten {
+    /// The pass; its attempt is the pass's number.
+    pub step: Step,
+    /// The day in Singapore on which it was written down what was to go.
+    pub day: NaiveDate,
+    /// Rows that were to go, by table, counted before anything was removed.
+    pub planned: BTreeMap<String, u64>,
+    /// Rows that went, by table; `keys` are people whose key was destroyed. A pass that was cut off may have removed more than it tells.
+    pub removed: BTreeMap<String, u64>,
 }
 
 /// A person was erased: their keys are gone, and so is what named them.

@@ -6,7 +6,10 @@ use presdr_events::{
     run::{self, RunKind},
 };
 pub use presdr_rules::settings::CAP_MAX;
-use presdr_rules::settings::{RunSettings, Section};
+use presdr_rules::{
+    retention::text_expiry,
+    settings::{Retention, RunSettings, Section},
+};
 use presdr_store::{
     StoreError, TenantTx,
     runs::{self, NewRun, Run},
@@ -15,7 +18,7 @@ use presdr_store::{
     tenants,
 };
 
-use crate::{CommandError, Desk};
+use crate::{CommandError, Desk, schedule::local_date};
 
 /// A run that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,9 @@ async fn begin(
     if !(1..=CAP_MAX).contains(&cap) {
         return Err(CommandError::Refused(format!("a run's cap is between 1 and {CAP_MAX}, not {cap}")));
     }
-    let new = NewRun { kind, local_date: date, cap, icp_rule, icp_version };
+    let retention: Retention = settings::section(&mut tx, Retention::NAME).await?;
+    let text_expires_on = text_expiry(local_date(desk.now()), &retention);
+    let new = NewRun { kind, local_date: date, cap, icp_rule, icp_version, text_expires_on };
     let Some(id) = runs::create(&mut tx, &new).await? else { return Ok(None) };
     let step = Step::done("start", 0, 1, Vec::new()).with("cap", cap);
     let event = Event::RunStarted(run::Started { step, kind, local_date: date, cap, icp_rule, icp_version });

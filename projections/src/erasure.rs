@@ -40,7 +40,7 @@ pub async fn forget(
 /// A rebuild that ends may take its tables away between looking for them and deleting from them.
 const TRIES: usize = 3;
 
-fn has_no_table(error: &ProjectError) -> bool {
+pub(crate) fn has_no_table(error: &ProjectError) -> bool {
     matches!(error, ProjectError::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01"))
 }
 

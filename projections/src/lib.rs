@@ -10,6 +10,7 @@
 //! - [`wait_for`]: lets a read wait for the event it depends on
 //! - [`stale_tenants`]: whose read models lack an event that could not be applied
 //! - [`erasure`]: removes a person's rows, without a race against a batch in flight
+//! - [`retention`]: removes what logs kept long enough
 //! - [`audit`]: the audit log read back, to be compared with the log
 //! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
@@ -26,6 +27,7 @@ mod projection;
 mod projector;
 mod reader;
 pub mod rebuild;
+pub mod retention;
 mod stale;
 mod statement;
 mod suppressed;

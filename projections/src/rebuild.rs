@@ -21,6 +21,7 @@ use crate::checkpoint::{CHECKPOINT, LogIdentity, Position, Schema};
 use crate::models::Selection;
 use crate::projector::{ProjectorConfig, Writer, check_master_key, try_lock};
 use crate::reader::{Batches, Log, check, look};
+use crate::retention;
 
 /// Held by the one rebuild that may run.
 const REBUILD_LOCK: i64 = 0x7072_6f6a_6563_7402;
@@ -88,6 +89,8 @@ pub async fn rebuild(rebuild: Rebuild<'_>, mut progress: impl FnMut(Progress)) -
         Reach::Log => rebuild.catch_up(&mut filling.writer, i64::MAX, &mut teller).await?,
         Reach::Live => rebuild.approach_live(&mut filling, &mut teller).await?,
     }
+    filling.writer.count().await?;
+    retention::keep_gone(rebuild.projector).await?;
     let sequence = rebuild.swap(&mut filling, &mut teller).await?;
     Ok(Rebuilt { sequence, read: sequence - from, took: started.elapsed() })
 }

@@ -18,6 +18,7 @@
 //! - [`rationale`]: why, in at most two sentences
 //! - [`ranking`]: the order of a shortlist
 //! - [`distribution`]: whether a run's buckets look wrong
+//! - [`retention`]: what was kept long enough
 //! - [`settings`]: what a tenant may set differently from the defaults
 //! - [`chat`]: what a person asks for in plain English
 //! - [`named`]: whether a text names somebody who is known by keyed hashes alone
@@ -35,6 +36,7 @@ pub mod mask;
 pub mod named;
 pub mod ranking;
 pub mod rationale;
+pub mod retention;
 pub mod route;
 pub mod score;
 pub mod search;

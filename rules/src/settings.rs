@@ -108,13 +108,17 @@ impl Section for RunSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Pages read and the text made of them, in days.
+    /// Pages read and the text made of them, in days: 90, 180 or 365.
     pub text_days: u16,
+    /// The audit log and other logs, in days.
+    pub log_days: u16,
+    /// People, their addresses and numbers, in days after they were last found or verified.
+    pub email_days: u16,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { text_days: 90 }
+        Self { text_days: 90, log_days: 180, email_days: 365 }
     }
 }
 
@@ -122,10 +126,15 @@ impl Section for Retention {
     const NAME: &'static str = "retention";
 
     fn problem(&self) -> Option<String> {
+        /// A month: a run that waits for a person is still explained.
+        const DAYS_MIN: u32 = 30;
         /// Ten years: longer is for ever.
         const DAYS_MAX: u32 = 3_650;
-        // What is forgotten at once is gone before the next step reads it.
-        within("text_days", self.text_days.into(), 1, DAYS_MAX)
+        if ![90, 180, 365].contains(&self.text_days) {
+            return Some(format!("text_days is 90, 180 or 365, not {}", self.text_days));
+        }
+        within("log_days", self.log_days.into(), DAYS_MIN, DAYS_MAX)
+            .or_else(|| within("email_days", self.email_days.into(), DAYS_MIN, DAYS_MAX))
     }
 }
 
@@ -172,6 +181,8 @@ mod tests {
         said(wrong::<AlertLimits>(r#"{"distribution": {"leads": 7}}"#), "leads");
         said(wrong::<RunSettings>(r#"{"daily_cap": 0}"#), "daily_cap");
         said(wrong::<RunSettings>(r#"{"daily_cap": 5001}"#), "5000");
-        said(wrong::<Retention>(r#"{"text_days": 0}"#), "text_days");
+        said(wrong::<Retention>(r#"{"text_days": 91}"#), "90, 180 or 365");
+        said(wrong::<Retention>(r#"{"log_days": 29}"#), "log_days");
+        said(wrong::<Retention>(r#"{"email_days": 3651}"#), "email_days");
     }
 }

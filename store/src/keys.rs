@@ -170,6 +170,7 @@ impl Keyring {
             make(connection, tenant, &keys, &missing).await?;
             found.extend(find(connection, tenant, &missing).await?);
         }
+        see(connection, tenant, found.values()).await?;
         let vanished = || StoreError::Refused(format!("tenant {tenant}: a data subject vanished while it was made"));
         let open = |one: &Identifier| match found.get(one) {
             Some(found) => found.clone().open(&keys, tenant),
@@ -203,7 +204,7 @@ impl Keyring {
         .await?;
         let mut subjects = HashMap::with_capacity(rows.len());
         for (id, wrapped) in rows {
-            if let Some(subject) = (Found { id, wrapped }).open(&keys, tenant)? {
+            if let Some(subject) = (Found { id, wrapped, long_ago: false }).open(&keys, tenant)? {
                 subjects.insert(subject.id, subject);
             }
         }
@@ -219,6 +220,8 @@ type Identifier = (&'static str, Vec<u8>);
 struct Found {
     id: Uuid,
     wrapped: Option<Vec<u8>>,
+    /// Whether it is long ago that the person was found: days count, so once a day is enough to write it down.
+    long_ago: bool,
 }
 
 impl Found {
@@ -236,8 +239,8 @@ async fn find(
     tenant: &TenantId,
     wanted: &BTreeSet<Identifier>,
 ) -> Result<HashMap<Identifier, Found>, StoreError> {
-    let rows: Vec<(i64, Uuid, Option<Vec<u8>>)> = sqlx::query_as(
-        "select w.at, s.subject_id, s.wrapped_key
+    let rows: Vec<(i64, Uuid, Option<Vec<u8>>, bool)> = sqlx::query_as(
+        "select w.at, s.subject_id, s.wrapped_key, s.seen_at < now() - interval '1 day'
          from unnest($2::text[], $3::bytea[]) with ordinality as w (kind, hash, at)
          join subject_identifiers i on i.tenant_id = $1 and i.kind = w.kind and i.hash = w.hash
          join data_subjects s on s.tenant_id = $1 and s.subject_id = i.subject_id",
@@ -248,8 +251,30 @@ async fn find(
     .fetch_all(connection)
     .await?;
     let mut found: HashMap<i64, Found> =
-        rows.into_iter().map(|(at, id, wrapped)| (at, Found { id, wrapped })).collect();
+        rows.into_iter().map(|(at, id, wrapped, long_ago)| (at, Found { id, wrapped, long_ago })).collect();
     Ok((1..).zip(wanted).filter_map(|(at, one)| Some((one.clone(), found.remove(&at)?))).collect())
+}
+
+/// Writes down that people were found today: whoever is not found for long enough loses their key.
+async fn see<'a>(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    found: impl Iterator<Item = &'a Found>,
+) -> Result<(), StoreError> {
+    let again: BTreeSet<Uuid> = found.filter(|found| found.long_ago).map(|found| found.id).collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    // In one order everywhere, so that two never wait for each other in a ring.
+    sqlx::query(
+        "with again as (select subject_id from data_subjects where tenant_id = $1 and subject_id = any($2) order by subject_id for no key update)
+         update data_subjects s set seen_at = now() from again where s.tenant_id = $1 and s.subject_id = again.subject_id",
+    )
+    .bind(tenant.as_str())
+    .bind(again.into_iter().collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Those of the identifiers that erased people were known by.

@@ -29,6 +29,7 @@ pub mod ledger;
 mod migrate;
 pub mod parked;
 pub mod purge;
+pub mod retention;
 pub mod runs;
 pub mod settings;
 pub mod similarity;

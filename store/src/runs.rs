@@ -5,7 +5,7 @@ use presdr_events::{Attempt, RunId, run::RunKind};
 use serde_json::Value;
 use sqlx::{Row, postgres::PgRow};
 
-use crate::{StoreError, TenantTx};
+use crate::{StoreError, TenantTx, texts};
 
 /// A run as workers see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct NewRun {
     pub icp_rule: i64,
     /// And its version.
     pub icp_version: u32,
+    /// The Monday on which its pages and texts are dropped.
+    pub text_expires_on: NaiveDate,
 }
 
 /// A tenant's newest ICP: rule id, version, document.
@@ -65,21 +67,31 @@ pub async fn newest_icp(tx: &mut TenantTx) -> Result<Option<(i64, u32, Value)>, 
     Ok(row.map(|(rule, version, payload)| (rule, version.unsigned_abs(), payload)))
 }
 
-/// The ICP document that a run, by its id, is pinned to; `None` when there is no such run.
+/// What never changes about a run.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct Pinned {
+    /// The ICP document.
+    #[sqlx(rename = "payload")]
+    pub icp: Value,
+    /// The Monday on which its pages and texts are dropped.
+    pub text_expires_on: NaiveDate,
+}
+
+/// What a run, by its id, is pinned to; `None` when there is no such run.
 ///
 /// # Errors
 /// What the database says.
-pub async fn icp_of(tx: &mut TenantTx, run: RunId) -> Result<Option<Value>, StoreError> {
+pub async fn pinned(tx: &mut TenantTx, run: RunId) -> Result<Option<Pinned>, StoreError> {
     let tenant = tx.tenant().clone();
-    let payload = sqlx::query_scalar(
-        "select v.payload from runs r join icp_rule_versions v on v.tenant_id = r.tenant_id and v.rule_id = r.icp_rule and v.version = r.icp_version
+    let pinned = sqlx::query_as(
+        "select v.payload, r.text_expires_on from runs r join icp_rule_versions v on v.tenant_id = r.tenant_id and v.rule_id = r.icp_rule and v.version = r.icp_version
          where r.tenant_id = $1 and r.run_id = $2",
     )
     .bind(tenant.as_str())
     .bind(run.get())
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(payload)
+    Ok(pinned)
 }
 
 /// Creates a run. A nightly one is claimed by its date: `None` when another process has claimed it.
@@ -101,7 +113,10 @@ pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, St
             return Ok(None);
         }
     }
-    sqlx::query("insert into runs (tenant_id, run_id, kind, local_date, cap, icp_rule, icp_version) values ($1, $2, $3, $4, $5, $6, $7)")
+    texts::ensure_partitions(tx, new.text_expires_on).await?;
+    sqlx::query(
+        "insert into runs (tenant_id, run_id, kind, local_date, cap, icp_rule, icp_version, text_expires_on) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
         .bind(tenant.as_str())
         .bind(id)
         .bind(new.kind.as_str())
@@ -109,6 +124,7 @@ pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, St
         .bind(i32::try_from(new.cap).unwrap_or(i32::MAX))
         .bind(new.icp_rule)
         .bind(i32::try_from(new.icp_version).unwrap_or(i32::MAX))
+        .bind(new.text_expires_on)
         .execute(&mut **tx)
         .await?;
     RunId::new(id).map(Some).map_err(|error| StoreError::Refused(error.to_string()))

@@ -1,32 +1,49 @@
 //! Raw text and visits: kept in tables of their own for the tenant's retention window, never in an event.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use presdr_events::{Attempt, CompanyId, RunId};
 use serde_json::Value;
 
 use crate::{StoreError, TenantTx};
 
+/// Where a lead's pages and texts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The lead's run.
+    pub run: RunId,
+    /// The lead's company.
+    pub company: CompanyId,
+    /// Which try of the lead.
+    pub attempt: Attempt,
+    /// The Monday on which the run's pages and texts are dropped. It names the partition: statements that give it touch no other.
+    pub expires_on: NaiveDate,
+}
+
+/// Makes the partitions of what expires on this Monday, unless they are there.
+///
+/// # Errors
+/// What the database says; a day that is no Monday is refused.
+pub async fn ensure_partitions(tx: &mut TenantTx, expires_on: NaiveDate) -> Result<(), StoreError> {
+    sqlx::query("select ensure_text_partitions($1)").bind(expires_on).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Stores what a visit brought.
 ///
 /// # Errors
 /// What the database says.
-pub async fn store_visit(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-    domain: &str,
-    visit: &Value,
-) -> Result<(), StoreError> {
+pub async fn store_visit(tx: &mut TenantTx, place: Place, domain: &str, visit: &Value) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query(
-        "insert into site_visits (tenant_id, company_id, run_id, attempt, domain, visit) values ($1, $2, $3, $4, $5, $6)
-         on conflict (tenant_id, company_id, run_id, attempt) do update set domain = excluded.domain, visit = excluded.visit, fetched_at = now()",
+        "insert into site_visits (tenant_id, company_id, run_id, attempt, expires_on, domain, visit) values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (tenant_id, company_id, run_id, attempt, expires_on)
+         do update set domain = excluded.domain, visit = excluded.visit, fetched_at = now()",
     )
     .bind(tenant.as_str())
-    .bind(company.get())
-    .bind(run.get())
-    .bind(number(attempt))
+    .bind(place.company.get())
+    .bind(place.run.get())
+    .bind(number(place.attempt))
+    .bind(place.expires_on)
     .bind(domain)
     .bind(visit)
     .execute(&mut **tx)
@@ -38,20 +55,16 @@ pub async fn store_visit(
 ///
 /// # Errors
 /// What the database says.
-pub async fn visit(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-) -> Result<Option<Value>, StoreError> {
+pub async fn visit(tx: &mut TenantTx, place: Place) -> Result<Option<Value>, StoreError> {
     let tenant = tx.tenant().clone();
     let visit = sqlx::query_scalar(
-        "select visit from site_visits where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4",
+        "select visit from site_visits where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4 and expires_on = $5",
     )
     .bind(tenant.as_str())
-    .bind(company.get())
-    .bind(run.get())
-    .bind(number(attempt))
+    .bind(place.company.get())
+    .bind(place.run.get())
+    .bind(number(place.attempt))
+    .bind(place.expires_on)
     .fetch_optional(&mut **tx)
     .await?;
     Ok(visit)
@@ -93,23 +106,19 @@ pub struct LeadText<'a> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn store_text(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-    text: &LeadText<'_>,
-) -> Result<(), StoreError> {
+pub async fn store_text(tx: &mut TenantTx, place: Place, text: &LeadText<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query(
-        "insert into lead_texts (tenant_id, company_id, run_id, attempt, corpus_hash, about_text, corpus) values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict (tenant_id, company_id, run_id, attempt)
+        "insert into lead_texts (tenant_id, company_id, run_id, attempt, expires_on, corpus_hash, about_text, corpus)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         on conflict (tenant_id, company_id, run_id, attempt, expires_on)
          do update set corpus_hash = excluded.corpus_hash, about_text = excluded.about_text, corpus = excluded.corpus",
     )
     .bind(tenant.as_str())
-    .bind(company.get())
-    .bind(run.get())
-    .bind(number(attempt))
+    .bind(place.company.get())
+    .bind(place.run.get())
+    .bind(number(place.attempt))
+    .bind(place.expires_on)
     .bind(text.corpus_hash)
     .bind(text.about_text)
     .bind(text.corpus)
@@ -122,52 +131,19 @@ pub async fn store_text(
 ///
 /// # Errors
 /// What the database says.
-pub async fn about_text(
-    tx: &mut TenantTx,
-    run: RunId,
-    company: CompanyId,
-    attempt: Attempt,
-) -> Result<Option<String>, StoreError> {
+pub async fn about_text(tx: &mut TenantTx, place: Place) -> Result<Option<String>, StoreError> {
     let tenant = tx.tenant().clone();
     let text = sqlx::query_scalar(
-        "select about_text from lead_texts where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4",
+        "select about_text from lead_texts where tenant_id = $1 and company_id = $2 and run_id = $3 and attempt = $4 and expires_on = $5",
     )
     .bind(tenant.as_str())
-    .bind(company.get())
-    .bind(run.get())
-    .bind(number(attempt))
+    .bind(place.company.get())
+    .bind(place.run.get())
+    .bind(number(place.attempt))
+    .bind(place.expires_on)
     .fetch_optional(&mut **tx)
     .await?;
     Ok(text)
-}
-
-/// Deletes visits and texts that were stored before `before`, at most `limit` of each. Tells how many rows there were.
-///
-/// # Errors
-/// What the database says.
-pub async fn forget(tx: &mut TenantTx, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
-    let tenant = tx.tenant().clone();
-    let visits = sqlx::query(
-        "delete from site_visits v using (select tenant_id, company_id, run_id, attempt from site_visits
-             where tenant_id = $1 and fetched_at < $2 order by fetched_at limit $3) old
-         where (v.tenant_id, v.company_id, v.run_id, v.attempt) = (old.tenant_id, old.company_id, old.run_id, old.attempt)",
-    )
-    .bind(tenant.as_str())
-    .bind(before)
-    .bind(limit)
-    .execute(&mut **tx)
-    .await?;
-    let texts = sqlx::query(
-        "delete from lead_texts t using (select tenant_id, company_id, run_id, attempt from lead_texts
-             where tenant_id = $1 and stored_at < $2 order by stored_at limit $3) old
-         where (t.tenant_id, t.company_id, t.run_id, t.attempt) = (old.tenant_id, old.company_id, old.run_id, old.attempt)",
-    )
-    .bind(tenant.as_str())
-    .bind(before)
-    .bind(limit)
-    .execute(&mut **tx)
-    .await?;
-    Ok(visits.rows_affected() + texts.rows_affected())
 }
 
 /// The rationale cached under `key`.

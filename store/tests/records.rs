@@ -22,6 +22,10 @@ fn now() -> chrono::DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 22, 17, 0, 0).unwrap()
 }
 
+fn monday() -> chrono::NaiveDate {
+    chrono::NaiveDate::from_ymd_opt(2027, 2, 15).unwrap()
+}
+
 async fn worker(store: &TestStore) -> Database {
     store.connect(Role::Worker).await.unwrap()
 }
@@ -29,7 +33,14 @@ async fn worker(store: &TestStore) -> Database {
 async fn run_with(store: &TestStore, tenant: &presdr_events::TenantId, companies: i64) -> RunId {
     let producer = store.connect(Role::Producer).await.unwrap();
     let mut tx = producer.enter(tenant).await.unwrap();
-    let new = NewRun { kind: RunKind::Manual, local_date: None, cap: 50, icp_rule: 1, icp_version: 1 };
+    let new = NewRun {
+        kind: RunKind::Manual,
+        local_date: None,
+        cap: 50,
+        icp_rule: 1,
+        icp_version: 1,
+        text_expires_on: monday(),
+    };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=companies).map(|id| (company(id), None)).collect();
     admissions::select(&mut tx, run, &targets).await.unwrap();
@@ -149,6 +160,7 @@ async fn however_often_a_night_is_claimed_there_is_one_run() {
         cap: 20,
         icp_rule: 1,
         icp_version: 1,
+        text_expires_on: monday(),
     };
     let claims = (0..6).map(|_| async {
         let mut tx = producer.enter(&tenant).await.unwrap();

@@ -15,6 +15,7 @@ mod personal_data;
 mod purge;
 mod real_sites;
 mod redelivery;
+mod retention;
 mod spine;
 mod support;
 mod suppression;

@@ -194,8 +194,9 @@ async fn everything_was_found(world: &World, tenant: &TenantId, run: RunId) {
     for wanted in [NAME, OTHER_NAME, PROFILE] {
         assert!(people.contains(wanted), "{wanted} is not in {people}");
     }
-    let visited: String = sqlx::query_scalar("select visit::text from site_visits where run_id = $1")
+    let visited: String = sqlx::query_scalar("select visit::text from site_visits where run_id = $1 and domain = $2")
         .bind(run.get())
+        .bind(DOMAIN)
         .fetch_one(&mut *tx)
         .await
         .unwrap();
@@ -221,7 +222,7 @@ async fn told(owner: &presdr_store::Database) -> Vec<String> {
     /// Where personal data belongs, and in what form.
     const HOLD_PEOPLE: [&str; 5] = ["lead_emails", "lead_phones", "contacts", "site_visits", "lead_texts"];
     let mut tx = owner.shared().await.unwrap();
-    let statement = "select relname::text from pg_class where relrowsecurity and relnamespace = 'public'::regnamespace and relname <> all($1) order by 1";
+    let statement = "select relname::text from pg_class where relrowsecurity and not relispartition and relnamespace = 'public'::regnamespace and relname <> all($1) order by 1";
     let tables: Vec<String> = sqlx::query_scalar(statement).bind(&HOLD_PEOPLE[..]).fetch_all(&mut *tx).await.unwrap();
     // The readable text of a lead is shown beside it, for as long as it is kept.
     tables.into_iter().filter(|table| table != "company_enrichment_runs").collect()

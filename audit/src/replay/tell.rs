@@ -63,6 +63,7 @@ pub fn tell(event: &Event) -> String {
         Event::SubjectExported(copied) => {
             format!("a person was given what is known of them: {} events, {} rows", copied.events, copied.rows)
         }
+        Event::RetentionEnforced(gone) => format!("what was kept long enough is gone: {}", counts(&gone.removed)),
         Event::SubjectErased(erased) => {
             format!("a person was erased: {}; suppressed: {}", counts(&erased.removed), counts(&erased.suppressed))
         }

@@ -103,6 +103,7 @@ pub const PLACES: &[Place] = &[
     found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
     nobody("lead_steps", &["step", "subject"], CODES),
     // Nobody.
+    nobody("retention_passes", &["planned", "removed", "actor"], "counts by table, and who asked"),
     nobody(
         "audit_checkpoints",
         &["chain_hash", "previous_hash", "key_hash", "signature"],

@@ -53,9 +53,9 @@ async fn refresh(services: &Services, envelope: &Envelope, run: &Run, cause: &Ca
         return Ok(());
     }
     let begun = Instant::now();
-    let icp = services.icps.of(&mut tx, run.id).await?;
+    let pin = services.pins.of(&mut tx, run.id).await?;
     tx.commit().await?;
-    let refreshed = candidates::refresh(&services.database, &envelope.tenant, run.icp_rule, &icp).await;
+    let refreshed = candidates::refresh(&services.database, &envelope.tenant, run.icp_rule, &pin.icp).await;
     let mut tx = services.database.enter(&envelope.tenant).await?;
     let limits = rank::alert_limits(&mut tx).await?;
     let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -21,7 +21,8 @@ pub(super) async fn measure(services: &Services, lead: &Lead) -> Result<(Similar
     if samples.is_empty() {
         return Ok((Similarity::NotAsked, Vec::new()));
     }
-    let about = texts::about_text(&mut tx, lead.run, lead.company, lead.attempt).await?.unwrap_or_default();
+    let place = services.pins.place(&mut tx, lead).await?;
+    let about = texts::about_text(&mut tx, place).await?.unwrap_or_default();
     tx.commit().await?;
     if asking::available(services, lead, Purpose::Similarity).await? == Availability::Off {
         return Ok((Similarity::NotAsked, Vec::new()));

@@ -13,6 +13,7 @@ use crate::ProjectError;
 use crate::checkpoint::{CHECKPOINT, Position, Schema};
 use crate::models::Selection;
 use crate::projector::Writer;
+use crate::retention;
 
 /// How often the live read models are given time to come to rest.
 const TRIES: usize = 50;
@@ -69,6 +70,8 @@ pub async fn verify(rebuild: Rebuild<'_>, mut progress: impl FnMut(Progress)) ->
     let from = filling.writer.position().sequence;
     let mut teller = Teller { from, last: log.last_sequence, started: Instant::now(), progress: &mut progress };
     rebuild.approach_live(&mut filling, &mut teller).await?;
+    filling.writer.count().await?;
+    retention::keep_gone(rebuild.projector).await?;
     let mut snapshot = rebuild.projector.dedicated().await?;
     let compared = rebuild.compare(&mut filling, &mut snapshot, &mut teller).await?;
     let mut tx = rebuild.owner.shared().await?;

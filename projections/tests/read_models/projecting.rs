@@ -260,6 +260,12 @@ async fn the_text_of_a_site_comes_from_its_record() {
     let world = World::new().await;
     let tenant = world.store.tenant("acme").await.unwrap();
     let jane = world.subject(&tenant, IdentifierKind::Email, "jane@acme.example").await;
+    let producer = world.store.connect(Role::Producer).await.unwrap();
+    let mut tx = producer.enter(&tenant).await.unwrap();
+    presdr_store::texts::ensure_partitions(&mut tx, chrono::NaiveDate::from_ymd_opt(2027, 2, 15).unwrap())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     let worker = world.store.connect(Role::Worker).await.unwrap();
     let mut tx = worker.enter(&tenant).await.unwrap();
     let text = presdr_store::texts::LeadText {
@@ -267,7 +273,9 @@ async fn the_text_of_a_site_comes_from_its_record() {
         about_text: "We move freight.",
         corpus: "We move freight. A lot.",
     };
-    presdr_store::texts::store_text(&mut tx, RunId::new(1).unwrap(), company(1), 1, &text).await.unwrap();
+    let expires_on = chrono::NaiveDate::from_ymd_opt(2027, 2, 15).unwrap();
+    let place = presdr_store::texts::Place { run: RunId::new(1).unwrap(), company: company(1), attempt: 1, expires_on };
+    presdr_store::texts::store_text(&mut tx, place, &text).await.unwrap();
     tx.commit().await.unwrap();
     let teller = teller(&tenant, 1);
     world.publish(&[teller.started(), teller.extracted(company(1), 1, &jane, "jane@acme.example")]).await;

@@ -12,6 +12,8 @@ const UNIQUE_FOR_ALL: &[(&str, &str)] = &[("runs_run_id", "run ids come from one
 /// Functions that run as their owner, and why that is no way across.
 const RUN_AS_OWNER: &[(&str, &str)] = &[
     ("analyze_staged_companies()", "counts one registry table for the planner and answers nothing"),
+    ("drop_text_partitions(date)", "drops whole partitions of text whose day has come, and answers their names: dates"),
+    ("ensure_text_partitions(date)", "makes empty tables that nobody is granted anything on"),
     ("insert_staged_companies(bigint)", "touches registry tables alone; the owner is under the policies as well"),
 ];
 
@@ -99,6 +101,11 @@ const CHECKS: &[(&str, &[(&str, &str)])] = &[
         // Truncation heeds no policy, a reference looks past it, and a trigger runs as whoever comes by.
         "select lower(g.privilege_type) || ' on ' || name || ' is granted to ' || g.grantee::regrole from held, aclexplode(relacl) g
          where of_tenant and g.grantee not in (0, relowner) and g.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE') and $1::text[] is not null",
+        &[],
+    ),
+    (
+        "select name || ' is a partition that is granted to ' || g.grantee::regrole from held join pg_class c using (oid), aclexplode(held.relacl) g
+         where c.relispartition and g.grantee not in (0, held.relowner) and $1::text[] is not null",
         &[],
     ),
     (

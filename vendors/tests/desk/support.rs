@@ -179,7 +179,14 @@ impl World {
 
 async fn open_run(database: &Database, tenant: &TenantId, now: DateTime<Utc>) -> RunId {
     let mut tx = database.enter(tenant).await.unwrap();
-    let new = NewRun { kind: RunKind::Manual, local_date: None, cap: 5000, icp_rule: 1, icp_version: 1 };
+    let new = NewRun {
+        kind: RunKind::Manual,
+        local_date: None,
+        cap: 5000,
+        icp_rule: 1,
+        icp_version: 1,
+        text_expires_on: chrono::NaiveDate::from_ymd_opt(2099, 1, 5).unwrap(),
+    };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=COMPANIES).map(|id| (CompanyId::new(id).unwrap(), None)).collect();
     admissions::select(&mut tx, run, &targets).await.unwrap();
