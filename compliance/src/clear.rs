@@ -90,15 +90,19 @@ impl Clearing<'_> {
     async fn clear_read_models(&self, target: &Target, keys: &TenantKeys) -> Result<(), ComplianceError> {
         let (office, tenant) = (self.office, self.tenant);
         let subjects: Vec<SubjectId> = self.subjects.iter().copied().collect();
-        let mut removed: BTreeMap<String, u64> = erasure::forget(&office.projector, tenant, &subjects).await?;
+        self.note(erasure::forget(&office.projector, tenant, &subjects).await?).await?;
         let mut search = Search { office, tenant, keys, target, companies: BTreeSet::new() };
         for place in PLACES.iter().filter(|place| place.path == Path::ShownText) {
             let hits = search.hits(place).await?;
             let leads: Vec<(i64, i64)> = hits.iter().filter_map(|hit| lead(&hit.key)).collect();
             let emptied = erasure::forget_texts(&office.projector, tenant, &leads).await?;
-            removed.insert(place.table.to_owned(), emptied);
+            self.note([(place.table.to_owned(), emptied)]).await?;
         }
-        let mut tx = office.desk.database().enter(tenant).await?;
+        Ok(())
+    }
+
+    async fn note(&self, removed: impl IntoIterator<Item = (String, u64)>) -> Result<(), ComplianceError> {
+        let mut tx = self.office.desk.database().enter(self.tenant).await?;
         for (table, rows) in removed {
             erasures::note(&mut tx, self.number, &table, rows).await?;
         }

@@ -91,6 +91,7 @@ async fn an_erased_person_is_in_no_table_file_or_log_and_no_run_or_rebuild_bring
     assert!(found.events.iter().any(|event| event.kind == "lead.extracted" && event.fields.contains("email.address")));
     the_copy_says_what_from_where_and_why(&office, &acme).await;
 
+    cut_off_at_every_step(&world, &office, &acme).await;
     let receipts = erase::erase(&office, &acme, &zebulon()).await.unwrap();
     let [Receipt { removed, suppressed, sequence: Some(_), .. }] = receipts.as_slice() else { panic!("{receipts:?}") };
     for place in wanted_of_receipt() {
@@ -148,6 +149,31 @@ impl Scan {
 }
 
 /// What a receipt of everything has to tell of.
+/// The erasure is cut off at the first statement on one table after the other, and goes on each time.
+async fn cut_off_at_every_step(world: &World, office: &Office, tenant: &TenantId) {
+    let records = PLACES.iter().filter(|place| {
+        use Erased::{AddressHash, Answers, Asked, Pages, Text, Vectors};
+        matches!(place.path, AddressHash | Answers | Asked | Pages | Text | Vectors)
+    });
+    // In the order in which an erasure comes to them; the last is the receipt.
+    let mut tables: Vec<&str> = ["data_subjects"].into_iter().chain(records.map(|place| place.table)).collect();
+    tables.extend(["lead_emails", "company_enrichment_runs", "lead_steps"]);
+    tables.dedup();
+    let mut superuser = PgConnection::connect(world.store.url()).await.unwrap();
+    let refusing = "create function cut_off() returns trigger language plpgsql as $$ begin raise 'cut off'; end $$";
+    superuser.execute(refusing).await.unwrap();
+    for table in &tables {
+        let cut =
+            format!("create trigger cut_off before insert or update or delete on {table} execute function cut_off()");
+        superuser.execute(AssertSqlSafe(cut)).await.unwrap();
+        let stopped = erase::erase(office, tenant, &zebulon()).await.unwrap_err();
+        assert!(stopped.to_string().contains("cut off"), "{table}: {stopped}");
+        superuser.execute(AssertSqlSafe(format!("drop trigger cut_off on {table}"))).await.unwrap();
+    }
+    superuser.execute("drop function cut_off()").await.unwrap();
+    assert!(tables.len() > 8, "{tables:?}");
+}
+
 fn wanted_of_receipt() -> impl Iterator<Item = &'static str> {
     let cleared = |path: Erased| {
         use Erased::{AddressHash, Answers, Asked, Pages, ReadModel, ShownText, Text, Vectors};
