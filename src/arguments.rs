@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, audit, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events, icp,
-    ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, shortlist, suppress, tenant, up,
-    vendors,
+    ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, serve, shortlist, suppress, tenant,
+    up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -67,6 +67,8 @@ pub enum Command {
     Project(Project),
     /// Run a scheduler until asked to end: of several, one starts each night
     Schedule,
+    /// Serve the gateway, the only door from outside, until asked to end
+    Serve(serve::Command),
     /// Bring the database's roles and schema up to date
     Migrate,
     /// Bring the broker's streams and consumers up to date

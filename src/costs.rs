@@ -5,10 +5,10 @@ use std::{process::ExitCode, str::FromStr};
 use chrono::{Days, NaiveDate, Utc};
 use clap::{Args, ValueEnum};
 use presdr_events::TenantId;
+use presdr_projections::read::costs::{self as read, Costs};
 use presdr_store::{Database, Role, tenants};
 use presdr_vendors::Purpose;
 use rust_decimal::Decimal;
-use serde::Serialize;
 
 use crate::{
     config::Config,
@@ -44,85 +44,24 @@ enum By {
     Purpose,
 }
 
-impl By {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Vendor => "vendor",
-            Self::Day => "day",
-            Self::Run => "run",
-            Self::Purpose => "purpose",
+impl From<By> for read::By {
+    fn from(by: By) -> Self {
+        match by {
+            By::Vendor => Self::Vendor,
+            By::Day => Self::Day,
+            By::Run => Self::Run,
+            By::Purpose => Self::Purpose,
         }
     }
 }
 
-/// What is asked only where our own means left a gap, in the order of a lead's way, and what people call it.
+/// What people call a fallback.
 const FALLBACKS: [(Purpose, &str); 4] = [
     (Purpose::Domain, "web search for the domain"),
     (Purpose::SiteText, "site read by a vendor"),
     (Purpose::Contacts, "look-up of people"),
     (Purpose::Extraction, "fields filled by a model"),
 ];
-
-/// One line of the costs.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
-pub struct Line {
-    /// The vendor, day, run or purpose.
-    pub of: String,
-    /// Questions that were put to a vendor.
-    pub calls: i64,
-    /// Of these, without an answer.
-    pub errors: i64,
-    /// Questions answered from what was bought before.
-    pub cache_hits: i64,
-    /// Questions that were not put: at a cap, or the breaker open.
-    pub refused: i64,
-    /// What the vendor counts: credits, lookups, verifications.
-    pub units: Decimal,
-    /// Tokens read.
-    pub tokens_input: i64,
-    /// Tokens written.
-    pub tokens_output: i64,
-    /// In US dollars.
-    pub cost_usd: Decimal,
-}
-
-/// What a vendor was to add to leads that our own means left wanting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct Fallback {
-    /// What for: `domain`, `site_text`, `contacts` or `extraction`.
-    pub purpose: String,
-    /// Leads that fell back on it, whether or not a cap or a breaker let them.
-    pub leads: i64,
-    /// Of these, those for whom there was an answer, bought now or before.
-    pub answered: i64,
-}
-
-/// A tenant's costs over some days.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Costs {
-    /// First day.
-    pub from: NaiveDate,
-    /// Last day.
-    pub to: NaiveDate,
-    /// The lines, dearest first; days and runs in order.
-    pub lines: Vec<Line>,
-    /// Their sum, in US dollars.
-    pub cost_usd: Decimal,
-    /// What leads fell back on vendors for, in the order of a lead's way.
-    pub fallbacks: Vec<Fallback>,
-    /// Leads scored on those days.
-    pub leads: i64,
-    /// Of these, those whose rationale a model worded, now or for a lead with the same features before.
-    pub rationales_of_model: i64,
-    /// Of those, from before: nothing was asked.
-    pub rationales_cached: i64,
-    /// Contacts whose address was verified as valid on those days.
-    pub verified_contacts: i64,
-    /// Costs per lead.
-    pub usd_per_lead: Option<Decimal>,
-    /// Costs per verified contact.
-    pub usd_per_verified_contact: Option<Decimal>,
-}
 
 /// Prints the costs.
 ///
@@ -134,8 +73,8 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     anyhow::ensure!(from <= to, "--from {from} is after --to {to}: exchange them");
     let server = DatabaseServer::open(config).await?;
     let database = server.connect(Role::Producer).await?;
-    let costs = costs(&database, &command.tenant, from, to, command.by.name()).await?;
-    output.answer(&costs, |costs| text(costs, command.by.name()))?;
+    let costs = costs(&database, &command.tenant, from, to, command.by.into()).await?;
+    output.answer(&costs, |costs| text(costs, command.by.into()))?;
     database.close().await;
     server.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -151,7 +90,7 @@ fn before(day: NaiveDate) -> NaiveDate {
     day.checked_sub_days(Days::new(DAYS_DEFAULT)).unwrap_or(day)
 }
 
-/// What the tenant's vendors cost from `from` to `to`, a line for each `by`: `vendor`, `day`, `run` or `purpose`.
+/// What the tenant's vendors cost from `from` to `to`.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -160,78 +99,16 @@ pub async fn costs(
     tenant: &TenantId,
     from: NaiveDate,
     to: NaiveDate,
-    by: &'static str,
+    by: read::By,
 ) -> anyhow::Result<Costs> {
     let mut tx = tenants::enter_active(database, tenant).await?;
-    let lines: Vec<Line> = sqlx::query_as(
-        "select case $4 when 'vendor' then vendor when 'purpose' then purpose when 'run' then coalesce(run_id::text, '-')
-                    else to_char(called_at at time zone 'Asia/Singapore', 'YYYY-MM-DD') end as of,
-                count(*) filter (where status not in ('cached', 'refused_cap', 'breaker_open')) as calls,
-                count(*) filter (where status not in ('answered', 'cached', 'refused_cap', 'breaker_open')) as errors,
-                count(*) filter (where status = 'cached') as cache_hits,
-                count(*) filter (where status in ('refused_cap', 'breaker_open')) as refused,
-                sum(units) as units, sum(tokens_input)::bigint as tokens_input, sum(tokens_output)::bigint as tokens_output,
-                sum(cost_usd) as cost_usd
-         from vendor_calls
-         where tenant_id = $1 and called_at >= $2::date::timestamp at time zone 'Asia/Singapore'
-           and called_at < ($3::date + 1)::timestamp at time zone 'Asia/Singapore'
-         group by 1
-         order by case when $4 in ('vendor', 'purpose') then -sum(cost_usd) end, case when $4 = 'run' then min(run_id) end, 1",
-    )
-    .bind(tenant.as_str())
-    .bind(from)
-    .bind(to)
-    .bind(by)
-    .fetch_all(&mut *tx)
-    .await?;
-    let fallbacks: Vec<Fallback> = sqlx::query_as(
-        "select purpose, count(distinct (run_id, company_id)) as leads,
-                count(distinct (run_id, company_id)) filter (where status in ('answered', 'cached')) as answered
-         from vendor_calls
-         where tenant_id = $1 and called_at >= $2::date::timestamp at time zone 'Asia/Singapore'
-           and called_at < ($3::date + 1)::timestamp at time zone 'Asia/Singapore' and purpose = any($4) and company_id is not null
-         group by purpose order by array_position($4, purpose)",
-    )
-    .bind(tenant.as_str())
-    .bind(from)
-    .bind(to)
-    .bind(FALLBACKS.map(|(purpose, _)| purpose.as_str()))
-    .fetch_all(&mut *tx)
-    .await?;
-    let (leads, rationales_of_model, rationales_cached, verified_contacts): (i64, i64, i64, i64) = sqlx::query_as(
-        "with days as (select $2::date::timestamp at time zone 'Asia/Singapore' as first, ($3::date + 1)::timestamp at time zone 'Asia/Singapore' as after),
-              scored as (select rationale_source from lead_scores, days where tenant_id = $1 and created_at >= first and created_at < after)
-         select (select count(*) from scored), (select count(*) from scored where rationale_source in ('model', 'cache')),
-                (select count(*) from scored where rationale_source = 'cache'),
-                (select count(*) from lead_emails, days where tenant_id = $1 and verification_status = 'valid'
-                     and last_verified_at >= first and last_verified_at < after)",
-    )
-    .bind(tenant.as_str())
-    .bind(from)
-    .bind(to)
-    .fetch_one(&mut *tx)
-    .await?;
-    let cost_usd: Decimal = lines.iter().map(|line| line.cost_usd).sum();
-    let per = |count: i64| (count > 0).then(|| (cost_usd / Decimal::from(count)).round_dp(6));
-    Ok(Costs {
-        from,
-        to,
-        cost_usd,
-        fallbacks,
-        leads,
-        rationales_of_model,
-        rationales_cached,
-        verified_contacts,
-        usd_per_lead: per(leads),
-        usd_per_verified_contact: per(verified_contacts),
-        lines,
-    })
+    Ok(read::costs(&mut tx, from, to, by).await?)
 }
 
 /// The costs for people, with `by` over the first column.
-pub fn text(costs: &Costs, by: &'static str) -> String {
+pub fn text(costs: &Costs, by: read::By) -> String {
     let mut table = Table::new([
-        (by, Align::Left),
+        (by.name(), Align::Left),
         ("calls", Align::Right),
         ("errors", Align::Right),
         ("cache hits", Align::Right),

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
     ("Keep it safe", &["keys"]),
-    ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule"]),
+    ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule", "serve"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];
 

@@ -36,6 +36,7 @@ mod roles;
 mod run;
 mod sandbox;
 mod schema;
+mod serve;
 mod session;
 mod shortlist;
 mod suppress;
@@ -97,6 +98,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Project(Project { instead: Some(Instead::Verify(names)) }) => {
             rebuild::verify(&names, &config, &output).await
         }
+        Command::Serve(command) => serve::run(command, &config, &output).await,
         Command::Schedule => up::schedule(&config).await,
         Command::Migrate => schema::migrate(&config, &output).await,
         Command::Topology(command) => schema::topology(&command, &config, &output).await,

@@ -11,7 +11,7 @@ use presdr_nats::topology::User;
 use presdr_producers::{Desk, schedule};
 use presdr_projections::{ProjectorConfig, run_projector};
 use presdr_sites::Web;
-use presdr_store::{Role, leases::Leases};
+use presdr_store::{Database, Role, leases::Leases};
 use presdr_vendors::{Policy, VendorConfig, VendorDesk};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -23,6 +23,8 @@ use crate::{broker::BrokerServer, database::DatabaseServer, panics};
 
 /// Connections of a process's workers: more than two dozen transactions at once gain nothing on one database.
 const WORKER_CONNECTIONS: u32 = 24;
+/// Connections of a gateway.
+const GATEWAY_CONNECTIONS: u32 = 16;
 /// How long roles may take to finish what is in hand once they are asked to stop.
 const FINISH_WAIT: Duration = Duration::from_secs(20);
 
@@ -159,6 +161,24 @@ impl Roles {
 /// When a server cannot be reached.
 pub async fn desk(database: &DatabaseServer, broker: &BrokerServer, actor: Actor) -> anyhow::Result<Desk> {
     let pool = database.connect(Role::Producer).await?;
+    desk_over(pool, database, broker, actor).await
+}
+
+/// The gateway's desk: many command at once.
+///
+/// # Errors
+/// As [`desk`].
+pub async fn desk_of_many(database: &DatabaseServer, broker: &BrokerServer, actor: Actor) -> anyhow::Result<Desk> {
+    let pool = database.connect_many(Role::Producer, GATEWAY_CONNECTIONS).await?;
+    desk_over(pool, database, broker, actor).await
+}
+
+async fn desk_over(
+    pool: Database,
+    database: &DatabaseServer,
+    broker: &BrokerServer,
+    actor: Actor,
+) -> anyhow::Result<Desk> {
     let connection = broker.connect(User::Producer).await?;
     let clock = Clock::system();
     Ok(Desk::new(pool, connection, Arc::new(database.keyring()?), actor, move || clock.now()))

@@ -5,8 +5,12 @@ use std::{process::ExitCode, str::FromStr};
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use presdr_events::{RunId, TenantId};
+use presdr_projections::read::{
+    Sight,
+    shortlist::{self, Contact, Filter, Place},
+};
 use presdr_store::{Database, Role, tenants};
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     config::Config,
@@ -38,21 +42,6 @@ enum Format {
     Json,
 }
 
-/// A place in a shortlist.
-#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
-pub struct Place {
-    rank: i64,
-    company_id: i64,
-    uen: Option<String>,
-    company: Option<String>,
-    score: Option<f64>,
-    bucket: Option<String>,
-    confidence: Option<f64>,
-    domain: Option<String>,
-    contact: Option<String>,
-    reason: Option<String>,
-}
-
 /// Prints a shortlist.
 ///
 /// # Errors
@@ -67,8 +56,8 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     let places = places(&database, &command.tenant, run, command.top).await?;
     match command.format {
         Format::Csv => output.bytes(&csv(&HEADINGS, places.iter().map(cells))?)?,
-        Format::Json => Output::new(true).answer(&places, |_| String::new())?,
-        Format::Table => output.answer(&places, |places| table(places))?,
+        Format::Json => Output::new(true).answer(&objects(&places), |_| String::new())?,
+        Format::Table => output.answer(&objects(&places), |_| table(&places))?,
     }
     database.close().await;
     server.stop().await;
@@ -81,13 +70,8 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
 /// When there is none.
 pub async fn newest(database: &Database, tenant: &TenantId) -> anyhow::Result<RunId> {
     let mut tx = tenants::enter_active(database, tenant).await?;
-    let run: Option<i64> =
-        sqlx::query_scalar("select max(run_id) from enrichment_runs where tenant_id = $1 and ended_at is not null")
-            .bind(tenant.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-    match run {
-        Some(run) => Ok(RunId::new(run)?),
+    match shortlist::newest(&mut tx).await? {
+        Some(run) => Ok(run),
         None => bail!("tenant {tenant} has no finished run: `presdr run start --tenant {tenant} --wait` makes one"),
     }
 }
@@ -98,25 +82,24 @@ pub async fn newest(database: &Database, tenant: &TenantId) -> anyhow::Result<Ru
 /// When the database cannot be asked.
 pub async fn places(database: &Database, tenant: &TenantId, run: RunId, top: u32) -> anyhow::Result<Vec<Place>> {
     let mut tx = tenants::enter_active(database, tenant).await?;
-    let places = sqlx::query_as(
-        "select s.rank, s.company_id, c.uen, c.name as company, s.score, s.bucket, s.confidence, s.domain,
-                s.rationale as reason,
-                coalesce(
-                    (select concat_ws(', ', p.name, p.role_title, p.email) from contacts p
-                     where p.tenant_id = s.tenant_id and p.company_id = s.company_id and p.wanted_title
-                     order by p.email is null, p.role_title, p.name, p.email, p.subject_id limit 1),
-                    (select e.email from lead_emails e
-                     where e.tenant_id = s.tenant_id and e.company_id = s.company_id
-                     order by e.own_domain desc, e.role_account, e.email limit 1)) as contact
-         from shortlists s left join tenant_company c on c.company_id = s.company_id
-         where s.tenant_id = $1 and s.run_id = $2 order by s.rank limit $3",
-    )
-    .bind(tenant.as_str())
-    .bind(run.get())
-    .bind(i64::from(top))
-    .fetch_all(&mut *tx)
-    .await?;
-    Ok(places)
+    let filter = Filter { limit: i64::from(top), ..Filter::default() };
+    Ok(shortlist::places(&mut tx, run, &filter, Sight::Clear).await?)
+}
+
+fn objects(places: &[Place]) -> Vec<Value> {
+    places.iter().map(object).collect()
+}
+
+/// A place as one object, its contact in words.
+fn object(place: &Place) -> Value {
+    json!({
+        "rank": place.rank, "company_id": place.company_id, "uen": place.uen, "company": place.company, "score": place.score,
+        "bucket": place.bucket, "confidence": place.confidence, "domain": place.domain, "contact": contact(place), "reason": place.reason,
+    })
+}
+
+fn contact(place: &Place) -> Option<String> {
+    place.contact.as_ref().map(Contact::told)
 }
 
 const HEADINGS: [&str; 10] =
@@ -134,7 +117,7 @@ fn cells(place: &Place) -> [String; 10] {
         text(&place.bucket),
         number(place.confidence),
         text(&place.domain),
-        text(&place.contact),
+        text(&contact(place)),
         text(&place.reason),
     ]
 }
@@ -161,7 +144,7 @@ pub fn table(places: &[Place]) -> String {
             place.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.2}")),
             text(&place.bucket),
             text(&place.domain),
-            text(&place.contact),
+            text(&contact(place)),
             text(&place.reason),
         ]);
     }

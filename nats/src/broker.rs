@@ -55,6 +55,12 @@ impl Broker {
         &self.context
     }
 
+    /// Whether the connection stands now. It is made again by itself when it does not.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
     /// Sends what is buffered and closes.
     pub async fn close(&self) {
         if let Err(error) = self.client.drain().await {

@@ -36,6 +36,12 @@ impl Publisher {
         Self { broker }
     }
 
+    /// Whether the broker can be reached now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.broker.is_connected()
+    }
+
     /// Stores an event and tells its sequence in the stream; the sequence of the first when it was stored before.
     ///
     /// Backs off and tries again while the stream is full or unreachable, for two minutes.

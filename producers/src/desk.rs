@@ -62,10 +62,22 @@ impl Desk {
         Self { database, keyring, publisher: Publisher::new(broker), actor, time: Arc::new(time) }
     }
 
+    /// The same desk for another who commands: the record of a write names them.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         (self.time)()
+    }
+
+    /// Whether the broker can be reached now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.publisher.is_connected()
     }
 
     /// The producer role's pool.

@@ -27,8 +27,7 @@ pub struct IcpSet {
 /// [`CommandError::Icp`] names every offending key; otherwise what the database or the broker says.
 pub async fn set(desk: &Desk, tenant: &TenantId, text: &str) -> Result<IcpSet, CommandError> {
     let mut tx = tenants::enter_active(&desk.database, tenant).await?;
-    let known = known_codes(&mut tx).await?;
-    let checked = IcpDocument::parse_with(text, &|code| known.is_empty() || known.contains(code))?;
+    let checked = checked(&mut tx, text).await?;
     let document = serde_json::to_value(&checked)
         .map_err(|error| CommandError::Refused(format!("the ICP has no JSON form: {error}")))?;
     let (rule, version) = store(&mut tx, &document).await?;
@@ -41,6 +40,19 @@ pub async fn set(desk: &Desk, tenant: &TenantId, text: &str) -> Result<IcpSet, C
     });
     let sequence = desk.commit(tx, tenant_step(tenant, "icp", version), &event).await?;
     Ok(IcpSet { rule, version, sequence })
+}
+
+/// Checks a profile as [`set`] does, without setting it.
+///
+/// # Errors
+/// As [`set`].
+pub async fn check(desk: &Desk, tenant: &TenantId, text: &str) -> Result<IcpDocument, CommandError> {
+    checked(&mut tenants::enter_active(&desk.database, tenant).await?, text).await
+}
+
+async fn checked(tx: &mut TenantTx, text: &str) -> Result<IcpDocument, CommandError> {
+    let known = known_codes(tx).await?;
+    Ok(IcpDocument::parse_with(text, &|code| known.is_empty() || known.contains(code))?)
 }
 
 /// The tenant's newest profile.

@@ -13,6 +13,7 @@
 //! - [`retention`]: removes what logs kept long enough
 //! - [`audit`]: the audit log read back, to be compared with the log
 //! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
+//! - [`read`]: what people ask of the read models, masked for who may not see personal data
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
 
 mod apply;
@@ -25,6 +26,7 @@ mod feed;
 mod models;
 mod projection;
 mod projector;
+pub mod read;
 mod reader;
 pub mod rebuild;
 pub mod retention;

@@ -5,6 +5,7 @@
 mod author;
 mod events;
 mod fairness;
+mod gateway;
 mod own;
 mod pipeline;
 mod quality;
@@ -79,6 +80,12 @@ enum Name {
         #[arg(long, value_name = "N", default_value_t = fairness::SMALL, value_parser = clap::value_parser!(u32).range(1..=i64::from(fairness::BIG)))]
         small: u32,
     },
+    /// Checking a token, and reading a shortlist over HTTP
+    Gateway {
+        /// How many reads
+        #[arg(long, value_name = "N", default_value_t = gateway::READS)]
+        reads: u32,
+    },
     /// Extraction from sites that a person has labelled
     Extract {
         /// A folder of sites, a folder each
@@ -112,6 +119,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Rebuild { events } => rebuild::measure(&folder, events).await?,
         Name::Pipeline { leads, vendors } => pipeline::measure(&folder, leads, vendors).await?,
         Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
+        Name::Gateway { reads } => gateway::measure(&folder, reads).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,
         Name::Domains { companies } => quality::domains(companies).await?,
         Name::Web(command) => return web::serve(&command, output).await,

@@ -11,6 +11,7 @@ use clap::Args;
 use presdr_consumers::WorkConfig;
 use presdr_events::{Actor, RunId, TenantId};
 use presdr_producers::{Desk, runs};
+use presdr_projections::read::costs::By;
 use presdr_sandbox::{
     Running,
     vendors::{Vendor, VendorSandbox},
@@ -124,8 +125,8 @@ async fn last_run(desk: &Desk, tenant: &TenantId) -> anyhow::Result<Option<RunId
 
 async fn costs_so_far(database: &Database, tenant: &TenantId) -> anyhow::Result<String> {
     let (from, to) = costs::last_days();
-    let costs = costs::costs(database, tenant, from, to, "vendor").await?;
-    Ok(costs::text(&costs, "vendor"))
+    let costs = costs::costs(database, tenant, from, to, By::Vendor).await?;
+    Ok(costs::text(&costs, By::Vendor))
 }
 
 /// What the vendors saw of it: they know nothing of what was paid before this process.

@@ -121,7 +121,7 @@ async fn show(session: &Session, tenant: &TenantId, run: RunId, output: &Output)
 
 async fn list(session: &Session, tenant: &TenantId, top: u32, output: &Output) -> anyhow::Result<()> {
     let runs = runs::list(&session.desk, tenant, i64::from(top)).await?;
-    let objects: Vec<_> = runs.iter().map(view::object).collect();
+    let objects: Vec<_> = runs.iter().map(|run| view::object(&run.into())).collect();
     output.answer(&objects, |_| view::table(&runs, tenant))
 }
 

@@ -53,6 +53,10 @@ impl fmt::Debug for Keyring {
     }
 }
 
+fn of_platform(master: &MasterKey, purpose: &str) -> Key {
+    Key::new(IndexKey::new(master.key().clone()).hash_bytes("platform key", purpose.as_bytes()))
+}
+
 /// Random bytes from the operating system's generator.
 #[must_use]
 pub fn random<const N: usize>() -> [u8; N] {
@@ -79,6 +83,25 @@ impl Keyring {
 
     fn of(ring: Ring) -> Self {
         Self { ring, tenants: Mutex::default() }
+    }
+
+    /// Seals what belongs to no tenant and lives for minutes, such as a cookie that is set before anybody is known. Every process opens it,
+    /// as long as it knows the master key that this one knows first.
+    ///
+    /// # Errors
+    /// What the cipher says.
+    pub fn seal_platform(&self, purpose: &str, text: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let first = self.ring.known().into_iter().next();
+        let master = first.ok_or_else(|| StoreError::Refused("there is no master key".to_owned()))?;
+        let sealed = of_platform(&master, purpose).seal(random(), purpose.as_bytes(), text);
+        sealed.map_err(|source| StoreError::Pii { tenant: TenantId::platform(), source })
+    }
+
+    /// Opens what [`Self::seal_platform`] sealed; `None` for anything else.
+    #[must_use]
+    pub fn open_platform(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let known = self.ring.known();
+        known.iter().find_map(|master| of_platform(master, purpose).open(purpose.as_bytes(), sealed).ok())
     }
 
     /// Makes the keys of a new tenant; keys that exist already are kept.

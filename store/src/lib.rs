@@ -14,6 +14,8 @@
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
 //! - [`purge`]: erasing a tenant, table by table
+//! - [`users`]: people who use presdr: an opaque id for events, the address here
+//! - [`sessions`]: their browsers, while they are signed in
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -31,6 +33,7 @@ pub mod parked;
 pub mod purge;
 pub mod retention;
 pub mod runs;
+pub mod sessions;
 pub mod settings;
 pub mod similarity;
 pub mod steps;
@@ -39,6 +42,7 @@ pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod texts;
+pub mod users;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::{StoreError, is_of_erased_tenant};

@@ -166,9 +166,18 @@ async fn read(tx: &mut TenantTx, run: RunId, lock: Lock) -> Result<Option<Run>, 
 /// # Errors
 /// What the database says.
 pub async fn list(tx: &mut TenantTx, limit: i64) -> Result<Vec<Run>, StoreError> {
+    list_before(tx, None, limit).await
+}
+
+/// The tenant's runs before the one of this id, or all, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list_before(tx: &mut TenantTx, before: Option<i64>, limit: i64) -> Result<Vec<Run>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows = sqlx::query("select * from runs where tenant_id = $1 order by run_id desc limit $2")
+    let rows = sqlx::query("select * from runs where tenant_id = $1 and run_id < $2 order by run_id desc limit $3")
         .bind(tenant.as_str())
+        .bind(before.unwrap_or(i64::MAX))
         .bind(limit)
         .fetch_all(&mut **tx)
         .await?;

@@ -190,6 +190,7 @@ async fn seed_what_a_run_leaves_empty(world: &World, tenant: &TenantId) {
     let rows = [
         "insert into rationale_cache (tenant_id, cache_key, rationale) values ($1, 'seeded', 'ask ' || $2)",
         "insert into icp_samples (tenant_id, sample, description, text_hash) values ($1, 'a customer', 'led by ' || $2, 'x')",
+        "insert into users (tenant_id, user_id, subject_hash, email) values ($1, gen_random_uuid(), decode(repeat('01', 32), 'hex'), $2)",
         "insert into embeddings (tenant_id, company_id, model, text_hash, vector, made_at)
          select distinct $1, company_id, 'm', $2, '\\x00'::bytea, now() from lead_texts where tenant_id = $1",
         "insert into lead_phones (tenant_id, company_id, phone, subject_id, run_id, version, last_seen_at)

@@ -99,6 +99,15 @@ pub const PLACES: &[Place] = &[
     nobody("vendor_intents", &["vendor", "operation", "purpose", "because", "step", "state", "meter"], CODES),
     found("email_verification_cache", &["hash", "status", "sub_status", "vendor"], &["hash"], Path::AddressHash),
     found("consents", &["hash", "basis", "actor"], &["consent_id"], Path::AddressHash),
+    // Who uses presdr.
+    found("users", &["email"], &["user_id"], Path::Text),
+    nobody("users", &["subject_hash"], "a keyed hash, gone with its row"),
+    found(
+        "sessions",
+        &["session_hash", "subject_hash", "provider_hash", "sealed"],
+        &["user_id"],
+        Path::Stays("under the tenant's key, for twelve hours at most, and gone with the person's row in users"),
+    ),
     // The log's twin.
     found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
     nobody("lead_steps", &["step", "subject"], CODES),
@@ -219,6 +228,7 @@ pub const PLACES: &[Place] = &[
         &["slug", "started_by", "rows_removed", "rows_of_others"],
         "receipts of erased tenants: numbers by table, and the opaque id of who did it",
     ),
+    nobody("logout_tokens", &["token_hash"], "hashes of random ids, for minutes"),
     nobody("tenants", &["name", "status"], SETTINGS),
     nobody("vendor_rates", &["vendor", "key_id"], CODES),
 ];

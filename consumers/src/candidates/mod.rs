@@ -4,6 +4,7 @@
 //! the industries of a profile find companies: see [`Classification`].
 //!
 //! - [`refresh()`]: the candidates of a profile anew, with counts before and after each filter
+//! - [`preview()`]: the same without writing anything
 //! - [`choose()`]: a run's companies: never seen first, then the stalest
 //! - [`Classification`]: what SSIC calls the industries of a profile
 
@@ -20,4 +21,4 @@ mod words;
 
 pub use choose::{Chosen, Target, choose};
 pub use classification::Classification;
-pub use refresh::{Refresh, refresh};
+pub use refresh::{Preview, Refresh, preview, refresh};

@@ -74,6 +74,38 @@ pub async fn refresh(
     })
 }
 
+/// What a refresh would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// As in [`Refresh::before`].
+    pub before: u64,
+    /// As in [`Refresh::after_filters`].
+    pub after_filters: BTreeMap<String, u64>,
+    /// The candidates there would be.
+    pub candidates: u64,
+    /// As in [`Refresh::fallback`].
+    pub fallback: bool,
+    /// As in [`Refresh::unknown_industries`].
+    pub unknown_industries: Vec<String>,
+}
+
+/// What [`refresh`] would find for `document`; nothing is written.
+///
+/// # Errors
+/// What the database says.
+pub async fn preview(database: &Database, tenant: &TenantId, document: &IcpDocument) -> Result<Preview, StoreError> {
+    let mut tx = database.enter(tenant).await?;
+    let profile = Profile::read(&mut tx, document).await?;
+    let wanted = profile.candidates(&mut tx).await?;
+    Ok(Preview {
+        before: wanted.before,
+        after_filters: wanted.after_filters,
+        candidates: wanted.ids.len() as u64,
+        fallback: wanted.fallback,
+        unknown_industries: profile.unknown_industries,
+    })
+}
+
 /// A profile, and what is needed to apply it.
 struct Profile<'a> {
     document: &'a IcpDocument,

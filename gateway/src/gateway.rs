@@ -1,0 +1,153 @@
+//! What every request has at hand.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use presdr_events::TenantId;
+use presdr_producers::Desk;
+use presdr_store::{Database, StoreError, TenantTx, tenants, users};
+use tokio::time::Instant;
+
+use crate::{
+    Problem,
+    config::{ConfigError, GatewayConfig, Mode},
+    identity::{
+        Caller,
+        keys::Keys,
+        provider::{Provider, ProviderError},
+        token::Expected,
+    },
+    limits::Limits,
+    rest::meta::Info,
+};
+
+/// So long a tenant that was active is taken to be.
+const ACTIVE_FRESH: Duration = Duration::from_secs(2);
+
+/// What every request has at hand. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    config: GatewayConfig,
+    desk: Desk,
+    provider: Arc<Provider>,
+    keys: Arc<Keys>,
+    expected: Expected,
+    limits: Limits,
+    active: Mutex<HashMap<TenantId, Instant>>,
+}
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It must not run so.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It cannot speak to the provider.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+impl Gateway {
+    /// A gateway that reads and writes at `desk`.
+    ///
+    /// # Errors
+    /// [`StartError`] when it must not run as it is told.
+    pub fn new(config: GatewayConfig, desk: Desk) -> Result<Self, StartError> {
+        config.check()?;
+        if config.mode == Mode::Development {
+            tracing::warn!(
+                "development mode: whoever asks without a token is believed to be of the tenant that X-Tenant-ID names"
+            );
+        }
+        let provider = Arc::new(Provider::new(config.registration.clone())?);
+        let expected = Expected { issuer: provider.issuer(), audiences: config.audiences.clone() };
+        let keys = Keys::new(Arc::clone(&provider), config.keys);
+        let limits = Limits::new(config.limits);
+        Ok(Self(Arc::new(Inner { config, desk, provider, keys, expected, limits, active: Mutex::default() })))
+    }
+
+    /// How it is run.
+    #[must_use]
+    pub fn config(&self) -> &GatewayConfig {
+        &self.0.config
+    }
+
+    /// What it is, for whoever asks.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        let (mode, warning) = match self.0.config.mode {
+            Mode::Production => ("production", None),
+            Mode::Development => ("development", Some("development mode: whoever asks is believed to be who they say")),
+        };
+        Info { version: env!("CARGO_PKG_VERSION"), mode, warning }
+    }
+
+    /// Where commands are given.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
+    }
+
+    /// The producer role's pool.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        self.0.desk.database()
+    }
+
+    /// The identity provider.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.0.provider
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.0.keys
+    }
+
+    /// What access tokens must say.
+    #[must_use]
+    pub fn expected(&self) -> &Expected {
+        &self.0.expected
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Enters a tenant that is active.
+    ///
+    /// # Errors
+    /// [`StoreError::NoTenant`] when it is not; otherwise what the database says.
+    pub async fn enter(&self, tenant: &TenantId) -> Result<TenantTx, StoreError> {
+        tenants::enter_active(self.database(), tenant).await
+    }
+
+    /// The desk at which the caller commands. Their row among the users is made or brought up to date first.
+    pub(crate) async fn desk_of(&self, caller: &Caller) -> Result<Desk, Problem> {
+        let mut tx = self.enter(&caller.tenant).await?;
+        let (keyring, issuer) = (self.desk().keyring(), &self.expected().issuer);
+        let user = users::upsert(&mut tx, &keyring, issuer, &caller.subject, caller.email.as_deref()).await?;
+        tx.commit().await?;
+        let actor = users::actor(user).map_err(|_| Problem::internal())?;
+        Ok(self.desk().acting(actor))
+    }
+
+    /// Whether the tenant is active, or was a moment ago.
+    pub(crate) async fn is_active(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let seen = self.0.active.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).copied();
+        if seen.is_some_and(|seen| seen.elapsed() < ACTIVE_FRESH) {
+            return Ok(());
+        }
+        drop(self.enter(tenant).await?);
+        // Tenants that exist alone come here, so this does not grow with what is asked.
+        self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Instant::now());
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Who asks.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, header, request::Parts},
+};
+use chrono::{DateTime, Utc};
+use presdr_events::TenantId;
+use presdr_projections::read::Sight;
+
+use super::{
+    claims::Claims,
+    roles::{self, Permission, Role},
+    session::{self, Cookie},
+    token::{self, TokenError},
+};
+use crate::{Gateway, Mode, Problem};
+
+/// Who asks. Only the layer that checked them makes one, so a handler that takes a caller cannot be reached by anybody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who, as the provider names them: personal, never logged.
+    pub subject: String,
+    /// Their address, if the provider tells it.
+    pub email: Option<String>,
+    /// Whose data they see.
+    pub tenant: TenantId,
+    /// What they are, lowest first.
+    pub roles: Vec<Role>,
+    /// The tenant's Odoo database, if the token names one.
+    pub odoo_db: Option<String>,
+    /// Until when that holds: a stream ends then.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Caller {
+    /// Whether they may.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        roles::allows(&self.roles, permission)
+    }
+
+    /// How much of personal data they see.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        if self.may(Permission::ReadPersonal) { Sight::Clear } else { Sight::Masked }
+    }
+
+    /// Whoever asks in development mode without a token.
+    fn developer(tenant: TenantId) -> Self {
+        Self {
+            subject: "developer".to_owned(),
+            email: None,
+            tenant,
+            roles: Role::ALL.to_vec(),
+            odoo_db: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl From<Claims> for Caller {
+    fn from(claims: Claims) -> Self {
+        let Claims { subject, email, tenant, roles, odoo_db, expires_at } = claims;
+        Self { subject, email, tenant, roles, odoo_db, expires_at: Some(expires_at) }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(Problem::internal)
+    }
+}
+
+/// Finds out who asks.
+pub(crate) async fn identify(gateway: &Gateway, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let now = gateway.desk().now();
+    if let Some(token) = token_of(headers)? {
+        let claims = token::check(token, gateway.expected(), gateway.keys(), now).await;
+        return claims.map(Caller::from).map_err(|error| refusal(&error));
+    }
+    let Some(cookie) = Cookie::read(headers) else { return developer(gateway, headers) };
+    if !session::is_from_our_pages(gateway, method, headers) {
+        return Err(Problem::forbidden("what changes something is taken from our own pages alone"));
+    }
+    session::caller(gateway, &cookie)
+        .await?
+        .ok_or_else(|| Problem::unauthenticated("your session has ended: sign in again at /login"))
+}
+
+/// The token, from the one of two headers that a client can send. With both they must agree: nobody has two tenants at once.
+fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let unreadable =
+        || Problem::unauthenticated("send one token: `Authorization: Bearer TOKEN`, or the same in `X-Api-Key`");
+    let one = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => value.to_str().map(|text| Some(text.trim())).map_err(|_| unreadable()),
+            (Some(_), Some(_)) => Err(unreadable()),
+        }
+    };
+    let bearer = match one(header::AUTHORIZATION.as_str())? {
+        None => None,
+        Some(text) => {
+            let (scheme, token) = text.split_once(' ').ok_or_else(unreadable)?;
+            if !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(unreadable());
+            }
+            Some(token.trim())
+        }
+    };
+    match (bearer, one("x-api-key")?.filter(|key| !key.is_empty())) {
+        (Some(bearer), Some(key)) if bearer != key => Err(unreadable()),
+        (token, other) => Ok(token.or(other)),
+    }
+}
+
+pub(super) fn refusal(error: &TokenError) -> Problem {
+    match error {
+        TokenError::Keys(error) => {
+            tracing::warn!(%error, "tokens cannot be checked");
+            Problem::unavailable("the identity provider cannot be reached, so your token cannot be checked; try again")
+        }
+        TokenError::Claims(super::claims::ClaimsError::NoRole) => {
+            Problem::forbidden("your account has none of the roles viewer, ops and admin here")
+        }
+        error => {
+            tracing::debug!(%error, "a token was refused");
+            Problem::unauthenticated(error.to_string())
+        }
+    }
+}
+
+fn developer(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let signed_out =
+        || Problem::unauthenticated("sign in, or send a token of the identity provider: `Authorization: Bearer TOKEN`");
+    if gateway.config().mode != Mode::Development {
+        return Err(signed_out());
+    }
+    let tenant = headers.get("x-tenant-id").and_then(|value| value.to_str().ok()).ok_or_else(signed_out)?;
+    TenantId::new(tenant).map(Caller::developer).map_err(|error| Problem::bad_request(format!("X-Tenant-ID: {error}")))
+}

@@ -1,0 +1,166 @@
+//! How much is too much: requests of a tenant, sign-ins and strangers of an address, bodies, connections, time.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::HashMapStateStore};
+use presdr_events::TenantId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::Problem;
+
+/// After so many checks, keys that have been quiet are forgotten.
+const FORGET_EVERY: u32 = 1024;
+
+/// How much is too much.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitPolicy {
+    /// Requests of one tenant per second; twice as many may come at once.
+    pub tenant_per_second: NonZeroU32,
+    /// Requests of one tenant at the same time, streams included.
+    pub tenant_at_once: usize,
+    /// Requests without a valid token, per client address and second; twice as many may come at once.
+    pub stranger_per_second: NonZeroU32,
+    /// Sign-ins that one client address begins or ends, per minute.
+    pub logins_per_minute: NonZeroU32,
+    /// Longest body, in bytes.
+    pub body_bytes: usize,
+    /// How long a request may take until its answer begins.
+    pub request: Duration,
+    /// Connections at the same time.
+    pub connections: usize,
+}
+
+impl Default for LimitPolicy {
+    fn default() -> Self {
+        let some = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            tenant_per_second: some(100),
+            tenant_at_once: 64,
+            stranger_per_second: some(20),
+            logins_per_minute: some(20),
+            body_bytes: 256 * 1024,
+            request: Duration::from_secs(30),
+            connections: 4096,
+        }
+    }
+}
+
+/// The limits at work, in this process.
+pub(crate) struct Limits {
+    policy: LimitPolicy,
+    tenants: Rate<TenantId>,
+    strangers: Rate<IpAddr>,
+    logins: Rate<IpAddr>,
+    at_once: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+}
+
+impl Limits {
+    pub(crate) fn new(policy: LimitPolicy) -> Self {
+        let per_second = |number: NonZeroU32| Quota::per_second(number).allow_burst(number.saturating_mul(TWO));
+        Self {
+            policy,
+            tenants: Rate::new(per_second(policy.tenant_per_second)),
+            strangers: Rate::new(per_second(policy.stranger_per_second)),
+            logins: Rate::new(Quota::per_minute(policy.logins_per_minute)),
+            at_once: Mutex::default(),
+        }
+    }
+
+    /// Lets one more request of a tenant in, for as long as the permit lives. Only tenants that exist are asked about.
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
+        if !self.tenants.allows(tenant) {
+            return Err(Problem::too_many("your organisation asks too often; wait a moment", 1));
+        }
+        let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+        let places =
+            at_once.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.policy.tenant_at_once)));
+        let place = Arc::clone(places).try_acquire_owned();
+        place.map_err(|_| Problem::too_many("your organisation has too many requests open; wait for one to end", 1))
+    }
+
+    /// Counts a request of somebody without a valid token.
+    pub(crate) fn stranger(&self, address: IpAddr) -> Result<(), Problem> {
+        match self.strangers.allows(&network(address)) {
+            true => Ok(()),
+            false => {
+                Err(Problem::too_many("too many requests without a valid token from your address; wait a moment", 1))
+            }
+        }
+    }
+
+    /// Counts a sign-in.
+    pub(crate) fn login(&self, address: IpAddr) -> Result<(), Problem> {
+        match self.logins.allows(&network(address)) {
+            true => Ok(()),
+            false => Err(Problem::too_many("too many sign-ins from your address; wait a minute", 60)),
+        }
+    }
+}
+
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
+/// Who has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => match six.to_ipv4_mapped() {
+            Some(four) => four.into(),
+            None => Ipv6Addr::from(u128::from(six) >> 64 << 64).into(),
+        },
+    }
+}
+
+struct Rate<Key: Hash + Eq + Clone> {
+    limiter: RateLimiter<Key, HashMapStateStore<Key>, DefaultClock>,
+    checks: AtomicU32,
+}
+
+impl<Key: Hash + Eq + Clone> Rate<Key> {
+    fn new(quota: Quota) -> Self {
+        Self { limiter: RateLimiter::hashmap(quota), checks: AtomicU32::new(0) }
+    }
+
+    fn allows(&self, key: &Key) -> bool {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(key).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_has_so_many_at_once() {
+        let limits = Limits::new(LimitPolicy { tenant_at_once: 2, ..LimitPolicy::default() });
+        let (acme, globex) = (TenantId::new("acme").unwrap(), TenantId::new("globex").unwrap());
+        let held = [limits.tenant(&acme).unwrap(), limits.tenant(&acme).unwrap()];
+        assert!(limits.tenant(&acme).is_err());
+        assert!(limits.tenant(&globex).is_ok(), "another tenant does not feel it");
+        drop(held);
+        assert!(limits.tenant(&acme).is_ok());
+    }
+
+    #[test]
+    fn an_address_signs_in_so_often() {
+        let limits = Limits::new(LimitPolicy { logins_per_minute: TWO, ..LimitPolicy::default() });
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(limits.login(address("2001:db8::1")).is_ok());
+        assert!(limits.login(address("2001:db8::2")).is_ok());
+        assert!(limits.login(address("2001:db8::3")).is_err(), "one network counts as one");
+        assert!(limits.login(address("2001:db8:0:1::1")).is_ok());
+        assert_eq!(network(address("::ffff:10.0.0.1")), address("10.0.0.1"));
+    }
+}

@@ -1,0 +1,9 @@
+//! What the routes do. Each file is one thing that people ask about: what it takes, what it answers, the handlers.
+
+pub mod company;
+pub mod costs;
+pub mod export;
+pub mod icp;
+pub mod meta;
+pub mod runs;
+pub mod shortlist;

@@ -1,0 +1,323 @@
+//! Every route, in one list: the router, the OpenAPI document and the isolation test are made from it, so a new route is in all of them.
+//!
+//! To add one, add a line to [`list`]. The chat's routes get `.langgraph()`, which tells their errors in the LangGraph shape.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::Method,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post, put},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::{
+    Gateway, Problem, http,
+    identity::{login, logout, roles::Permission},
+    openapi, page,
+    rest::{company, costs, export, icp, meta, runs, shortlist},
+};
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: nothing of a tenant is shown.
+    Public,
+    /// Anybody of an active tenant.
+    SignedIn,
+    /// Those whose role has this permission.
+    Allowed(Permission),
+}
+
+/// In which shape errors are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// RFC 9457.
+    Rest,
+    /// `{"detail": "..."}`.
+    LangGraph,
+}
+
+/// What a route answers when all is well.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// JSON of this schema.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// A stream of this content type.
+    Stream(&'static str),
+    /// Nothing but where to go, with this status.
+    Redirect(u16),
+    /// Nothing.
+    Nothing,
+}
+
+/// One route.
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, `{name}` for an id in it.
+    pub path: &'static str,
+    /// Its permanent name for generated clients.
+    pub operation: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Who may come in.
+    pub access: Access,
+    /// How its errors look.
+    pub surface: Surface,
+    /// The schema of its query.
+    pub query: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// The schema of its body.
+    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// What it answers.
+    pub answer: Answer,
+    /// Other statuses it may answer, besides those that its shape implies.
+    pub others: &'static [u16],
+    handler: MethodRouter<Gateway>,
+}
+
+impl Route {
+    fn new(
+        method: Method,
+        path: &'static str,
+        operation: &'static str,
+        access: Access,
+        handler: MethodRouter<Gateway>,
+    ) -> Self {
+        let answer = Answer::Nothing;
+        let (surface, query, body, others) = (Surface::Rest, None, None, &[][..]);
+        Self { method, path, operation, summary: "", access, surface, query, body, answer, others, handler }
+    }
+
+    fn summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    fn query<T: JsonSchema>(self) -> Self {
+        Self { query: Some(|generator| T::json_schema(generator)), ..self }
+    }
+
+    fn body<T: JsonSchema>(self) -> Self {
+        Self { body: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    fn json<T: JsonSchema>(self) -> Self {
+        Self { answer: Answer::Json(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    fn stream(self, content_type: &'static str) -> Self {
+        Self { answer: Answer::Stream(content_type), ..self }
+    }
+
+    fn redirect(self, status: u16) -> Self {
+        Self { answer: Answer::Redirect(status), ..self }
+    }
+
+    fn others(self, others: &'static [u16]) -> Self {
+        Self { others, ..self }
+    }
+
+    fn langgraph(self) -> Self {
+        Self { surface: Surface::LangGraph, ..self }
+    }
+
+    /// Whether its path holds an id.
+    #[must_use]
+    pub fn has_id(&self) -> bool {
+        self.path.contains('{')
+    }
+}
+
+/// Every route.
+#[must_use]
+pub fn list() -> Vec<Route> {
+    use Access::{Allowed, Public, SignedIn};
+    const READ: Access = Allowed(Permission::Read);
+    const STEER: Access = Allowed(Permission::SteerRuns);
+    let get_ = |path, operation, access, handler| Route::new(Method::GET, path, operation, access, handler);
+    let post_ = |path, operation, access, handler| Route::new(Method::POST, path, operation, access, handler);
+    vec![
+        // What the gateway is
+        get_("/info", "getInfo", Public, get(meta::info)).summary("Version and mode").json::<meta::Info>().langgraph(),
+        get_("/health/live", "isLive", Public, get(meta::live))
+            .summary("Whether the process answers")
+            .json::<meta::Health>(),
+        get_("/health/ready", "isReady", Public, get(meta::ready))
+            .summary("Whether database, broker and identity provider are at hand")
+            .json::<meta::Health>()
+            .others(&[503]),
+        get_("/openapi.json", "getOpenApi", Public, get(openapi::serve))
+            .summary("This document")
+            .stream("application/json"),
+        // Who asks
+        get_("/whoami", "whoAmI", SignedIn, get(meta::whoami))
+            .summary("Who asks, for which tenant, until when")
+            .json::<meta::WhoAmI>(),
+        get_("/", "showStart", Public, get(page::start)).summary("A page to sign in and out on").stream("text/html"),
+        get_("/login", "beginLogin", Public, get(login::begin))
+            .summary("Sign a browser in: leads to the identity provider")
+            .query::<login::Asked>()
+            .redirect(302)
+            .others(&[429, 503]),
+        get_("/login/callback", "endLogin", Public, get(login::end))
+            .summary("Where the identity provider sends the browser back to")
+            .query::<login::Answered>()
+            .redirect(303)
+            .others(&[401, 403, 429, 503]),
+        post_("/logout", "logout", Public, post(logout::by_person))
+            .summary("End the browser's session, here and at the identity provider")
+            .redirect(303)
+            .others(&[401, 403, 503]),
+        post_("/logout/backchannel", "backchannelLogout", Public, post(logout::by_provider))
+            .summary("The identity provider says that somebody has signed out")
+            .others(&[400, 413, 429, 503]),
+        // Ranking and companies
+        get_("/shortlist", "listShortlist", READ, get(shortlist::list))
+            .summary("A run's ranking, best first; the newest finished run's unless another is named")
+            .query::<shortlist::Asked>()
+            .json::<shortlist::Page>()
+            .others(&[404]),
+        get_("/shortlist/status", "getShortlistStatus", READ, get(shortlist::status))
+            .summary("How the newest ranking stands")
+            .json::<shortlist::Standing>(),
+        get_("/companies/{company_id}", "getCompany", READ, get(company::show))
+            .summary("A company with its evidence and the reason for every vendor call")
+            .json::<presdr_projections::read::company::Company>(),
+        // Runs
+        get_("/runs", "listRuns", READ, get(runs::list))
+            .summary("Runs, newest first")
+            .query::<runs::Asked>()
+            .json::<runs::Page>(),
+        get_("/runs/{run_id}", "getRun", READ, get(runs::show))
+            .summary("A run with its leads, stages and alerts")
+            .json::<presdr_projections::read::run::View>(),
+        get_("/runs/{run_id}/stats", "getRunStats", READ, get(runs::stats))
+            .summary("A run in numbers: stages and vendors")
+            .json::<presdr_projections::read::run::Stats>(),
+        post_("/runs/start", "startRun", STEER, post(runs::start))
+            .summary("Start a run now")
+            .body::<runs::Start>()
+            .json::<runs::Done>()
+            .others(&[409]),
+        post_("/runs/{run_id}/pause", "pauseRun", STEER, post(runs::pause))
+            .summary("Admit no more leads; those in flight go on")
+            .body::<runs::Steer>()
+            .json::<runs::Done>()
+            .others(&[409]),
+        post_("/runs/{run_id}/resume", "resumeRun", STEER, post(runs::resume))
+            .summary("Admit leads again")
+            .body::<runs::Steer>()
+            .json::<runs::Done>()
+            .others(&[409]),
+        post_("/runs/{run_id}/cancel", "cancelRun", STEER, post(runs::cancel))
+            .summary("End a run with what it has")
+            .body::<runs::Steer>()
+            .json::<runs::Done>()
+            .others(&[409]),
+        // Money
+        get_("/costs", "getCosts", READ, get(costs::show))
+            .summary("What paid vendors cost, by vendor, day, run or purpose")
+            .query::<costs::Asked>()
+            .json::<presdr_projections::read::costs::Costs>(),
+        // The profile
+        get_("/icp", "getIcp", READ, get(icp::show))
+            .summary("The newest ideal customer profile")
+            .json::<icp::Profile>()
+            .others(&[404]),
+        Route::new(Method::PUT, "/icp", "setIcp", Allowed(Permission::EditIcp), put(icp::set))
+            .summary("Check a profile and set it; runs that start from now on use it")
+            .body::<icp::Document>()
+            .json::<icp::Set>(),
+        post_("/icp/preview", "previewIcp", READ, post(icp::preview))
+            .summary("How many companies would fit a profile, without setting it")
+            .body::<icp::Document>()
+            .json::<icp::Preview>(),
+        // Files
+        get_("/export/latest_scores.csv", "exportScoresCsv", READ, get(export::scores_csv))
+            .summary("Each company's newest score, as CSV")
+            .stream("text/csv"),
+        get_("/export/latest_scores.json", "exportScoresJson", READ, get(export::scores_json))
+            .summary("Each company's newest score, as JSON")
+            .stream("application/json"),
+        get_("/export/run_events.csv", "exportRunEvents", READ, get(export::run_events_csv))
+            .summary("Every step of one run or of all, as CSV")
+            .query::<export::Asked>()
+            .stream("text/csv")
+            .others(&[404]),
+    ]
+}
+
+/// The router of all routes for a gateway.
+pub fn router(gateway: Gateway) -> Router {
+    let mut router = Router::new();
+    for route in list() {
+        router = router.route(route.path, guarded(route, &gateway));
+    }
+    let layers = |router: Router<Gateway>| {
+        router
+            .layer(middleware::from_fn_with_state(gateway.clone(), http::in_time))
+            .layer(DefaultBodyLimit::max(gateway.config().limits.body_bytes))
+            .layer(middleware::from_fn_with_state(gateway.clone(), http::cors))
+            .layer(middleware::from_fn_with_state(gateway.clone(), http::headers))
+    };
+    let router = router.fallback(nothing_there).method_not_allowed_fallback(async || Problem::method_not_allowed());
+    layers(router).with_state(gateway.clone())
+}
+
+/// A route's handler behind its door. There is no other way to a handler.
+fn guarded(route: Route, gateway: &Gateway) -> MethodRouter<Gateway> {
+    let (gateway, access) = (gateway.clone(), route.access);
+    let door = move |request: Request, next: Next| http::open(gateway.clone(), access, request, next);
+    let handler = route.handler.route_layer(middleware::from_fn(door));
+    match route.surface {
+        Surface::Rest => handler,
+        Surface::LangGraph => handler.route_layer(middleware::from_fn(http::in_langgraph_shape)),
+    }
+}
+
+/// Paths that LangGraph clients ask for: what is not there is told to them in their shape, too.
+const LANGGRAPH: [&str; 6] = ["/threads", "/assistants", "/store", "/crons", "/info", "/ok"];
+
+async fn nothing_there(request: Request) -> Response {
+    let path = request.uri().path();
+    let langgraph = LANGGRAPH
+        .iter()
+        .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    if langgraph { Problem::not_found().in_langgraph_shape() } else { Problem::not_found().into_response() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_route_and_each_name_stands_once() {
+        let routes = list();
+        let paths: BTreeSet<_> = routes.iter().map(|route| (route.path, route.method.as_str())).collect();
+        let names: BTreeSet<_> = routes.iter().map(|route| route.operation).collect();
+        assert_eq!(paths.len(), routes.len());
+        assert_eq!(names.len(), routes.len());
+        assert!(routes.iter().all(|route| !route.summary.is_empty()));
+    }
+
+    #[test]
+    fn only_what_shows_nothing_of_a_tenant_is_public() {
+        let public: Vec<_> =
+            list().into_iter().filter(|route| route.access == Access::Public).map(|route| route.path).collect();
+        let meta = ["/info", "/health/live", "/health/ready", "/openapi.json"];
+        assert_eq!(public, [&meta[..], &["/", "/login", "/login/callback", "/logout", "/logout/backchannel"]].concat());
+    }
+
+    #[test]
+    fn whoever_only_reads_changes_nothing() {
+        for route in list().into_iter().filter(|route| {
+            route.method != Method::GET && route.path != "/icp/preview" && !route.path.starts_with("/logout")
+        }) {
+            let Access::Allowed(permission) = route.access else { panic!("{} is open to all", route.path) };
+            assert!(permission > Permission::ReadPersonal, "{} changes something", route.path);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Logout tokens that somebody made up, or sends again.
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+async fn sent(world: &World, token: &str) -> u16 {
+    let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("logout_token", token).finish();
+    world.client.post(world.url("/logout/backchannel")).body(form).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_logout_token_is_what_it_must_be_and_counts_once() {
+    let world = World::new().await;
+    world.tenant("acme").await;
+    let mut good = world.provider.claims("acme", "viewer");
+    good["jti"] = json!("one");
+    good["events"] = json!({ EVENT: {} });
+    let signed = |claims: &Value| {
+        world
+            .signer
+            .sign_text(&json!({ "alg": "RS256", "typ": "logout+jwt", "kid": "first" }).to_string(), &claims.to_string())
+    };
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        signed(&claims)
+    };
+    let refused = [
+        ("an ID token", world.token("acme", "viewer")),
+        ("a nonce", with("nonce", json!("n"))),
+        ("no event", with("events", json!({}))),
+        ("another event", with("events", json!({ "http://schemas.openid.net/event/other": {} }))),
+        ("an event that is no object", with("events", json!({ EVENT: true }))),
+        ("nobody", with("sub", Value::Null)),
+        ("no id", with("jti", Value::Null)),
+        ("another audience", with("aud", json!("other"))),
+        ("another issuer", with("iss", json!("https://evil.example"))),
+        ("expired", with("exp", json!(1))),
+        ("nothing", String::new()),
+    ];
+    for (what, token) in refused {
+        assert_eq!(sent(&world, &token).await, 400, "{what}");
+    }
+    let token = signed(&good);
+    assert_eq!(world.status(&token).await, 401, "it lets nobody in");
+    assert_eq!(sent(&world, &token).await, 200);
+    assert_eq!(sent(&world, &token).await, 400, "the second time");
+}

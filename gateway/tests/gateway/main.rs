@@ -1,0 +1,13 @@
+//! The gateway over real NATS, Postgres and HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
+
+mod browser;
+mod document;
+mod erased;
+mod hostile;
+mod isolation;
+mod keys;
+mod logout;
+mod rest;
+mod support;

@@ -1,0 +1,247 @@
+//! A gateway of one test, with a database, a broker, and a provider that counts what it is asked.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize},
+    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::Utc;
+use presdr_events::{Actor, TenantId};
+use presdr_gateway::{
+    Gateway, GatewayConfig, LimitPolicy, Mode, Transport,
+    identity::{keys::KeyPolicy, provider::Registration},
+};
+use presdr_nats::{
+    Broker,
+    topology::{self, TopologyConfig, User},
+};
+use presdr_producers::{Desk, tenants};
+use presdr_servers::{Nats, NatsConfig, testing};
+use presdr_store::{Role, testing::TestStore};
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub const AUDIENCE: &str = "presdr";
+
+/// A signing key of a provider.
+pub struct Signer {
+    pub id: String,
+    pair: KeyPair,
+    pub public: Value,
+}
+
+impl Signer {
+    pub fn new(id: &str) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let public = pair.public_key();
+        let part = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
+        let (n, e) = (public.modulus(), public.exponent());
+        let public = json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
+            "n": part(n.big_endian_without_leading_zero()), "e": part(e.big_endian_without_leading_zero()),
+        });
+        Self { id: id.to_owned(), pair, public }
+    }
+
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_as(&self.id, claims)
+    }
+
+    pub fn sign_as(&self, id: &str, claims: &Value) -> String {
+        self.sign_text(&json!({ "alg": "RS256", "typ": "JWT", "kid": id }).to_string(), &claims.to_string())
+    }
+
+    /// A token of any header and payload.
+    pub fn sign_text(&self, header: &str, payload: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// Discovery and keys, and how often the keys were fetched.
+#[derive(Clone)]
+pub struct Provider {
+    pub issuer: String,
+    pub state: Arc<ProviderState>,
+}
+
+#[derive(Default)]
+pub struct ProviderState {
+    pub keys: Mutex<Vec<Value>>,
+    pub fetches: AtomicUsize,
+    pub down: AtomicBool,
+    issuer: Mutex<String>,
+}
+
+impl Provider {
+    pub async fn start(keys: &[&Signer]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(ProviderState::default());
+        state.issuer.lock().unwrap().clone_from(&issuer);
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(discovery))
+            .route("/jwks", get(jwks))
+            .with_state(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let provider = Self { issuer, state };
+        provider.publish(keys);
+        provider
+    }
+
+    pub fn publish(&self, keys: &[&Signer]) {
+        *self.state.keys.lock().unwrap() = keys.iter().map(|signer| signer.public.clone()).collect();
+    }
+
+    pub fn fetches(&self) -> usize {
+        self.state.fetches.load(Ordering::SeqCst)
+    }
+
+    pub fn registration(&self) -> Registration {
+        Registration { issuer: self.issuer.parse().unwrap(), client_id: "presdr".into(), client_secret: None }
+    }
+
+    /// The claims of a good token.
+    pub fn claims(&self, tenant: &str, role: &str) -> Value {
+        let now = Utc::now().timestamp();
+        json!({
+            "iss": self.issuer, "aud": AUDIENCE, "sub": format!("{role}-of-{tenant}"), "email": format!("{role}@{tenant}.example"),
+            "tenant_id": tenant, "roles": [role], "iat": now, "exp": now + 600,
+        })
+    }
+}
+
+async fn discovery(State(state): State<Arc<ProviderState>>) -> Result<Json<Value>, StatusCode> {
+    if state.down.load(Ordering::SeqCst) {
+        return Err(StatusCode::BAD_GATEWAY);
+    }
+    let issuer = state.issuer.lock().unwrap().clone();
+    let at = |path: &str| format!("{issuer}/{path}");
+    Ok(Json(json!({
+        "issuer": issuer, "jwks_uri": at("jwks"), "authorization_endpoint": at("auth"), "token_endpoint": at("token"),
+    })))
+}
+
+async fn jwks(State(state): State<Arc<ProviderState>>) -> Result<Json<Value>, StatusCode> {
+    state.fetches.fetch_add(1, Ordering::SeqCst);
+    if state.down.load(Ordering::SeqCst) {
+        return Err(StatusCode::BAD_GATEWAY);
+    }
+    Ok(Json(json!({ "keys": *state.keys.lock().unwrap() })))
+}
+
+pub struct World {
+    pub store: TestStore,
+    _nats: testing::Own<Nats>,
+    /// The broker's URL.
+    pub broker: String,
+    pub desk: Desk,
+    pub provider: Provider,
+    pub signer: Signer,
+    pub address: SocketAddr,
+    pub client: Client,
+    stopping: CancellationToken,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+impl World {
+    /// A gateway in production mode, behind a trusted proxy on this machine.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), change).await
+    }
+
+    pub async fn on(listener: TcpListener, change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let signer = Signer::new("first");
+        let provider = Provider::start(&[&signer]).await;
+        let access = topology::authorization(|user| user.name().to_owned());
+        let store = TestStore::new().await.unwrap();
+        let nats = testing::nats_with(NatsConfig { access, ..NatsConfig::default() }).await.unwrap();
+        let broker = connect(&nats.url(), User::Topology).await;
+        let topology = TopologyConfig { events_bytes_max: 1 << 30, ..TopologyConfig::default() };
+        topology::apply(&broker, &topology).await.unwrap();
+        let desk = Desk::new(
+            store.connect(Role::Producer).await.unwrap(),
+            connect(&nats.url(), User::Producer).await,
+            Arc::new(store.keyring()),
+            Actor::service("gateway"),
+            Utc::now,
+        );
+        let address = listener.local_addr().unwrap();
+        let mut config = GatewayConfig {
+            listen: address,
+            mode: Mode::Production,
+            transport: Transport::Behind(vec!["127.0.0.0/8".parse().unwrap()]),
+            public_url: "https://presdr.example".parse().unwrap(),
+            registration: provider.registration(),
+            audiences: vec![AUDIENCE.into()],
+            origins: vec!["https://chat.example".into()],
+            keys: KeyPolicy::default(),
+            limits: LimitPolicy { stranger_per_second: 10_000.try_into().unwrap(), ..LimitPolicy::default() },
+        };
+        change(&mut config);
+        let gateway = Gateway::new(config, desk.clone()).unwrap();
+        let stopping = CancellationToken::new();
+        let until = stopping.clone();
+        tokio::spawn(async move { presdr_gateway::serve(gateway, listener, until).await.unwrap() });
+        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { store, broker: nats.url(), _nats: nats, desk, provider, signer, address, client, stopping }
+    }
+
+    pub async fn tenant(&self, slug: &str) -> TenantId {
+        let tenant = TenantId::new(slug).unwrap();
+        tenants::create(&self.desk, &tenant, slug).await.unwrap();
+        tenant
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A good token.
+    pub fn token(&self, tenant: &str, role: &str) -> String {
+        self.signer.sign(&self.provider.claims(tenant, role))
+    }
+
+    pub fn get(&self, path: &str, token: &str) -> RequestBuilder {
+        self.client.get(self.url(path)).bearer_auth(token)
+    }
+
+    /// The status that a token gets.
+    pub async fn status(&self, token: &str) -> u16 {
+        self.get("/whoami", token).send().await.unwrap().status().as_u16()
+    }
+}
+
+pub async fn connect(url: &str, user: User) -> Broker {
+    Broker::connect(url, Some((user, user.name()))).await.unwrap()
+}
+
+/// An answer's JSON.
+pub async fn body(answer: reqwest::Response) -> Value {
+    let bytes = answer.bytes().await.unwrap();
+    serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))
+}
