@@ -1,12 +1,13 @@
-//! The roles that keep running: workers, projector, scheduler; all in one process, or some of them.
+//! The roles that keep running: workers, projector, scheduler, gateway; all in one process, or some of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use presdr_audit::{Log, Signer, SigningKey};
 use presdr_compliance::{Office, retention};
 use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
+use presdr_gateway::{Gateway, GatewayConfig, Info};
 use presdr_nats::topology::User;
 use presdr_producers::{Desk, schedule};
 use presdr_projections::{ProjectorConfig, run_projector};
@@ -14,6 +15,7 @@ use presdr_sites::Web;
 use presdr_store::{Database, Role, leases::Leases};
 use presdr_vendors::{Policy, VendorConfig, VendorDesk};
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
@@ -115,6 +117,28 @@ impl Roles {
             Ok(())
         });
         Ok(())
+    }
+
+    /// Starts a gateway, and tells where it listens and what it is.
+    ///
+    /// # Errors
+    /// When it must not run as it is told, cannot listen, or a server cannot be reached.
+    pub async fn serve(
+        &mut self,
+        database: &DatabaseServer,
+        broker: &BrokerServer,
+        told: GatewayConfig,
+    ) -> anyhow::Result<(SocketAddr, Info)> {
+        let desk = desk_of_many(database, broker, Actor::service("gateway")).await?;
+        let listen = told.listen;
+        let gateway = Gateway::new(told, desk)?;
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let (address, info) = (listener.local_addr()?, gateway.info());
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            presdr_gateway::serve(gateway, listener, stopping).await.context("the gateway stopped")
+        });
+        Ok((address, info))
     }
 
     /// Runs until `asked` to end or a role ends with a fault; then lets the others finish what is in hand.

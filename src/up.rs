@@ -16,6 +16,7 @@ use crate::{
     database::DatabaseServer,
     output::Output,
     roles::{Roles, asked_to_end},
+    serve,
     web::WebOptions,
 };
 
@@ -24,6 +25,8 @@ use crate::{
 pub struct Up {
     #[command(flatten)]
     web: WebOptions,
+    #[command(flatten)]
+    gateway: serve::Options,
 }
 
 /// `presdr work`
@@ -51,14 +54,23 @@ pub struct Work {
 /// When a server cannot be started or reached, or a role ends with a fault.
 pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let web = command.web.open(config.mode)?;
+    let gateway = command.gateway.clone().told(config.mode)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
     roles.work(&database, &broker, web, WorkConfig::default(), vendors()?, Vec::new()).await?;
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker, audit::key_or_make(config)?).await?;
+    let serving = match gateway {
+        Some(gateway) => Some(roles.serve(&database, &broker, gateway).await?),
+        None => None,
+    };
+    let (listen, info) = serving.unzip();
+    let warning = info.and_then(|info| info.warning);
     let asked = asked_to_end();
-    output.answer(&json!({ "state": "up", "data": config.data }), |_| {
-        format!("presdr is up; its data is under {}; Ctrl-C ends it", config.data.display())
+    output.answer(&json!({ "state": "up", "data": config.data, "listen": listen }), |_| {
+        let serves = listen.map(|address| format!("; it serves on {address}")).unwrap_or_default();
+        let warning = warning.map(|warning| format!("\n{warning}")).unwrap_or_default();
+        format!("presdr is up; its data is under {}{serves}; Ctrl-C ends it{warning}", config.data.display())
     })?;
     run(roles, asked, database, broker).await
 }
@@ -111,7 +123,11 @@ async fn open(config: &Config) -> anyhow::Result<(DatabaseServer, BrokerServer)>
     Ok((database, broker))
 }
 
-async fn run(
+/// Runs the roles until `asked` to end, then stops the servers.
+///
+/// # Errors
+/// When a role ends with a fault.
+pub async fn run(
     roles: Roles,
     asked: impl Future<Output = ()>,
     database: DatabaseServer,

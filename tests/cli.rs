@@ -154,3 +154,24 @@ fn every_shell_gets_its_completions() {
         assert!(output.status.success() && text(&output.stdout).contains("robots"), "{shell}");
     }
 }
+
+#[test]
+fn a_gateway_that_must_not_run_is_refused_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let there = ["--public-url", "https://presdr.example", "--oidc-issuer", "https://sso.example"];
+    let whole = [&there[..], &["--oidc-client-id", "presdr", "--oidc-audience", "presdr"]].concat();
+    let development = [&whole[..], &["--listen", "0.0.0.0:8443", "--mode", "development"]].concat();
+    for (command, options, why) in [
+        ("serve", &[][..], "the gateway is not configured: give --public-url"),
+        ("serve", &there[..], "the gateway lacks --oidc-client-id, --oidc-audience"),
+        ("serve", &whole[..], "in production the gateway needs TLS"),
+        ("up", &whole[..], "in production the gateway needs TLS"),
+        ("up", &development[..], "it listens on this machine alone"),
+    ] {
+        let output = told(presdr(&["--data", data.to_str().unwrap(), command]).args(options));
+        let error = text(&output.stderr);
+        assert!(!output.status.success() && error.contains(why), "{command} {options:?}: {error}");
+        assert!(!data.exists(), "nothing was started");
+    }
+}

@@ -1,6 +1,6 @@
 //! How the gateway is run, and what it refuses to be run with.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
 use url::Url;
@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     identity::{keys::KeyPolicy, provider::Registration},
     limits::LimitPolicy,
+    tls,
 };
 
 /// What the gateway is run for.
@@ -112,6 +113,17 @@ impl GatewayConfig {
             (Mode::Production, Transport::Plain) => Err(ConfigError::NoTls),
             (_, Transport::Behind(networks)) if networks.is_empty() => Err(ConfigError::NoProxy),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the files it needs can be read and used.
+    ///
+    /// # Errors
+    /// Which file, and what is wrong with it; a key is never shown.
+    pub fn check_files(&self) -> io::Result<()> {
+        match &self.transport {
+            Transport::Tls { certificates, key } => tls::acceptor(certificates, key).map(drop),
+            Transport::Plain | Transport::Behind(_) => Ok(()),
         }
     }
 

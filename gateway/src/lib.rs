@@ -26,4 +26,5 @@ pub use config::{ConfigError, GatewayConfig, Mode, Transport};
 pub use gateway::{Gateway, StartError};
 pub use limits::LimitPolicy;
 pub use problem::Problem;
+pub use rest::meta::Info;
 pub use server::serve;

@@ -38,6 +38,8 @@ pub struct LimitPolicy {
     pub request: Duration,
     /// Connections at the same time.
     pub connections: usize,
+    /// How often it is looked whether somebody who reads a stream still may.
+    pub stream_look: Duration,
 }
 
 impl Default for LimitPolicy {
@@ -51,6 +53,7 @@ impl Default for LimitPolicy {
             body_bytes: 256 * 1024,
             request: Duration::from_secs(30),
             connections: 4096,
+            stream_look: Duration::from_secs(5),
         }
     }
 }

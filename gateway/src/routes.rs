@@ -16,7 +16,7 @@ use crate::{
     Gateway, Problem, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
-    rest::{company, costs, export, icp, meta, runs, shortlist},
+    rest::{company, costs, export, icp, meta, runs, shortlist, suppressions},
 };
 
 /// Who may come in.
@@ -135,6 +135,7 @@ pub fn list() -> Vec<Route> {
     use Access::{Allowed, Public, SignedIn};
     const READ: Access = Allowed(Permission::Read);
     const STEER: Access = Allowed(Permission::SteerRuns);
+    const SUPPRESS: Access = Allowed(Permission::Suppress);
     let get_ = |path, operation, access, handler| Route::new(Method::GET, path, operation, access, handler);
     let post_ = |path, operation, access, handler| Route::new(Method::POST, path, operation, access, handler);
     vec![
@@ -233,6 +234,24 @@ pub fn list() -> Vec<Route> {
             .summary("How many companies would fit a profile, without setting it")
             .body::<icp::Document>()
             .json::<icp::Preview>(),
+        // Whom not to contact
+        get_("/suppressions", "listSuppressions", SUPPRESS, get(suppressions::list))
+            .summary("The newest entries of the suppression list, without who they are")
+            .query::<suppressions::Asked>()
+            .json::<suppressions::Page>(),
+        post_("/suppressions", "addSuppressions", SUPPRESS, post(suppressions::add))
+            .summary("Contact these no more: what was found of them leaves the read models")
+            .body::<suppressions::Named>()
+            .json::<suppressions::Added>(),
+        post_("/suppressions/check", "checkSuppressions", SUPPRESS, post(suppressions::check))
+            .summary("Whether any of these is suppressed, since when and why")
+            .body::<suppressions::Named>()
+            .json::<suppressions::Looked>(),
+        post_("/suppressions/lift", "liftSuppressions", SUPPRESS, post(suppressions::lift))
+            .summary("Take these off the list: what is found from now on may be contacted")
+            .body::<suppressions::Named>()
+            .json::<suppressions::Lifted>()
+            .others(&[409]),
         // Files
         get_("/export/latest_scores.csv", "exportScoresCsv", READ, get(export::scores_csv))
             .summary("Each company's newest score, as CSV")

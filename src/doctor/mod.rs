@@ -4,6 +4,7 @@
 
 mod broker;
 mod database;
+mod gateway;
 mod machine;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::{
     config::Config,
     output::{Align, Output, Table},
+    serve,
 };
 
 /// `presdr doctor`
@@ -23,6 +25,8 @@ pub struct Command {
     /// Where the owner of a site reaches you, a page or mailto:
     #[arg(long, env = "PRESDR_CONTACT", hide_env_values = true, value_name = "URL")]
     contact: Option<url::Url>,
+    #[command(flatten)]
+    gateway: serve::Options,
 }
 
 /// How a check ended.
@@ -69,6 +73,7 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     let mut checks = machine::checks(config, command.contact.as_ref());
     let log = broker::check(config, &mut checks).await;
     database::check(config, log.as_ref(), &mut checks).await;
+    gateway::check(&command.gateway, config, &mut checks).await;
     output.answer(&checks, |checks| table(checks))?;
     let wrong = checks.iter().any(|check| check.status == Status::Wrong);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })

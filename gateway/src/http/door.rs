@@ -1,19 +1,19 @@
 //! Who may come in to a route, and how many at once.
 
 use axum::{
-    body::{Body, HttpBody},
+    body::{Body, Bytes, HttpBody},
     extract::{Request, State},
-    http::{HeaderMap, Method},
+    http::{HeaderMap, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::address;
 use crate::{
     Gateway, Problem,
-    identity::{Caller, identify},
+    identity::{Caller, Over, identify, over},
     routes::Access,
 };
 
@@ -29,8 +29,9 @@ pub(crate) async fn open(gateway: Gateway, access: Access, mut request: Request,
     }
     match admitted(&gateway, access, request.method(), request.headers()).await {
         Ok((caller, place)) => {
-            request.extensions_mut().insert(caller);
-            held(next.run(request).await, place)
+            request.extensions_mut().insert(caller.clone());
+            let answer = next.run(request).await;
+            if answer.body().size_hint().exact().is_some() { answer } else { streamed(answer, gateway, caller, place) }
         }
         Err(problem) if problem.is_of_a_stranger() => {
             gateway.limits().stranger(address).err().unwrap_or(problem).into_response()
@@ -56,17 +57,29 @@ async fn admitted(
     Ok((caller, place))
 }
 
-/// A stream keeps its place until it ends or its reader leaves.
-fn held(response: Response, place: OwnedSemaphorePermit) -> Response {
-    if response.body().size_hint().exact().is_some() {
-        return response;
-    }
+/// A stream keeps its place until it ends or its reader leaves, and goes on for as long as its reader may read. Events end with the reason,
+/// so that a client comes back with a fresh token and goes on from where it was; a file is cut, since one that is not whole must not look so.
+fn streamed(response: Response, gateway: Gateway, caller: Caller, place: OwnedSemaphorePermit) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
     response.map(|body| {
-        Body::from_stream(body.into_data_stream().map(move |chunk| {
-            let _place = &place;
-            chunk
+        let chunks = body.into_data_stream().take_until(Box::pin(over(gateway, caller)));
+        Body::from_stream(stream::unfold(Some((chunks, place)), move |reading| async move {
+            let (mut chunks, place) = reading?;
+            match chunks.next().await {
+                Some(chunk) => Some((chunk, Some((chunks, place)))),
+                None => Some((ended(chunks.take_result()?, events), None)),
+            }
         }))
     })
+}
+
+fn ended(over: Over, events: bool) -> Result<Bytes, axum::Error> {
+    let why = over.word();
+    match events {
+        true => Ok(Bytes::from(format!("event: end\ndata: {{\"reason\":\"{why}\"}}\n\n"))),
+        false => Err(axum::Error::new(std::io::Error::other(format!("whoever reads this may no longer: {why}")))),
+    }
 }
 
 /// Ends what takes too long before its answer begins; streams go on.

@@ -31,6 +31,8 @@ pub struct Caller {
     pub odoo_db: Option<String>,
     /// Until when that holds: a stream ends then.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Of a browser, its session: when that ends, so does a stream.
+    pub(super) session: Option<Cookie>,
 }
 
 impl Caller {
@@ -55,6 +57,7 @@ impl Caller {
             roles: Role::ALL.to_vec(),
             odoo_db: None,
             expires_at: None,
+            session: None,
         }
     }
 }
@@ -62,7 +65,7 @@ impl Caller {
 impl From<Claims> for Caller {
     fn from(claims: Claims) -> Self {
         let Claims { subject, email, tenant, roles, odoo_db, expires_at } = claims;
-        Self { subject, email, tenant, roles, odoo_db, expires_at: Some(expires_at) }
+        Self { subject, email, tenant, roles, odoo_db, expires_at: Some(expires_at), session: None }
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`keys`], [`provider`]: the provider's keys, and the provider over HTTP
 //! - [`claims`], [`roles`]: what a token says, and what that allows
 //! - `session`, `login`, `logout`: browsers, which hold no token but a cookie
+//! - `over`: until when somebody may read a stream
 //! - [`Caller`]: who asks, as handlers get it
 
 mod caller;
@@ -13,6 +14,7 @@ mod json;
 pub mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
+mod over;
 pub mod provider;
 pub mod roles;
 mod session;
@@ -21,3 +23,4 @@ pub mod token;
 
 pub use caller::Caller;
 pub(crate) use caller::identify;
+pub(crate) use over::{Over, over};

@@ -1,6 +1,6 @@
 //! Browsers that are signed in: a cookie with a random id, a row with its hash, and what is needed to go on in that row, sealed.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -31,11 +31,17 @@ const SESSION_MAX: TimeDelta = TimeDelta::hours(12);
 const RENEWAL_MAX: TimeDelta = TimeDelta::seconds(10);
 const RENEWAL_POLL: Duration = Duration::from_millis(100);
 
-/// What the cookie holds: whose session, and its id.
-#[derive(Debug, Clone)]
-pub(super) struct Cookie {
+/// What the cookie holds: whose session, and its id. Not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
     pub(super) tenant: TenantId,
     id: [u8; 32],
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cookie({}, …)", self.tenant)
+    }
 }
 
 impl Cookie {
@@ -196,6 +202,7 @@ pub(super) async fn caller(gateway: &Gateway, cookie: &Cookie) -> Result<Option<
         roles,
         odoo_db,
         expires_at: Some(session.expires_at),
+        session: Some(cookie.clone()),
     }))
 }
 

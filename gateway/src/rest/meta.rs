@@ -80,6 +80,6 @@ pub(crate) async fn ready(State(gateway): State<Gateway>) -> (StatusCode, Json<H
 /// `GET /whoami`
 pub(crate) async fn whoami(caller: Caller) -> Json<WhoAmI> {
     let permissions = roles::permissions(&caller.roles);
-    let Caller { subject, email, tenant, roles, odoo_db, expires_at } = caller;
+    let Caller { subject, email, tenant, roles, odoo_db, expires_at, .. } = caller;
     Json(WhoAmI { sub: subject, email, tenant_id: tenant, roles, permissions, odoo_db, expires_at })
 }

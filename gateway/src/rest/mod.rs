@@ -7,3 +7,4 @@ pub mod icp;
 pub mod meta;
 pub mod runs;
 pub mod shortlist;
+pub mod suppressions;

@@ -279,3 +279,67 @@ async fn a_tenant_that_asks_too_often_is_slowed_down_alone() {
     assert!(statuses.starts_with(&[200, 200]) && statuses.contains(&429), "{statuses:?}");
     assert_eq!(world.status(&world.token("globex", "viewer")).await, 200);
 }
+
+#[tokio::test]
+async fn admins_say_whom_not_to_contact_and_the_list_tells_nobody_who_is_on_it() {
+    let world = World::new().await;
+    world.tenant("acme").await;
+    let post = async |path: &str, role: &str, body: Value| {
+        let request = world.client.post(world.url(path)).bearer_auth(world.token("acme", role));
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.text().await.unwrap())
+    };
+    let jane = json!({ "email": ["Jane@people.example"], "domain": ["kelmora.example"], "reason": "asked us to stop" });
+    for role in ["viewer", "ops"] {
+        for path in ["/suppressions", "/suppressions/check", "/suppressions/lift"] {
+            assert_eq!(post(path, role, jane.clone()).await.0, 403, "{path} as {role}");
+        }
+        let list = world.get("/suppressions", &world.token("acme", role)).send().await.unwrap();
+        assert_eq!(list.status(), 403);
+    }
+    for (wrong, where_) in [
+        (json!({}), "name 1 to 1000"),
+        (json!({ "email": vec!["a@b.example"; 1001] }), "name 1 to 1000"),
+        (json!({ "email": ["a@b.example", "nobody"] }), "email[1]"),
+        (json!({ "phone": ["12"] }), "phone[0]"),
+        (json!({ "email": ["a@b.example"], "reason": "write to c@d.example" }), "email[0]"),
+    ] {
+        let (status, text) = post("/suppressions", "admin", wrong).await;
+        assert!(status == 422 && text.contains(where_), "{status} {text}");
+        assert!(!text.contains("nobody") && !text.contains("d.example"), "{text}");
+    }
+    let (status, text) = post("/suppressions", "admin", jane.clone()).await;
+    let added: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &added["added"], &added["known"]), (200, &json!({ "domain": 1, "email": 1 }), &json!(0)));
+    let checked: Value = serde_json::from_str(
+        &post("/suppressions/check", "admin", json!({ "email": ["jane@people.example"] })).await.1,
+    )
+    .unwrap();
+    assert_eq!((&checked["suppressed"], &checked["entries"][0]["source"]), (&json!(true), &json!("command")));
+    assert!(checked["entries"][0]["actor"].as_str().unwrap().starts_with("user:"), "who did it is on record");
+    let list = world.get("/suppressions?kind=email", &world.token("acme", "admin")).send().await.unwrap();
+    let list = list.text().await.unwrap();
+    assert!(list.contains("asked us to stop") && !list.to_lowercase().contains("jane"), "{list}");
+    let (status, lifted) = post("/suppressions/lift", "admin", jane.clone()).await;
+    assert!(status == 200 && lifted.contains("\"email\":1"), "{lifted}");
+    assert_eq!(post("/suppressions/lift", "admin", jane).await.0, 409);
+}
+
+#[tokio::test]
+async fn what_is_suppressed_is_in_no_file_and_says_so_on_its_page() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let held = filled(&world, &acme, 1000).await;
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = enter(&owner, &acme).await;
+    sqlx::query("insert into suppressed_companies (tenant_id, company_id) values ($1, $2)")
+        .bind(acme.as_str())
+        .bind(held.company)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(json_of(&world, "/export/latest_scores.json", "ops").await, json!([]));
+    assert_eq!(json_of(&world, &format!("/companies/{}", held.company), "ops").await["suppressed"], true);
+}

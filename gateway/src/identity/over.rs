@@ -1,0 +1,57 @@
+//! Until when somebody who reads a stream may: their token or session ends, or their tenant does.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{caller::Caller, session};
+use crate::Gateway;
+
+/// Why somebody may read on no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The token, or the longest that a session lasts, has run out.
+    Expired,
+    /// The session was ended: here, at the provider, or because it was not renewed.
+    SignedOut,
+    /// The tenant is no longer active.
+    Closed,
+}
+
+impl Over {
+    /// The word for it that a client sees.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::SignedOut => "signed_out",
+            Self::Closed => "tenant_closed",
+        }
+    }
+}
+
+/// Waits until the caller may read on no longer. A session is renewed meanwhile, as with any other request of its browser.
+pub(crate) async fn over(gateway: Gateway, caller: Caller) -> Over {
+    let left = caller.expires_at.map(|at| (at - gateway.desk().now()).to_std().unwrap_or_default());
+    let ends = left.map(|left| Instant::now() + left);
+    loop {
+        let look = Instant::now() + gateway.config().limits.stream_look;
+        sleep_until(ends.map_or(look, |ends| ends.min(look))).await;
+        if ends.is_some_and(|ends| ends <= Instant::now()) {
+            return Over::Expired;
+        }
+        if let Some(over) = looked(&gateway, &caller).await {
+            return over;
+        }
+    }
+}
+
+/// What cannot be looked up now is looked up again later: a database that is away ends no stream.
+async fn looked(gateway: &Gateway, caller: &Caller) -> Option<Over> {
+    if let Err(error) = gateway.is_active(&caller.tenant).await
+        && !error.is_transient()
+    {
+        return Some(Over::Closed);
+    }
+    match &caller.session {
+        Some(cookie) if matches!(session::caller(gateway, cookie).await, Ok(None)) => Some(Over::SignedOut),
+        _ => None,
+    }
+}
