@@ -128,10 +128,10 @@ private_postgres() {
     package=$(newest_postgres_package private_apt apt-cache) || return 1
     rm -rf "$tools/apt/packages" "$unpacked"
     mkdir -p "$tools/apt/packages" "$unpacked"
-    # The server and the libraries that this system lacks. Its compiler of queries (LLVM) is large and we turn it off; the
-    # rest of the list manages clusters in /var/lib.
+    # The server, the client programs (`presdr backup` runs pg_dump), and the libraries that this system lacks. The server's compiler of
+    # queries (LLVM) is large and we turn it off; the rest of the list manages clusters in /var/lib.
     private_apt apt-get --simulate --no-install-recommends install "$package" | awk '/^Inst/ { print $2 }' |
-        grep -E "^($package|lib.*)\$" | grep -vE '^lib(llvm|.*-perl$|perl)' >"$tools/apt/wanted"
+        grep -E "^($package|postgresql-client-[0-9]+|lib.*)\$" | grep -vE '^lib(llvm|.*-perl$|perl)' >"$tools/apt/wanted"
     (cd "$tools/apt/packages" && xargs "${private_apt[@]/#COMMAND/apt-get}" download <"$tools/apt/wanted") >&2 || return 1
     for package in "$tools"/apt/packages/*.deb; do dpkg -x "$package" "$unpacked" || return 1; done
     # Newer systems keep libraries below /usr/lib only, older packages still have some in /lib.

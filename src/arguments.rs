@@ -3,9 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    acceptance, audit, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events, icp,
-    ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, serve, shortlist, suppress, tenant,
-    up, vendors,
+    acceptance, audit, backup, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events,
+    icp, ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, serve, shortlist, suppress,
+    tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -31,6 +31,12 @@ pub enum Command {
     Doctor(doctor::Command),
     /// Create tenants, list them, set what differs for them, erase them
     Tenant(tenant::Command),
+    /// Write the database and the event log to a folder, together, while everything runs; the master key stays apart
+    Backup(backup::Backup),
+    /// Write out who was erased and who must not be contacted: what an older backup cannot know, and its restore must do again
+    Receipts(backup::Receipts),
+    /// Read a backup into an empty database and an empty broker, and erase again whom the receipts name
+    Restore(backup::Restore),
     /// Change the master key that everything personal is sealed under
     Keys(keys::Command),
     /// Take companies in: the registry's files, the industry classification, a tenant's own list

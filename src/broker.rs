@@ -29,6 +29,18 @@ impl BrokerServer {
     /// # Errors
     /// When there is no broker and none can be started.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let broker = Self::open_as_it_is(config).await?;
+        if broker.own.is_some() {
+            broker.apply_topology(&TopologyConfig::default()).await?;
+        }
+        Ok(broker)
+    }
+
+    /// The same, and nothing is made in it.
+    ///
+    /// # Errors
+    /// As [`BrokerServer::open`].
+    pub async fn open_as_it_is(config: &Config) -> anyhow::Result<Self> {
         if let Some(found) = Self::find(config)? {
             return Ok(found);
         }
@@ -36,9 +48,7 @@ impl BrokerServer {
         let access = topology::authorization(|user| password(&key, user));
         let nats = NatsConfig { sync_always: true, access, ..NatsConfig::default() };
         let own = Nats::start(&config.nats_dir(), nats).await?;
-        let broker = Self { url: own.url().into(), key: Some(key), own: Some(own), auditor: None };
-        broker.apply_topology(&TopologyConfig::default()).await?;
-        Ok(broker)
+        Ok(Self { url: own.url().into(), key: Some(key), own: Some(own), auditor: None })
     }
 
     /// The broker that the command was told of, or the one that `presdr up` runs.

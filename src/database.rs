@@ -30,19 +30,27 @@ impl DatabaseServer {
     /// # Errors
     /// When the server does not answer, or there is none and none can be started.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let server = Self::open_as_it_is(config).await?;
+        if server.own.is_some() {
+            server.migrate().await?;
+            if !server.master_key_file.exists() {
+                key_file::read_or_make(&server.master_key_file)?;
+            }
+        }
+        Ok(server)
+    }
+
+    /// The same, and nothing is made in it.
+    ///
+    /// # Errors
+    /// As [`DatabaseServer::open`].
+    pub async fn open_as_it_is(config: &Config) -> anyhow::Result<Self> {
         if let Some(found) = Self::find(config) {
             found.answers().await?;
             return Ok(found);
         }
         let own = Postgres::start(&config.postgres_dir(), Durability::Full).await?;
-        let url = own.url().into();
-        let server = Self { url, master_key_file: config.master_key_file(), own: Some(own) };
-        server.migrate().await?;
-        // While the master key is changed the file holds two.
-        if !server.master_key_file.exists() {
-            key_file::read_or_make(&server.master_key_file)?;
-        }
-        Ok(server)
+        Ok(Self { url: own.url().into(), master_key_file: config.master_key_file(), own: Some(own) })
     }
 
     /// The server that the command was told of, or the one that `presdr up` runs.
@@ -81,6 +89,15 @@ impl DatabaseServer {
     /// As [`DatabaseServer::connect`].
     pub async fn connect_many(&self, role: Role, connections_max: u32) -> anyhow::Result<Database> {
         let connected = Database::connect(self.url.expose_secret(), role, connections_max).await;
+        connected.with_context(|| format!("connecting as {}", role.name()))
+    }
+
+    /// The same for a restore, which keeps everybody else out.
+    ///
+    /// # Errors
+    /// As [`DatabaseServer::connect`].
+    pub async fn connect_restoring(&self, role: Role) -> anyhow::Result<Database> {
+        let connected = Database::connect_restoring(self.url.expose_secret(), role, COMMAND_CONNECTIONS_MAX).await;
         connected.with_context(|| format!("connecting as {}", role.name()))
     }
 

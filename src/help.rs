@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("People's rights", &["dsar", "suppress", "consent", "retention"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),
     ("Look back: what happened, and whether it is as it was", &["replay", "audit"]),
-    ("Keep it safe", &["keys"]),
+    ("Keep it safe", &["backup", "receipts", "restore", "keys"]),
     ("One role at a time, for a fleet", &["migrate", "topology", "work", "project", "schedule", "serve"]),
     ("Without a tenant", &["crawl", "robots", "sandbox", "events", "bench", "completions", "help"]),
 ];

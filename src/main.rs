@@ -6,6 +6,7 @@
 mod acceptance;
 mod arguments;
 mod audit;
+mod backup;
 mod bench;
 mod broker;
 mod completions;
@@ -75,6 +76,9 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(command) => demo::run(&command, &config, &output).await,
         Command::Doctor(command) => doctor::run(&command, &config, &output).await,
         Command::Tenant(command) => tenant::run(&command, &config, &output).await,
+        Command::Backup(command) => backup::backup(&command, &config, &output).await,
+        Command::Receipts(command) => backup::receipts(&command, &config, &output).await,
+        Command::Restore(command) => backup::restore(&command, &config, &output).await,
         Command::Keys(command) => keys::run(&command, &config, &output).await,
         Command::Ingest(command) => ingest::run(&command, &config, &output).await,
         Command::Icp(command) => icp::run(&command, &config, &output).await,

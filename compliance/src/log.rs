@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{
+    self,
     consumer::{DeliverPolicy, pull},
     stream::Stream,
 };
@@ -31,24 +32,24 @@ pub(crate) async fn naming(
     take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
 ) -> Result<(), ComplianceError> {
     let subjects = Event::NAMING.iter().map(|kind| Subject::of(tenant, kind.name).to_string()).collect();
-    read(office, subjects, take).await
+    read(&office.context, subjects, take).await
 }
 
 /// Reads every tenant's events of one kind, from the first.
 pub(crate) async fn of_kind(
-    office: &Office,
+    context: &jetstream::Context,
     kind: EventType,
     take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
 ) -> Result<(), ComplianceError> {
-    read(office, vec![Subject::filter(kind)], take).await
+    read(context, vec![Subject::filter(kind)], take).await
 }
 
 async fn read(
-    office: &Office,
+    context: &jetstream::Context,
     subjects: Vec<String>,
     mut take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
 ) -> Result<(), ComplianceError> {
-    let stream = answer(office.context.get_stream(topology::EVENTS)).await?;
+    let stream = answer(context.get_stream(topology::EVENTS)).await?;
     let (mut messages, pending) = open(&stream, subjects).await?;
     if pending == 0 {
         return Ok(());

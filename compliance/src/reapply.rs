@@ -33,7 +33,7 @@ pub async fn reapply(office: &Office) -> Result<Reapplied, ComplianceError> {
     let active: BTreeSet<TenantId> =
         tenants::active(office.desk.database()).await?.into_iter().map(|tenant| tenant.id).collect();
     let mut receipts = Vec::new();
-    log::of_kind(office, types::SubjectErased, async |logged| {
+    log::of_kind(&office.context, types::SubjectErased, async |logged| {
         receipts.push(logged);
         Ok(())
     })
@@ -88,7 +88,7 @@ async fn is_done(
 /// Lists of suppressions whose events the log has and whose steps this database does not.
 async fn lists_lost(office: &Office, active: &BTreeSet<TenantId>) -> Result<BTreeMap<TenantId, u64>, ComplianceError> {
     let mut lost = BTreeMap::new();
-    log::of_kind(office, types::SuppressionAdded, async |logged| {
+    log::of_kind(&office.context, types::SuppressionAdded, async |logged| {
         let tenant = &logged.envelope.tenant;
         if !active.contains(tenant) {
             return Ok(());

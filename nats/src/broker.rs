@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, jetstream};
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
 
 use crate::{BrokerError, topology::User};
 
@@ -23,16 +23,19 @@ impl Broker {
     /// [`BrokerError::Connect`] when nobody answers or the credentials are refused.
     pub async fn connect(url: &str, login: Option<(User, &str)>) -> Result<Self, BrokerError> {
         let mut options = ConnectOptions::new().connection_timeout(Duration::from_secs(5)).max_reconnects(None);
-        options = match login {
-            Some((user, password)) => options
-                .user_and_password(user.name().to_owned(), password.to_owned())
-                .name(user.name())
-                .custom_inbox_prefix(user.inbox()),
-            // Who comes as one of our users by the URL is answered where that user may listen.
-            None => match user_in(url) {
-                Some(user) => options.name(user.name()).custom_inbox_prefix(user.inbox()),
-                None => options.name("presdr"),
-            },
+        let in_url = login_in(url);
+        options = match (&login, &in_url) {
+            (Some((user, password)), _) => options.user_and_password(user.name().to_owned(), (*password).to_owned()),
+            // The client reads no credentials out of a URL.
+            (None, Some((user, Some(password)))) => options.user_and_password(user.clone(), password.clone()),
+            (None, Some((token, None))) => options.token(token.clone()),
+            (None, None) => options,
+        };
+        // Who comes as one of our users by the URL is answered where that user may listen.
+        let named = |name: &str| User::ALL.into_iter().find(|user| user.name() == name);
+        options = match login.map(|(user, _)| user).or_else(|| named(&in_url?.0)) {
+            Some(user) => options.name(user.name()).custom_inbox_prefix(user.inbox()),
+            None => options.name("presdr"),
         };
         let client = options
             .connect(url)
@@ -69,11 +72,16 @@ impl Broker {
     }
 }
 
-fn user_in(url: &str) -> Option<User> {
-    let (before, _) = url.split_once('@')?;
-    let login = before.rsplit_once('/').map_or(before, |(_, login)| login);
-    let name = login.split_once(':').map_or(login, |(name, _)| name);
-    User::ALL.into_iter().find(|user| user.name() == name)
+/// The user and the password in a URL; what is there without a password is a token.
+fn login_in(url: &str) -> Option<(String, Option<String>)> {
+    let address: ServerAddr = url.parse().ok()?;
+    Some((decoded(address.username()?), address.password().map(decoded)))
+}
+
+/// Undoes percent-encoding. In a form's field a plus would be a space.
+fn decoded(text: &str) -> String {
+    let field = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(field.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 fn without_credentials(url: &str) -> String {
@@ -88,15 +96,16 @@ fn without_credentials(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{user_in, without_credentials};
-    use crate::topology::User;
+    use super::{login_in, without_credentials};
 
     #[test]
-    fn a_url_may_name_one_of_our_users() {
-        assert_eq!(user_in("nats://worker:secret@127.0.0.1:4222"), Some(User::Worker));
-        assert_eq!(user_in("projector@127.0.0.1"), Some(User::Projector));
-        assert_eq!(user_in("nats://somebody:secret@127.0.0.1:4222"), None);
-        assert_eq!(user_in("nats://127.0.0.1:4222"), None);
+    fn a_url_may_hold_a_login() {
+        let login = |url| login_in(url).map(|(user, password)| (user, password.unwrap_or_default()));
+        let own = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(login("nats://worker:s%40cr+t@127.0.0.1:4222"), own("worker", "s@cr+t"));
+        assert_eq!(login("projector:x@127.0.0.1"), own("projector", "x"));
+        assert_eq!(login("nats://t0ken@127.0.0.1:4222"), own("t0ken", ""));
+        assert_eq!(login("nats://127.0.0.1:4222"), None);
     }
 
     #[test]

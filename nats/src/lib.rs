@@ -6,6 +6,7 @@
 //! - [`Broker`]: a connection with JetStream
 //! - [`Publisher`]: events out, each with its id, many in flight
 //! - [`purge`]: a tenant's messages counted and removed
+//! - [`snapshot`]: the log written out and read in again, for backups
 //! - [`consume`]: the loop: pulls what free slots start, acknowledges once per delivery, parks what cannot be done
 
 mod broker;
@@ -13,6 +14,7 @@ mod consume;
 mod error;
 mod publish;
 pub mod purge;
+pub mod snapshot;
 pub mod topology;
 
 pub use broker::Broker;

@@ -4,7 +4,7 @@
 //! rather than forgets. Few durables, none per tenant or run; each starts at a recorded sequence, so that a new or recreated worker
 //! never redoes last year's leads.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
@@ -122,13 +122,40 @@ pub struct Applied {
 /// # Errors
 /// [`BrokerError`] when the broker refuses, or holds something that must not be changed in place.
 pub async fn apply(broker: &Broker, config: &TopologyConfig) -> Result<Vec<Applied>, BrokerError> {
+    apply_from(broker, config, &BTreeMap::new()).await
+}
+
+/// The same, and durables that are not there begin at these places, for a log that was read in: see [`unanswered`].
+///
+/// # Errors
+/// As [`apply`].
+pub async fn apply_from(
+    broker: &Broker,
+    config: &TopologyConfig,
+    starts: &BTreeMap<String, u64>,
+) -> Result<Vec<Applied>, BrokerError> {
     let mut applied =
         vec![stream(broker, events_stream(config)).await?, stream(broker, progress_stream(config)).await?];
     let events = events(broker).await?;
     for durable in DURABLES {
-        applied.push(self::durable(&events, *durable, config).await?);
+        applied.push(self::durable(&events, *durable, config, starts.get(durable.name).copied()).await?);
     }
     Ok(applied)
+}
+
+/// From where on each durable has events that it may not have answered: begun there, it misses nothing and meets some again.
+///
+/// # Errors
+/// [`BrokerError`] when the broker does not tell.
+pub async fn unanswered(events: &Stream) -> Result<BTreeMap<String, u64>, BrokerError> {
+    let mut places = BTreeMap::new();
+    for durable in DURABLES {
+        let what = || BrokerError::api(format!("asking where durable {} stands", durable.name));
+        let held = events.consumer_info(durable.name).await.map_err(|error| what()(error.to_string()))?;
+        let next = held.ack_floor.stream_sequence + 1;
+        places.insert(durable.name.to_owned(), next.max(start_of(&held.config.deliver_policy)));
+    }
+    Ok(places)
 }
 
 /// The EVENTS stream.
@@ -231,8 +258,13 @@ fn same_stream(held: &Config, wanted: &Config) -> bool {
         && held.discard == wanted.discard
 }
 
-/// Creates a durable at the end of the log as it stands, or, on an empty log, at its beginning.
-async fn durable(events: &Stream, durable: Durable, config: &TopologyConfig) -> Result<Applied, BrokerError> {
+/// Creates a durable at `start`, or at the end of the log as it stands, which is the beginning of an empty one.
+async fn durable(
+    events: &Stream,
+    durable: Durable,
+    config: &TopologyConfig,
+    start: Option<u64>,
+) -> Result<Applied, BrokerError> {
     let name = durable.name.to_owned();
     let failed = |error: String| BrokerError::Api { what: format!("making durable {}", durable.name), error };
     if let Ok(held) = events.consumer_info(&name).await {
@@ -252,7 +284,7 @@ async fn durable(events: &Stream, durable: Durable, config: &TopologyConfig) -> 
         return Ok(Applied { name, change: "updated", detail: format!("still from sequence {start}") });
     }
     let info = events.get_info().await.map_err(|error| failed(error.to_string()))?;
-    let start = info.state.last_sequence + 1;
+    let start = start.unwrap_or(info.state.last_sequence + 1);
     events.create_consumer(durable.config(start, config.ack_wait)).await.map_err(|error| failed(error.to_string()))?;
     Ok(Applied { name, change: "created", detail: format!("from sequence {start}") })
 }
@@ -279,12 +311,24 @@ pub enum User {
     Auditor,
     /// Removes a tenant's messages: its password is for `presdr tenant purge` alone.
     Eraser,
+    /// Writes the log out: its password is for `presdr backup` alone.
+    Backup,
+    /// Reads a log in, in the place of the one that is there: its password is for `presdr restore` alone.
+    Restore,
 }
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Topology, Self::Worker, Self::Projector, Self::Producer, Self::Auditor, Self::Eraser];
+    pub const ALL: [Self; 8] = [
+        Self::Topology,
+        Self::Worker,
+        Self::Projector,
+        Self::Producer,
+        Self::Auditor,
+        Self::Eraser,
+        Self::Backup,
+        Self::Restore,
+    ];
 
     /// The user's name.
     #[must_use]
@@ -296,6 +340,8 @@ impl User {
             Self::Producer => "producer",
             Self::Auditor => "auditor",
             Self::Eraser => "eraser",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 
@@ -336,6 +382,16 @@ impl User {
                 format!("$JS.API.STREAM.PURGE.{PROGRESS}"),
                 format!("$JS.API.STREAM.INFO.{PROGRESS}"),
             ],
+            Self::Backup => vec![
+                format!("$JS.API.STREAM.SNAPSHOT.{EVENTS}"),
+                format!("$JS.SNAPSHOT.ACK.{EVENTS}.>"),
+                format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+            ],
+            Self::Restore => vec![
+                format!("$JS.API.STREAM.DELETE.{EVENTS}"),
+                format!("$JS.API.STREAM.RESTORE.{EVENTS}"),
+                format!("$JS.SNAPSHOT.RESTORE.{EVENTS}.>"),
+            ],
         };
         info.into_iter().chain(own).collect()
     }
@@ -352,7 +408,7 @@ impl User {
                         .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
                 })
                 .collect(),
-            Self::Topology | Self::Worker | Self::Producer | Self::Eraser => Vec::new(),
+            Self::Topology | Self::Worker | Self::Producer | Self::Eraser | Self::Backup | Self::Restore => Vec::new(),
         }
     }
 }

@@ -5,10 +5,12 @@
 //!
 //! - [`Postgres`]: a database server with its data, password and log in one directory
 //! - [`Nats`]: a JetStream server likewise
+//! - [`dump`], [`undump`]: a database written to a file and read back
 //! - [`testing`]: what tests use: a database of their own on a shared server, a broker of their own
 //! - [`ServerError`]: what can go wrong, each with its cure where there is one
 
 mod account;
+mod dump;
 mod error;
 mod home;
 mod nats;
@@ -18,6 +20,7 @@ mod process;
 mod program;
 pub mod testing;
 
+pub use dump::{dump, undump};
 pub use error::ServerError;
 pub use nats::{Nats, NatsConfig};
 pub use postgres::{Durability, Postgres};

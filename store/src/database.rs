@@ -12,7 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::StoreError;
+use crate::{StoreError, restoring::MARK};
 
 /// How long a transaction may stand still. Long work outside the database has no transaction open.
 const IDLE_IN_TRANSACTION_MAX: &str = "60s";
@@ -58,8 +58,21 @@ impl Database {
     /// Connects as `role`. The URL's user must be that role or a member of it.
     ///
     /// # Errors
-    /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation; otherwise what the database says.
+    /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation, [`StoreError::Restoring`] while a
+    /// restore is not over; otherwise what the database says.
     pub async fn connect(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
+        let database = Self::connect_restoring(url, role, connections_max).await?;
+        match database.is_being_restored().await? {
+            true => Err(StoreError::Restoring),
+            false => Ok(database),
+        }
+    }
+
+    /// The same for the restore itself.
+    ///
+    /// # Errors
+    /// As [`Database::connect`].
+    pub async fn connect_restoring(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
         // A process that stops in the middle of a transaction must not hold its locks for ever.
         let options = PgConnectOptions::from_str(url)?
             .application_name(role.name())
@@ -122,6 +135,11 @@ impl Database {
     /// Closes the pool: running transactions finish first.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    async fn is_being_restored(&self) -> Result<bool, StoreError> {
+        let marked = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)");
+        Ok(marked.bind(MARK).fetch_one(&self.pool).await?)
     }
 
     /// A service must not be able to look past row level security.

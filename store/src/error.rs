@@ -38,6 +38,11 @@ pub enum StoreError {
         /// The role.
         role: String,
     },
+    /// A restore is under way, or was cut off.
+    #[error(
+        "the database is being restored, or a restore was cut off: run the same `presdr restore` again, and start when it says so"
+    )]
+    Restoring,
     /// No such tenant, or not active.
     #[error("tenant {0} does not exist or is not active: `presdr tenant create {0} --name ...` makes one")]
     NoTenant(TenantId),

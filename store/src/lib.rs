@@ -13,6 +13,8 @@
 //! - [`leases`]: one visitor per domain across the fleet
 //! - [`ledger`], [`breakers`], [`answers`]: what is bought of vendors, what it may cost, what it brought
 //! - [`similarity`]: vectors, and the sample customers they are compared with
+//! - [`backups`]: what a backup needs to know, and a database that was read back
+//! - [`restoring`]: a restore under way, which keeps services out
 //! - [`purge`]: erasing a tenant, table by table
 //! - [`users`]: people who use presdr: an opaque id for events, the address here
 //! - [`sessions`]: their browsers, while they are signed in
@@ -20,6 +22,7 @@
 
 pub mod admissions;
 pub mod answers;
+pub mod backups;
 pub mod breakers;
 pub mod consents;
 mod database;
@@ -31,6 +34,7 @@ pub mod ledger;
 mod migrate;
 pub mod parked;
 pub mod purge;
+pub mod restoring;
 pub mod retention;
 pub mod runs;
 pub mod sessions;
@@ -46,4 +50,4 @@ pub mod users;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::{StoreError, is_of_erased_tenant};
-pub use migrate::{migrate, migrations_hash, missing_migrations};
+pub use migrate::{make_roles, migrate, migrate_restoring, migrations_hash, missing_migrations};

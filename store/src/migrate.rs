@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use sqlx::{ConnectOptions, Executor, migrate::Migrator, postgres::PgConnectOptions};
 
-use crate::{Database, StoreError};
+use crate::{Database, StoreError, restoring};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
@@ -33,13 +33,37 @@ begin
     execute format('grant create on database %I to presdr_owner', current_database());
 end $$";
 
+/// Makes the roles alone: what a backup of the database needs to be there before it is read back.
+///
+/// # Errors
+/// What the database says.
+pub async fn make_roles(url: &str) -> Result<(), StoreError> {
+    let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
+    sqlx::query("select pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut connection).await?;
+    connection.execute(ROLES).await?;
+    sqlx::Connection::close(connection).await?;
+    Ok(())
+}
+
 /// Makes the roles and applies every migration that is missing. Safe to run by several processes at once.
 ///
 /// The URL's user needs `createrole` and rights on the database the first time; later a member of `presdr_owner` is enough.
 ///
 /// # Errors
-/// What the database says; a migration that fails leaves the schema as it was before it.
+/// [`StoreError::Restoring`] while a restore is not over; otherwise what the database says. A migration that fails leaves the schema as it
+/// was before it.
 pub async fn migrate(url: &str) -> Result<(), StoreError> {
+    match restoring::look(url).await? {
+        restoring::Found::CutOff { .. } => Err(StoreError::Restoring),
+        restoring::Found::Nothing | restoring::Found::Tables => migrate_restoring(url).await,
+    }
+}
+
+/// The same for the restore itself.
+///
+/// # Errors
+/// What the database says.
+pub async fn migrate_restoring(url: &str) -> Result<(), StoreError> {
     let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
     sqlx::query("select pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut connection).await?;
     connection.execute(ROLES).await?;

@@ -1,5 +1,8 @@
 //! Tenants: made once, walked by services.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use presdr_events::TenantId;
 use sqlx::Row;
 
@@ -81,6 +84,20 @@ pub async fn all(database: &Database) -> Result<Vec<Tenant>, StoreError> {
             Ok(Tenant { id, name: row.get("name"), status: row.get("status") })
         })
         .collect()
+}
+
+/// Every tenant there is or was, and when it was created.
+///
+/// # Errors
+/// What the database says.
+pub async fn created(database: &Database) -> Result<BTreeMap<TenantId, DateTime<Utc>>, StoreError> {
+    let rows: Vec<(String, DateTime<Utc>)> =
+        sqlx::query_as("select tenant_id, created_at from tenants").fetch_all(database.platform()).await?;
+    let read = |(slug, created_at)| match TenantId::new(slug) {
+        Ok(tenant) => Ok((tenant, created_at)),
+        Err(error) => Err(StoreError::Refused(error.to_string())),
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Enters a tenant that exists and is active.

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod alone;
+mod backup;
 mod erasure;
 mod fairness;
 mod full_log;

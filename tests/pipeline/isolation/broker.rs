@@ -11,7 +11,7 @@ use super::super::support::PATIENCE;
 
 /// Subjects with those who may publish to them: what is not here for a user is refused.
 fn rights() -> Vec<(String, Vec<User>)> {
-    use User::{Auditor, Eraser, Producer, Projector, Topology, Worker};
+    use User::{Auditor, Backup, Eraser, Producer, Projector, Restore, Topology, Worker};
     let mut rights: Vec<(String, Vec<User>)> = [
         ("evt.acme.lead.crawled", &[Worker, Producer][..]),
         ("progress.acme.1", &[Projector]),
@@ -19,12 +19,17 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$JS.API.STREAM.CREATE.EVENTS", &[Topology]),
         ("$JS.API.STREAM.CREATE.ANOTHER", &[Topology]),
         ("$JS.API.STREAM.UPDATE.EVENTS", &[Topology]),
-        ("$JS.API.STREAM.DELETE.EVENTS", &[]),
+        ("$JS.API.STREAM.DELETE.EVENTS", &[Restore]),
+        ("$JS.API.STREAM.DELETE.PROGRESS", &[]),
         ("$JS.API.STREAM.PURGE.EVENTS", &[Eraser]),
         ("$JS.API.STREAM.PURGE.PROGRESS", &[Eraser]),
         ("$JS.API.STREAM.MSG.DELETE.EVENTS", &[]),
-        ("$JS.API.STREAM.SNAPSHOT.EVENTS", &[]),
-        ("$JS.API.STREAM.RESTORE.EVENTS", &[]),
+        ("$JS.API.STREAM.SNAPSHOT.EVENTS", &[Backup]),
+        ("$JS.API.STREAM.RESTORE.EVENTS", &[Restore]),
+        ("$JS.API.STREAM.RESTORE.PROGRESS", &[]),
+        ("$JS.API.STREAM.SNAPSHOT.PROGRESS", &[]),
+        ("$JS.SNAPSHOT.ACK.EVENTS.x.1.1", &[Backup]),
+        ("$JS.SNAPSHOT.RESTORE.EVENTS.x", &[Restore]),
         ("$JS.API.STREAM.LEADER.STEPDOWN.EVENTS", &[]),
         ("$JS.API.ACCOUNT.PURGE.G", &[]),
         ("$SYS.REQ.SERVER.PING", &[]),
