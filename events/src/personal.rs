@@ -24,6 +24,7 @@ impl Event {
             | Self::SettingsSet(_)
             | Self::TenantPurged(_)
             | Self::MasterKeyRotated(_)
+            | Self::BackupRestored(_)
             | Self::IcpSet(_)
             | Self::IcpSamplesSet(_)
             | Self::CompaniesIngested(_)

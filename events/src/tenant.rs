@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +88,23 @@ pub struct MasterKeyRotated {
     pub retired: Vec<String>,
     /// How many tenants have keys, all of them under the new one.
     pub tenants: u32,
+}
+
+/// Both stores were restored from a backup: what happened after it is in no store any more. An event of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Restored {
+    /// The command.
+    pub step: Step,
+    /// Which backup: SHA-256 of what its manifest says, lower-case hex.
+    pub backup: String,
+    /// When it was taken.
+    pub taken_at: DateTime<Utc>,
+    /// The place of the log's last event when it was taken.
+    pub log_ended_at: u64,
+    /// Erasures of people since, which were done again.
+    pub people_erased_again: u64,
+    /// Tenants that were erased again.
+    pub tenants_erased_again: Vec<TenantId>,
 }
 
 /// Registry files, or a tenant's own list, were taken in: one event for the whole of it.

@@ -7,7 +7,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::jetstream::{
+    ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, pull},
+    context::GetStreamErrorKind,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
 };
 use presdr_events::{Event, EventType, Subject, event::types};
@@ -164,6 +166,20 @@ pub async fn unanswered(events: &Stream) -> Result<BTreeMap<String, u64>, Broker
 /// [`BrokerError::NoStream`] when the topology was not applied.
 pub async fn events(broker: &Broker) -> Result<Stream, BrokerError> {
     broker.jetstream().get_stream(EVENTS).await.map_err(|_| BrokerError::NoStream(EVENTS))
+}
+
+/// Where EVENTS ends, if there is one.
+///
+/// # Errors
+/// [`BrokerError`] when the broker does not tell.
+pub async fn end_of_events(broker: &Broker) -> Result<Option<u64>, BrokerError> {
+    match broker.jetstream().get_stream(EVENTS).await {
+        Ok(stream) => Ok(Some(stream.cached_info().state.last_sequence)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(refused) if refused.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            _ => Err(BrokerError::api(format!("looking for stream {EVENTS}"))(error.to_string())),
+        },
+    }
 }
 
 /// From this share of its size on (0 to 1) EVENTS is nearly full: an operator is told to give it more room.

@@ -7,6 +7,7 @@
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`suppressions`]: whom a tenant must not contact
 //! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
+//! - [`restored`]: telling of a restore
 //! - [`consents`]: who agreed to be written to
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
@@ -21,6 +22,7 @@ pub mod ingested;
 pub mod keys;
 pub mod parked;
 pub mod purge;
+pub mod restored;
 pub mod runs;
 pub mod samples;
 pub mod schedule;

@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use url::Url;
 
+use crate::process::bound_command;
 use crate::program::Program;
 use crate::{ServerError, find_postgres};
 
+/// What a program that was to start another exits with when there is none.
+const NOT_FOUND: i32 = 127;
 const CURE: &str = "install your system's PostgreSQL client package (Debian and Ubuntu: postgresql-client), or set PRESDR_POSTGRES_BIN to \
     the directory that holds it beside `postgres`";
 
@@ -39,7 +43,8 @@ fn command(name: &'static str, url: &str) -> Result<Command, ServerError> {
     let Program { path, libraries, .. } = find_postgres(None)?;
     let beside = path.join(name);
     let program = if beside.is_file() { beside } else { PathBuf::from(name) };
-    let mut command = Command::new(program);
+    // One that outlived us would still be at it when the same is begun again.
+    let mut command = bound_command(&program, Signal::SIGTERM);
     Program { path, version: vec![], libraries }.set_libraries(&mut command);
     let (url, password) = without_password(url);
     command.arg("--dbname").arg(url);
@@ -64,15 +69,16 @@ fn without_password(url: &str) -> (String, Option<String>) {
 
 async fn run(name: &'static str, command: Command) -> Result<(), ServerError> {
     let program = PathBuf::from(command.get_program());
-    let output =
-        tokio::process::Command::from(command).stdin(std::process::Stdio::null()).kill_on_drop(true).output().await;
-    let output = match output {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let (version_min, seen) = (crate::POSTGRES_VERSION_MIN, String::new());
-            return Err(ServerError::NotInstalled { program: name, version_min, seen, cure: CURE });
-        }
-        output => output.map_err(|source| ServerError::Run { program, source })?,
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
+    let missing = match &output {
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Ok(output) => output.status.code() == Some(NOT_FOUND),
     };
+    if missing {
+        let (version_min, seen) = (crate::POSTGRES_VERSION_MIN, String::new());
+        return Err(ServerError::NotInstalled { program: name, version_min, seen, cure: CURE });
+    }
+    let output = output.map_err(|source| ServerError::Run { program, source })?;
     if output.status.success() {
         return Ok(());
     }

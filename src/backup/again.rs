@@ -6,11 +6,12 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
 use presdr_compliance::{Office, reapply, receipts::Receipts};
 use presdr_consumers::Clock;
-use presdr_events::{EventId, TenantId};
+use presdr_events::{EventId, TenantId, tenant::Restored};
 use presdr_nats::{Message, Publisher, purge as log, topology::User};
 use presdr_producers::{
     Desk,
     purge::{Purge, purge},
+    restored,
 };
 use presdr_store::{Database, Role, backups, tenants};
 use serde::Serialize;
@@ -76,7 +77,23 @@ impl<'a> Hands<'a> {
         let mut again = Again { published: self.publish_unmarked().await?, ..Again::default() };
         self.erase_tenants(receipts, &mut again).await.context("erasing tenants again")?;
         self.erase_people(receipts, &mut again).await.context("erasing people again")?;
+        self.tell(manifest, &again).await?;
         Ok(again)
+    }
+
+    /// The log tells who restored it, and from what.
+    async fn tell(&self, manifest: &Manifest, again: &Again) -> anyhow::Result<()> {
+        let backup = manifest.hash()?;
+        let restored = |step| Restored {
+            step,
+            backup,
+            taken_at: manifest.begun_at,
+            log_ended_at: manifest.log.last_sequence(),
+            people_erased_again: again.people as u64,
+            tenants_erased_again: again.tenants.iter().cloned().collect(),
+        };
+        restored::tell(&self.office.desk, restored).await?;
+        Ok(())
     }
 
     async fn publish_unmarked(&self) -> anyhow::Result<u64> {

@@ -39,8 +39,8 @@ pub struct Manifest {
     pub actor: String,
     /// When it was begun, as the database has the time: what was published since may be missing from the log.
     pub begun_at: DateTime<Utc>,
-    /// A hash over the schema's migrations.
-    pub migrations: String,
+    /// The newest migration of the database's schema.
+    pub migration: i64,
     /// The event log: identity, place of its end, where its durables stood, and what the broker needs to read it.
     pub log: Taken,
     /// Every tenant that there was, and when it was created: tells which presdr this is.
@@ -72,9 +72,9 @@ struct Sealed {
 impl Manifest {
     /// A manifest of what is in `dir`, but for its files.
     pub fn new(actor: String, begun_at: DateTime<Utc>, log: Taken) -> Self {
-        let (presdr, migrations) = (env!("CARGO_PKG_VERSION").to_owned(), presdr_store::migrations_hash());
+        let (presdr, migration) = (env!("CARGO_PKG_VERSION").to_owned(), presdr_store::newest_migration());
         let (tenants, events, master_keys, files) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { format: FORMAT, presdr, actor, begun_at, migrations, log, tenants, events, master_keys, files }
+        Self { format: FORMAT, presdr, actor, begun_at, migration, log, tenants, events, master_keys, files }
     }
 
     /// Hashes the files and writes the manifest: from then on the backup is one.
@@ -112,12 +112,23 @@ impl Manifest {
         let Sealed { sha256, manifest } = serde_json::from_slice(&text).with_context(damaged)?;
         ensure!(sha256 == manifest.hash()?, damaged());
         ensure!(manifest.format == FORMAT, "the backup has format {}, this presdr reads {FORMAT}", manifest.format);
+        let known = presdr_store::newest_migration();
+        let (theirs, version) = (manifest.migration, &manifest.presdr);
+        ensure!(
+            theirs <= known,
+            "the backup is of a newer presdr ({version}): its schema is {theirs}, this one knows {known}"
+        );
         for name in [DATABASE, LOG] {
             let (path, Some(wanted)) = (dir.join(name), manifest.files.get(name)) else { bail!(damaged()) };
             let found = written(&path)?;
             ensure!(found == *wanted, "{} is damaged: it is not what the backup wrote", path.display());
         }
         Ok(manifest)
+    }
+
+    /// Whether these tenants are of the presdr that was backed up, as it was then or later.
+    pub fn is_of(&self, tenants: &Tenants) -> bool {
+        self.tenants.iter().all(|(tenant, created)| tenants.get(tenant) == Some(created))
     }
 
     /// Names the backup: a hash over all that the manifest says.
@@ -151,12 +162,12 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn backup() -> (tempfile::TempDir, Manifest) {
+    pub fn backup() -> (tempfile::TempDir, Manifest) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(DATABASE), "rows").unwrap();
         fs::write(dir.path().join(LOG), "events").unwrap();

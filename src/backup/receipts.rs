@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Tenants, hex};
+use super::manifest::{Manifest, Tenants, hex};
 use crate::{broker::BrokerServer, config::Config, database::DatabaseServer, output::Output};
 
 /// The permanent name of the format.
@@ -86,11 +86,11 @@ fn write(path: &Path, tenants: Tenants, receipts: &Receipts) -> anyhow::Result<(
     fs::rename(&unfinished, path).with_context(what)
 }
 
-/// Takes in what a file holds, if it is of the presdr that had these tenants.
+/// Takes in what a file holds, if it is of the presdr that was backed up.
 ///
 /// # Errors
 /// When it is not whole, not what [`run`] wrote, or of another presdr.
-pub fn read(path: &Path, tenants: &Tenants, into: &mut Receipts) -> anyhow::Result<()> {
+pub fn read(path: &Path, of: &Manifest, into: &mut Receipts) -> anyhow::Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("reading the receipts in {}", path.display()))?;
     let damaged = || format!("the receipts in {} are damaged, or none: nothing was done", path.display());
     let Some(body) = text.trim_end().rsplit_once('\n').map(|(body, _)| &text[..=body.len()]) else { bail!(damaged()) };
@@ -99,9 +99,8 @@ pub fn read(path: &Path, tenants: &Tenants, into: &mut Receipts) -> anyhow::Resu
     let mut lines = body.lines();
     let heading: Heading = serde_json::from_str(lines.next().unwrap_or_default()).with_context(damaged)?;
     ensure!(heading.format == FORMAT, "{} is {:?}, this presdr reads {FORMAT:?}", path.display(), heading.format);
-    let same = |(tenant, created)| heading.tenants.get(tenant).is_some_and(|ours| ours == created);
     ensure!(
-        tenants.iter().all(same),
+        of.is_of(&heading.tenants),
         "the receipts in {} are of another presdr than the backup, or older than it: nothing was done",
         path.display()
     );
@@ -117,10 +116,14 @@ mod tests {
     use chrono::DateTime;
     use presdr_events::TenantId;
 
-    use super::*;
+    use super::{super::manifest::tests::backup, *};
 
     fn acme(second: i64) -> Tenants {
         Tenants::from([(TenantId::new("acme").unwrap(), DateTime::from_timestamp(second, 0).unwrap())])
+    }
+
+    fn backup_of(tenants: Tenants) -> Manifest {
+        Manifest { tenants, ..backup().1 }
     }
 
     fn some() -> Receipts {
@@ -137,7 +140,7 @@ mod tests {
         for receipts in [Receipts::default(), some()] {
             let (path, mut read_back) = (dir.path().join("receipts"), Receipts::default());
             write(&path, acme(1), &receipts).unwrap();
-            read(&path, &acme(1), &mut read_back).unwrap();
+            read(&path, &backup_of(acme(1)), &mut read_back).unwrap();
             assert_eq!(read_back, receipts);
         }
     }
@@ -153,12 +156,12 @@ mod tests {
             whole.lines().filter(|line| !line.contains("receipt\"")).map(|line| format!("{line}\n")).collect();
         for damaged in [String::new(), "{}".to_owned(), cut, without, whole.replace("erased", "erbsed")] {
             fs::write(&path, &damaged).unwrap();
-            let refused = format!("{:#}", read(&path, &acme(1), &mut Receipts::default()).unwrap_err());
+            let refused = format!("{:#}", read(&path, &backup_of(acme(1)), &mut Receipts::default()).unwrap_err());
             assert!(refused.contains("damaged"), "{damaged}: {refused}");
         }
         fs::write(&path, whole).unwrap();
-        let refused = read(&path, &acme(2), &mut Receipts::default()).unwrap_err().to_string();
+        let refused = read(&path, &backup_of(acme(2)), &mut Receipts::default()).unwrap_err().to_string();
         assert!(refused.contains("another presdr"), "{refused}");
-        read(&path, &Tenants::new(), &mut Receipts::default()).unwrap();
+        read(&path, &backup_of(Tenants::new()), &mut Receipts::default()).unwrap();
     }
 }

@@ -50,4 +50,4 @@ pub mod users;
 
 pub use database::{Database, Role, TenantTx};
 pub use error::{StoreError, is_of_erased_tenant};
-pub use migrate::{make_roles, migrate, migrate_restoring, migrations_hash, missing_migrations};
+pub use migrate::{make_roles, migrate, migrate_restoring, migrations_hash, missing_migrations, newest_migration};

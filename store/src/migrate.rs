@@ -73,6 +73,12 @@ pub async fn migrate_restoring(url: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The number of the newest migration.
+#[must_use]
+pub fn newest_migration() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 /// A hash over all migrations: test databases are cloned from a template named after it.
 #[must_use]
 pub fn migrations_hash() -> String {

@@ -21,6 +21,13 @@ pub fn tell(event: &Event) -> String {
         Event::MasterKeyRotated(changed) => {
             format!("the keys of {} tenants are under master key {}", changed.tenants, changed.master_id)
         }
+        Event::BackupRestored(back) => format!(
+            "both stores were restored from the backup of {}, when the log ended at {}; erased again: {} people, {} tenants",
+            back.taken_at.to_rfc3339(),
+            back.log_ended_at,
+            back.people_erased_again,
+            back.tenants_erased_again.len()
+        ),
         Event::IcpSet(set) => format!("profile {:?} was set, version {}", set.name, set.version),
         Event::IcpSamplesSet(set) => format!("{} sample customers were set, version {}", set.samples, set.version),
         Event::CompaniesIngested(taken) => ingested(taken),

@@ -181,13 +181,16 @@ async fn nobody_came_back(elsewhere: &Elsewhere, acme: &TenantId, beta: &TenantI
             sqlx::query_scalar(AssertSqlSafe(count)).bind(beta.as_str()).fetch_one(&mut superuser).await.unwrap();
         assert_eq!(rows, 0, "{table}");
     }
-    superuser.close().await.unwrap();
     let broker = elsewhere.broker().await;
     assert_eq!(log::events_of(&broker, beta).await.unwrap(), 0);
     let evidence = Log::open(&broker).await.unwrap();
     let keys: PublicKeys = signing_key().public().unwrap().into();
     let verified = Stores { database: office.desk.database(), log: &evidence }.verify(acme, &keys, &[]).await.unwrap();
     assert_eq!(verified.unwrap().to_checkpoint, Some(1));
+    let told = "select count(*) from audit_log where tenant_id = 'presdr' and event_type = 'backup.restored' and actor like 'user:%'";
+    let told: i64 = sqlx::query_scalar(told).fetch_one(&mut superuser).await.unwrap();
+    assert_eq!(told, 1, "the log tells who restored it");
+    superuser.close().await.unwrap();
     office.projector.close().await;
     office.desk.database().close().await;
 }
