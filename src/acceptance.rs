@@ -116,7 +116,7 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
     let measured = sqlx::query_as(
         "with newest as (
              select run_id, kind, local_date, coalesce(cap, 0) as cap, extract(epoch from ended_at - started_at) / 60 as minutes, ended_at
-             from enrichment_runs where tenant_id = $1 and ended_at is not null order by run_id desc limit 1),
+             from enrichment_runs where tenant_id = $1 and ended_at is not null and kind is distinct from 'named' order by run_id desc limit 1),
          listed as (
              select s.company_id, s.bucket, s.rationale, l.domain, l.about_text,
                     exists (select from lead_emails e where e.tenant_id = $1 and e.company_id = s.company_id

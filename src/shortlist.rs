@@ -64,7 +64,7 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest run that has a shortlist.
+/// The newest run that has a shortlist of the profile's companies; one for companies by name is not it.
 ///
 /// # Errors
 /// When there is none.

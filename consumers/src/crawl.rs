@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
 
-use presdr_events::{DegradedReason, Envelope, Event, Step, lead};
+use presdr_events::{DegradedReason, Envelope, Event, RunId, Step, lead};
 use presdr_nats::{Consumer, Delivery, Outcome};
 use presdr_rules::route::{self, Block, Vendors};
 use presdr_sites::{
     BlockReason, CrawlPolicy, KnownPage, Measured, PageKind, SkipReason, Verdict, Visit, VisitRequest,
     registrable_domain,
 };
-use presdr_store::{TenantTx, leases, leases::Lease, texts};
+use presdr_store::{TenantTx, leases, leases::Lease, runs, texts};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -42,9 +42,18 @@ impl Crawler {
         // The lease comes before the look at what is done: a repeat waits here until the first is done, and then asks for nothing.
         let lease = domain_lease(&self.services, &domain, stopping).await?;
         let Some(mut tx) = work::begin(&self.services, &lead, STEP).await? else { return Ok(()) };
-        let known = known_pages(&mut tx, &lead, &domain).await?;
+        let mut request = VisitRequest::new(&domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
+        request.known = known_pages(&mut tx, &lead, &domain).await?;
+        let asked = asked_pages(&mut tx, lead.run).await?;
         drop(tx);
-        let visit = self.visit(&domain, known, &lease, stopping).await?;
+        let mut policy = self.services.config.crawl.clone();
+        if !asked.is_empty() {
+            // What was asked for has room beside the home page.
+            policy.pages_max = policy.pages_max.max(asked.len() + 1);
+        }
+        // Whether a company hires is worth a page even when the rest has said enough.
+        request.extra = asked.into_iter().chain([PageKind::Careers]).collect();
+        let visit = visit_under(&self.services, &policy, request, &lease, stopping).await?;
         let vendors = asking::vendors(&self.services, &lead).await?;
         let mut tx = self.services.database.enter(&lead.tenant).await?;
         let visit = suppressed::visit_without_erased(&self.services, &mut tx, &lead, visit).await?;
@@ -54,20 +63,12 @@ impl Crawler {
         texts::store_visit(&mut tx, place, &visit.domain, &stored).await?;
         work::conclude(&self.services, &lead, STEP, tx, &event_of(&visit, vendors, lead.attempt)).await
     }
+}
 
-    async fn visit(
-        &self,
-        domain: &str,
-        known: HashMap<String, KnownPage>,
-        lease: &Lease,
-        stopping: &CancellationToken,
-    ) -> Result<Visit, WorkError> {
-        let mut request = VisitRequest::new(domain).map_err(|error| WorkError::Unfit(error.to_string()))?;
-        request.known = known;
-        // Whether a company hires is worth a page even when the rest has said enough.
-        request.extra = vec![PageKind::Careers];
-        visit_under(&self.services, &self.services.config.crawl, request, lease, stopping).await
-    }
+/// The kinds of pages that whoever started the run wants read.
+async fn asked_pages(tx: &mut TenantTx, run: RunId) -> Result<Vec<PageKind>, WorkError> {
+    let asked = runs::include(tx, run).await?;
+    Ok(asked.into_iter().filter_map(|kind| serde_json::from_value(kind.into()).ok()).collect())
 }
 
 /// Makes a visit under the lease on its domain, spaced from whoever asked before; whoever asks next is told how long to wait.

@@ -16,6 +16,8 @@ pub enum RunKind {
     Nightly,
     /// A person asked for it.
     Manual,
+    /// A person asked for certain companies.
+    Named,
 }
 
 impl RunKind {
@@ -25,6 +27,7 @@ impl RunKind {
         match self {
             Self::Nightly => "nightly",
             Self::Manual => "manual",
+            Self::Named => "named",
         }
     }
 }
@@ -34,7 +37,7 @@ impl RunKind {
 pub struct Started {
     /// The command that started it.
     pub step: Step,
-    /// Nightly or asked for.
+    /// Why there is this run.
     pub kind: RunKind,
     /// The date in Singapore that a nightly run is for.
     pub local_date: Option<NaiveDate>,
@@ -44,6 +47,12 @@ pub struct Started {
     pub icp_rule: i64,
     /// And its version.
     pub icp_version: u32,
+    /// The companies that were asked for, in order; none when the run takes its pick of the candidates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub company_ids: Vec<CompanyId>,
+    /// Kinds of pages that must be read, beside the usual choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
 }
 
 /// The tenant's candidate companies were chosen afresh.

@@ -5,6 +5,7 @@
 //!
 //! - [`Desk`]: who commands, and with what
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
+//! - [`companies`]: which company a person means by a name
 //! - [`suppressions`]: whom a tenant must not contact
 //! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
 //! - [`restored`]: telling of a restore
@@ -14,6 +15,7 @@
 //! - [`mod@bench`]: how fast ingest is beside the limit
 
 pub mod bench;
+pub mod companies;
 pub mod consents;
 mod desk;
 pub mod icp;

@@ -2,11 +2,12 @@
 
 use chrono::NaiveDate;
 use presdr_events::{
-    Event, RunId, Step, TenantId,
+    CompanyId, Event, RunId, Step, TenantId,
     run::{self, RunKind},
 };
 pub use presdr_rules::settings::CAP_MAX;
 use presdr_rules::{
+    chat::PageWish,
     retention::text_expiry,
     settings::{Retention, RunSettings, Section},
 };
@@ -35,7 +36,7 @@ pub struct StartedRun {
 /// [`CommandError::Refused`] without an ICP, or with a cap out of range; otherwise what the database or the broker says.
 pub async fn start(desk: &Desk, tenant: &TenantId, cap: Option<u32>) -> Result<StartedRun, CommandError> {
     let tx = tenants::enter_active(&desk.database, tenant).await?;
-    let started = begin(desk, tx, RunKind::Manual, None, cap).await?;
+    let started = begin(desk, tx, Wanted { kind: RunKind::Manual, cap, ..Wanted::default() }).await?;
     started
         .ok_or_else(|| CommandError::Refused("a manual run needs no claim, and yet was claimed by another".to_owned()))
 }
@@ -50,16 +51,67 @@ pub async fn start_nightly(
     date: NaiveDate,
 ) -> Result<Option<StartedRun>, CommandError> {
     let tx = tenants::enter_active(&desk.database, tenant).await?;
-    begin(desk, tx, RunKind::Nightly, Some(date), None).await
+    begin(desk, tx, Wanted { kind: RunKind::Nightly, date: Some(date), ..Wanted::default() }).await
 }
 
-async fn begin(
+/// Starts a run of these companies, whatever the profile says of them. `include` names kinds of pages that must be read, beside the usual
+/// choice.
+///
+/// # Errors
+/// [`CommandError::Refused`] without an ICP, without a company, or for one that neither the registry nor the tenant's list has; otherwise
+/// what the database or the broker says.
+pub async fn start_named(
     desk: &Desk,
-    mut tx: TenantTx,
+    tenant: &TenantId,
+    companies: &[CompanyId],
+    include: &[PageWish],
+) -> Result<StartedRun, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    if let Some(unknown) = first_unknown(&mut tx, companies).await? {
+        return Err(CommandError::Refused(format!(
+            "company {unknown} is neither in the registry nor on the list of tenant {tenant}"
+        )));
+    }
+    let wanted = Wanted {
+        kind: RunKind::Named,
+        date: None,
+        cap: Some(u32::try_from(companies.len()).unwrap_or(u32::MAX)),
+        companies: companies.to_vec(),
+        include: include.iter().map(|page| page.as_str().to_owned()).collect(),
+    };
+    let started = begin(desk, tx, wanted).await?;
+    started
+        .ok_or_else(|| CommandError::Refused("a named run needs no claim, and yet was claimed by another".to_owned()))
+}
+
+async fn first_unknown(tx: &mut TenantTx, companies: &[CompanyId]) -> Result<Option<i64>, StoreError> {
+    let unknown = sqlx::query_scalar(
+        "select asked.company_id from unnest($1::bigint[]) as asked (company_id)
+         where not exists (select from tenant_company c where c.company_id = asked.company_id) limit 1",
+    )
+    .bind(companies.iter().map(|company| company.get()).collect::<Vec<_>>())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(unknown)
+}
+
+/// A run to begin.
+struct Wanted {
     kind: RunKind,
     date: Option<NaiveDate>,
     cap: Option<u32>,
-) -> Result<Option<StartedRun>, CommandError> {
+    companies: Vec<CompanyId>,
+    include: Vec<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { kind: RunKind::Manual, date: None, cap: None, companies: Vec::new(), include: Vec::new() }
+    }
+}
+
+async fn begin(desk: &Desk, mut tx: TenantTx, wanted: Wanted) -> Result<Option<StartedRun>, CommandError> {
+    let Wanted { kind, date, cap, companies, include } = wanted;
     let tenant = tx.tenant().clone();
     let Some((icp_rule, icp_version, _)) = runs::newest_icp(&mut tx).await? else {
         return Err(CommandError::Refused(format!(
@@ -74,11 +126,28 @@ async fn begin(
         return Err(CommandError::Refused(format!("a run's cap is between 1 and {CAP_MAX}, not {cap}")));
     }
     let retention: Retention = settings::section(&mut tx, Retention::NAME).await?;
-    let text_expires_on = text_expiry(local_date(desk.now()), &retention);
-    let new = NewRun { kind, local_date: date, cap, icp_rule, icp_version, text_expires_on };
+    let new = NewRun {
+        kind,
+        local_date: date,
+        cap,
+        icp_rule,
+        icp_version,
+        text_expires_on: text_expiry(local_date(desk.now()), &retention),
+        company_ids: companies.clone(),
+        include: include.clone(),
+    };
     let Some(id) = runs::create(&mut tx, &new).await? else { return Ok(None) };
     let step = Step::done("start", 0, 1, Vec::new()).with("cap", cap);
-    let event = Event::RunStarted(run::Started { step, kind, local_date: date, cap, icp_rule, icp_version });
+    let event = Event::RunStarted(run::Started {
+        step,
+        kind,
+        local_date: date,
+        cap,
+        icp_rule,
+        icp_version,
+        company_ids: companies,
+        include,
+    });
     let sequence = desk.commit(tx, run_step(&tenant, id, "start", 1), &event).await?;
     Ok(Some(StartedRun { run: id, sequence }))
 }

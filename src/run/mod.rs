@@ -5,9 +5,15 @@ mod watch;
 
 use std::{process::ExitCode, str::FromStr, time::Duration};
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use presdr_events::{RunId, TenantId};
-use presdr_producers::runs;
+use presdr_events::{CompanyId, RunId, TenantId};
+use presdr_producers::{
+    companies::{self, Named},
+    runs::{self, StartedRun},
+};
+use presdr_rules::chat::{PageWish, company::Which};
+use presdr_store::tenants;
 use serde_json::json;
 
 use crate::{config::Config, output::Output, session::Session};
@@ -30,6 +36,12 @@ enum What {
         /// At most so many leads [default: the tenant's daily cap]
         #[arg(long, value_name = "N")]
         cap: Option<u32>,
+        /// Only this company, by its name or UEN, whatever the profile says of it; may be given several times
+        #[arg(long, value_name = "NAME|UEN", conflicts_with = "cap")]
+        company: Vec<String>,
+        /// With --company: kinds of pages to read beside the usual choice, such as careers
+        #[arg(long, value_name = "PAGES", value_delimiter = ',', requires = "company", value_parser = page_wish)]
+        include: Vec<PageWish>,
         /// Wait until it is over, with its progress
         #[arg(long)]
         wait: bool,
@@ -82,9 +94,12 @@ struct Steered {
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let session = Session::open(config).await?;
     let done = match command.what {
-        What::Start { tenant, cap, wait, patience } => {
+        What::Start { tenant, cap, company, include, wait, patience } => {
             let wait = wait.then(|| Duration::from_secs(patience));
-            start(&session, &tenant, cap, wait, output).await
+            match begin(&session, &tenant, cap, &company, &include).await {
+                Ok(started) => follow(&session, &tenant, started, wait, output).await,
+                Err(error) => Err(error),
+            }
         }
         What::Show(OneRun { tenant, run }) => show(&session, &tenant, run, output).await,
         What::List { tenant, top } => list(&session, &tenant, top, output).await,
@@ -96,14 +111,51 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn start(
+/// A kind of pages by its name.
+fn page_wish(text: &str) -> Result<PageWish, String> {
+    let all = PageWish::ALL.map(PageWish::as_str).join(", ");
+    PageWish::named(text).ok_or_else(|| format!("the kinds of pages are {all}"))
+}
+
+async fn begin(
     session: &Session,
     tenant: &TenantId,
     cap: Option<u32>,
+    companies: &[String],
+    include: &[PageWish],
+) -> anyhow::Result<StartedRun> {
+    if companies.is_empty() {
+        return Ok(runs::start(&session.desk, tenant, cap).await?);
+    }
+    let mut tx = tenants::enter_active(session.desk.database(), tenant).await?;
+    let mut ids = Vec::new();
+    for written in companies {
+        ids.push(the_one(written, companies::find(&mut tx, written).await?)?);
+    }
+    drop(tx);
+    Ok(runs::start_named(&session.desk, tenant, &ids, include).await?)
+}
+
+fn the_one(written: &str, found: Which<Named>) -> anyhow::Result<CompanyId> {
+    match found {
+        Which::One(company) => Ok(company.id),
+        Which::Several(several) => {
+            let told = several.iter().map(|one| format!("{} ({})", one.name, one.uen.as_deref().unwrap_or("no UEN")));
+            bail!("{written:?} fits several companies; name one by its UEN: {}", told.collect::<Vec<_>>().join(", "))
+        }
+        Which::None => {
+            bail!("no company seen, listed or fitting the profile is called {written:?}; name it by its UEN")
+        }
+    }
+}
+
+async fn follow(
+    session: &Session,
+    tenant: &TenantId,
+    started: StartedRun,
     wait: Option<Duration>,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let started = runs::start(&session.desk, tenant, cap).await?;
     if let Some(patience) = wait {
         watch::until_over(session, tenant, started.run, patience).await?;
         return show(session, tenant, started.run, output).await;

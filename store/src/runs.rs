@@ -1,7 +1,7 @@
 //! Runs: claimed once, pinned to an ICP version, paused, resumed, cancelled, completed.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use presdr_events::{Attempt, RunId, run::RunKind};
+use presdr_events::{Attempt, CompanyId, RunId, run::RunKind};
 use serde_json::Value;
 use sqlx::{Row, postgres::PgRow};
 
@@ -12,7 +12,7 @@ use crate::{StoreError, TenantTx, texts};
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// `nightly` or `manual`.
+    /// `nightly`, `manual` or `named`.
     pub kind: String,
     /// `open`, `paused`, `cancelled` or `completed`.
     pub status: String,
@@ -24,6 +24,8 @@ pub struct Run {
     pub icp_rule: i64,
     /// And its version.
     pub icp_version: i32,
+    /// The companies that a named run is for.
+    pub company_ids: Vec<i64>,
     /// How many candidates there were, once known.
     pub candidates: Option<i64>,
     /// The run's own degraded reasons.
@@ -39,7 +41,7 @@ pub struct Run {
 /// A run to be created.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// Nightly or manual.
+    /// Why there is this run.
     pub kind: RunKind,
     /// The date in Singapore that a nightly run is for.
     pub local_date: Option<NaiveDate>,
@@ -51,6 +53,10 @@ pub struct NewRun {
     pub icp_version: u32,
     /// The Monday on which its pages and texts are dropped.
     pub text_expires_on: NaiveDate,
+    /// The companies that a named run is for, in order.
+    pub company_ids: Vec<CompanyId>,
+    /// Kinds of pages that it must read.
+    pub include: Vec<String>,
 }
 
 /// A tenant's newest ICP: rule id, version, document.
@@ -94,6 +100,17 @@ pub async fn pinned(tx: &mut TenantTx, run: RunId) -> Result<Option<Pinned>, Sto
     Ok(pinned)
 }
 
+/// The kinds of pages that a run must read, beside the usual choice.
+///
+/// # Errors
+/// What the database says.
+pub async fn include(tx: &mut TenantTx, run: RunId) -> Result<Vec<String>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let include = sqlx::query_scalar("select include from runs where tenant_id = $1 and run_id = $2");
+    let include = include.bind(tenant.as_str()).bind(run.get()).fetch_optional(&mut **tx).await?;
+    Ok(include.unwrap_or_default())
+}
+
 /// Creates a run. A nightly one is claimed by its date: `None` when another process has claimed it.
 ///
 /// # Errors
@@ -115,18 +132,21 @@ pub async fn create(tx: &mut TenantTx, new: &NewRun) -> Result<Option<RunId>, St
     }
     texts::ensure_partitions(tx, new.text_expires_on).await?;
     sqlx::query(
-        "insert into runs (tenant_id, run_id, kind, local_date, cap, icp_rule, icp_version, text_expires_on) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into runs (tenant_id, run_id, kind, local_date, cap, icp_rule, icp_version, text_expires_on, company_ids, include)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
-        .bind(tenant.as_str())
-        .bind(id)
-        .bind(new.kind.as_str())
-        .bind(new.local_date)
-        .bind(i32::try_from(new.cap).unwrap_or(i32::MAX))
-        .bind(new.icp_rule)
-        .bind(i32::try_from(new.icp_version).unwrap_or(i32::MAX))
-        .bind(new.text_expires_on)
-        .execute(&mut **tx)
-        .await?;
+    .bind(tenant.as_str())
+    .bind(id)
+    .bind(new.kind.as_str())
+    .bind(new.local_date)
+    .bind(i32::try_from(new.cap).unwrap_or(i32::MAX))
+    .bind(new.icp_rule)
+    .bind(i32::try_from(new.icp_version).unwrap_or(i32::MAX))
+    .bind(new.text_expires_on)
+    .bind(new.company_ids.iter().map(|company| company.get()).collect::<Vec<_>>())
+    .bind(&new.include)
+    .execute(&mut **tx)
+    .await?;
     RunId::new(id).map(Some).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
@@ -283,6 +303,7 @@ fn from_row(row: &PgRow) -> Result<Run, StoreError> {
         cap: row.get("cap"),
         icp_rule: row.get("icp_rule"),
         icp_version: row.get("icp_version"),
+        company_ids: row.get("company_ids"),
         candidates: row.get("candidates"),
         degraded: row.get("degraded"),
         created_at: row.get("created_at"),

@@ -40,6 +40,8 @@ async fn run_with(store: &TestStore, tenant: &presdr_events::TenantId, companies
         icp_rule: 1,
         icp_version: 1,
         text_expires_on: monday(),
+        company_ids: Vec::new(),
+        include: Vec::new(),
     };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=companies).map(|id| (company(id), None)).collect();
@@ -161,6 +163,8 @@ async fn however_often_a_night_is_claimed_there_is_one_run() {
         icp_rule: 1,
         icp_version: 1,
         text_expires_on: monday(),
+        company_ids: Vec::new(),
+        include: Vec::new(),
     };
     let claims = (0..6).map(|_| async {
         let mut tx = producer.enter(&tenant).await.unwrap();

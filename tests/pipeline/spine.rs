@@ -2,7 +2,8 @@
 
 use presdr_events::Event;
 use presdr_nats::topology::User;
-use presdr_producers::{parked, runs};
+use presdr_producers::{companies, parked, runs};
+use presdr_rules::chat::{PageWish, company::Which};
 use presdr_sandbox::DemoTenant;
 
 use crate::support::{PATIENCE, World, connect, facts, scores};
@@ -64,6 +65,49 @@ async fn every_branch_of_a_lead_says_why() {
         };
         assert!(!route.because.is_empty() && !route.next.is_empty(), "{:?}", event.event);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_that_is_named_is_read_again_with_the_pages_asked_for() {
+    let world = World::new(COMPANIES).await;
+    world.ingest_registry(COMPANIES).await;
+    let acme = world.tenant(DemoTenant::Acme, COMPANIES).await;
+    let only_home = |config: &mut presdr_consumers::WorkConfig| config.crawl.pages_max = 1;
+    let roles = world.roles_with(only_home).await;
+    let first = world.start(&acme, 8).await;
+    world.finished(&acme, first).await;
+    let crawled = |event: &presdr_events::Envelope| match &event.event {
+        Event::LeadCrawled(visit) => Some((event.run?, event.company?, visit.pages.clone())),
+        _ => None,
+    };
+    let events = world.events().await;
+    let (_, company, before) = events.iter().find_map(crawled).unwrap();
+    assert_eq!(before.iter().filter(|page| page.kind == "services").count(), 0);
+
+    let mut tx = world.desk.database().enter(&acme).await.unwrap();
+    let (uen, name): (Option<String>, String) =
+        sqlx::query_as("select uen, name from tenant_company where company_id = $1")
+            .bind(company.get())
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+    for written in [Some(name.to_lowercase()), uen].into_iter().flatten() {
+        let Which::One(found) = companies::find(&mut tx, &written).await.unwrap() else { panic!("{written}") };
+        assert_eq!(found.id, company);
+    }
+    drop(tx);
+    let again = runs::start_named(&world.desk, &acme, &[company], &[PageWish::Services]).await.unwrap().run;
+    world.finished(&acme, again).await;
+    roles.stop().await;
+    let events = world.events().await;
+    let told = facts(&events, |event| event.run == Some(again));
+    assert_eq!((told["run.targeted"], told["lead.admitted"], told["lead.scored"]), (1, 1, 1));
+    assert_eq!(told.get("run.candidates_refreshed"), None, "who names companies has chosen");
+    let visits = events.iter().filter_map(crawled).filter(|(run, ..)| *run == again);
+    let kinds: Vec<_> = visits.flat_map(|(_, of, pages)| pages.into_iter().map(move |page| (of, page.kind))).collect();
+    assert!(kinds.contains(&(company, "services".to_owned())), "{kinds:?}");
+    let stranger = presdr_events::CompanyId::new(1 << 50).unwrap();
+    assert!(runs::start_named(&world.desk, &acme, &[stranger], &[]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

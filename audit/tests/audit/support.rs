@@ -176,7 +176,16 @@ pub fn tell(tenant: &TenantId, company: Option<i64>, second: i64, event: &Event)
 pub fn started(tenant: &TenantId) -> Told {
     let kind = run::RunKind::Manual;
     let step = Step::done("start", 1, 1, vec![]);
-    let event = run::Started { step, kind, local_date: None, cap: 5, icp_rule: 1, icp_version: 1 };
+    let event = run::Started {
+        step,
+        kind,
+        local_date: None,
+        cap: 5,
+        icp_rule: 1,
+        icp_version: 1,
+        company_ids: Vec::new(),
+        include: Vec::new(),
+    };
     tell(tenant, None, 0, &Event::RunStarted(event))
 }
 

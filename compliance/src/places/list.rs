@@ -184,7 +184,7 @@ pub const PLACES: &[Place] = &[
     nobody("run_stage_stats", &["stage"], CODES),
     nobody("run_summaries", &["degraded"], "counts"),
     nobody("run_vendor_usage", &["vendor"], CODES),
-    nobody("runs", &["kind", "status", "degraded"], CODES),
+    nobody("runs", &["kind", "status", "degraded", "include"], CODES),
     nobody("shortlists", &["bucket", "domain", "rationale"], COMPANY),
     nobody(
         "tenant_companies",

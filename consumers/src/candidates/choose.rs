@@ -2,7 +2,7 @@
 
 use presdr_events::CompanyId;
 use presdr_store::{StoreError, TenantTx};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 
 /// What a run takes, and of how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,31 @@ pub async fn choose(tx: &mut TenantTx, rule_id: i64, cap: u32) -> Result<Chosen,
             .await?;
     let rows =
         sqlx::query(CHOICE).bind(tenant.as_str()).bind(rule_id).bind(i64::from(cap)).fetch_all(&mut **tx).await?;
-    let mut chosen = Chosen { targets: Vec::new(), candidates: candidates.unsigned_abs(), never_seen: 0 };
+    chosen(candidates.unsigned_abs(), rows)
+}
+
+/// The companies of these ids that are known, in the order given.
+///
+/// # Errors
+/// What the database says.
+pub async fn named(tx: &mut TenantTx, companies: &[i64]) -> Result<Chosen, StoreError> {
+    let tenant = tx.tenant().clone();
+    let rows = sqlx::query(
+        "select c.company_id, c.uen, seen.last_seen_at is null as never_seen
+         from unnest($2::bigint[]) with ordinality as asked (company_id, position)
+         join tenant_company c on c.company_id = asked.company_id
+         left join seen_companies seen on seen.tenant_id = $1 and seen.company_id = asked.company_id
+         order by asked.position",
+    )
+    .bind(tenant.as_str())
+    .bind(companies)
+    .fetch_all(&mut **tx)
+    .await?;
+    chosen(rows.len() as u64, rows)
+}
+
+fn chosen(candidates: u64, rows: Vec<PgRow>) -> Result<Chosen, StoreError> {
+    let mut chosen = Chosen { targets: Vec::new(), candidates, never_seen: 0 };
     for row in rows {
         let company = CompanyId::new(row.try_get("company_id")?);
         let company = company.map_err(|error| sqlx::Error::Decode(error.into()))?;

@@ -6,6 +6,7 @@
 //! - [`refresh()`]: the candidates of a profile anew, with counts before and after each filter
 //! - [`preview()`]: the same without writing anything
 //! - [`choose()`]: a run's companies: never seen first, then the stalest
+//! - [`named`]: the companies that a run is for by name
 //! - [`Classification`]: what SSIC calls the industries of a profile
 
 mod choose;
@@ -19,6 +20,6 @@ mod registry;
 mod tests;
 mod words;
 
-pub use choose::{Chosen, Target, choose};
+pub use choose::{Chosen, Target, choose, named};
 pub use classification::Classification;
 pub use refresh::{Preview, Refresh, preview, refresh};

@@ -24,7 +24,10 @@ pub(super) async fn start(services: &Services, envelope: &Envelope, run: RunId) 
     let cause = Cause::of(envelope);
     let Some(held) = open(services, envelope, run).await? else { return Ok(()) };
     if held.targeted_at.is_none() {
-        refresh(services, envelope, &held, &cause).await?;
+        // Who names companies has chosen: the candidates stay as they are.
+        if held.company_ids.is_empty() {
+            refresh(services, envelope, &held, &cause).await?;
+        }
         target(services, envelope, &held, &cause).await?;
     }
     Ok(())
@@ -120,7 +123,10 @@ async fn target(services: &Services, envelope: &Envelope, run: &Run, cause: &Cau
     if held.targeted_at.is_some() || !matches!(held.status.as_str(), "open" | "paused") {
         return Ok(());
     }
-    let chosen = candidates::choose(&mut tx, run.icp_rule, held.cap.unsigned_abs()).await?;
+    let chosen = match held.company_ids.as_slice() {
+        [] => candidates::choose(&mut tx, run.icp_rule, held.cap.unsigned_abs()).await?,
+        named => candidates::named(&mut tx, named).await?,
+    };
     let targets: Vec<(CompanyId, Option<String>)> =
         chosen.targets.iter().map(|target| (target.company, target.uen.clone())).collect();
     admissions::select(&mut tx, run.id, &targets).await?;

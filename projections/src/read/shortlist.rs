@@ -139,17 +139,19 @@ impl Row {
     }
 }
 
-/// The newest run that is over.
+/// The newest run that is over; one for companies by name has no shortlist of the profile's.
 ///
 /// # Errors
 /// What the database says.
 pub async fn newest(tx: &mut TenantTx) -> Result<Option<RunId>, StoreError> {
     let tenant = tx.tenant().clone();
-    let run: Option<i64> =
-        sqlx::query_scalar("select max(run_id) from enrichment_runs where tenant_id = $1 and ended_at is not null")
-            .bind(tenant.as_str())
-            .fetch_one(&mut **tx)
-            .await?;
+    let run: Option<i64> = sqlx::query_scalar(
+        "select max(run_id) from enrichment_runs
+         where tenant_id = $1 and ended_at is not null and kind is distinct from 'named'",
+    )
+    .bind(tenant.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
     run.map(RunId::new).transpose().map_err(|error| StoreError::Refused(error.to_string()))
 }
 

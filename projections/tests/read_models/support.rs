@@ -242,8 +242,16 @@ impl Teller<'_> {
 
     pub fn started(&self) -> Told {
         let kind = run::RunKind::Manual;
-        let event =
-            run::Started { step: step("start", 1, 1), kind, local_date: None, cap: 50, icp_rule: 1, icp_version: 1 };
+        let event = run::Started {
+            step: step("start", 1, 1),
+            kind,
+            local_date: None,
+            cap: 50,
+            icp_rule: 1,
+            icp_version: 1,
+            company_ids: Vec::new(),
+            include: Vec::new(),
+        };
         self.tell(0, None, &Event::RunStarted(event))
     }
 

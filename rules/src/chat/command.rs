@@ -239,6 +239,12 @@ impl PageWish {
         }
     }
 
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|page| page.as_str() == name)
+    }
+
     /// The page that a word in lower case names, its plain name or what people call it.
     pub(super) fn read(word: &str) -> Option<Self> {
         Some(match word {

@@ -186,6 +186,8 @@ async fn open_run(database: &Database, tenant: &TenantId, now: DateTime<Utc>) ->
         icp_rule: 1,
         icp_version: 1,
         text_expires_on: chrono::NaiveDate::from_ymd_opt(2099, 1, 5).unwrap(),
+        company_ids: Vec::new(),
+        include: Vec::new(),
     };
     let run = runs::create(&mut tx, &new).await.unwrap().unwrap();
     let targets: Vec<_> = (1..=COMPANIES).map(|id| (CompanyId::new(id).unwrap(), None)).collect();
