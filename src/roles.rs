@@ -8,9 +8,12 @@ use presdr_compliance::{Office, retention};
 use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
 use presdr_gateway::{Gateway, GatewayConfig, Info};
-use presdr_nats::topology::User;
+use presdr_nats::{
+    Broker,
+    topology::{EVENTS, User},
+};
 use presdr_producers::{Desk, schedule};
-use presdr_projections::{ProjectorConfig, run_projector};
+use presdr_projections::{ProjectorConfig, progress::run_progress, run_projector};
 use presdr_sites::Web;
 use presdr_store::{Database, Role, leases::Leases};
 use presdr_vendors::{Policy, VendorConfig, VendorDesk};
@@ -71,17 +74,21 @@ impl Roles {
         Ok(services)
     }
 
-    /// Starts a projector: of several, one leads.
+    /// Starts a projector, which also tells progress: of several, one leads.
     ///
     /// # Errors
     /// When a server cannot be reached.
     pub async fn project(&mut self, database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<()> {
         let pool = database.connect(Role::Projector).await?;
         let connection = broker.connect(User::Projector).await?;
-        let (keyring, stopping) = (Arc::new(database.keyring()?), self.stopping.clone());
+        let (keyring, until) = (Arc::new(database.keyring()?), self.stopping.clone());
+        let (database, context, stopping) = (pool.clone(), connection.jetstream().clone(), self.stopping.clone());
+        self.tasks.spawn(async move {
+            run_progress(&database, &context, EVENTS, stopping).await.context("telling progress stopped")
+        });
         self.tasks.spawn(async move {
             let config = ProjectorConfig::default();
-            let done = run_projector(&pool, connection.jetstream(), keyring, stopping, config).await;
+            let done = run_projector(&pool, connection.jetstream(), keyring, until, config).await;
             done.context("the projector stopped")
         });
         Ok(())
@@ -129,9 +136,9 @@ impl Roles {
         broker: &BrokerServer,
         told: GatewayConfig,
     ) -> anyhow::Result<(SocketAddr, Info)> {
-        let desk = desk_of_many(database, broker, Actor::service("gateway")).await?;
+        let (desk, connection) = desk_of_many(database, broker, Actor::service("gateway")).await?;
         let listen = told.listen;
-        let gateway = Gateway::new(told, desk)?;
+        let gateway = Gateway::new(told, desk, connection)?;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let (address, info) = (listener.local_addr()?, gateway.info());
         let stopping = self.stopping.clone();
@@ -185,25 +192,24 @@ impl Roles {
 /// When a server cannot be reached.
 pub async fn desk(database: &DatabaseServer, broker: &BrokerServer, actor: Actor) -> anyhow::Result<Desk> {
     let pool = database.connect(Role::Producer).await?;
-    desk_over(pool, database, broker, actor).await
+    desk_over(pool, database, broker.connect(User::Producer).await?, actor)
 }
 
-/// The gateway's desk: many command at once.
+/// The gateway's desk, at which many command at once, with its connection to the broker.
 ///
 /// # Errors
 /// As [`desk`].
-pub async fn desk_of_many(database: &DatabaseServer, broker: &BrokerServer, actor: Actor) -> anyhow::Result<Desk> {
-    let pool = database.connect_many(Role::Producer, GATEWAY_CONNECTIONS).await?;
-    desk_over(pool, database, broker, actor).await
-}
-
-async fn desk_over(
-    pool: Database,
+pub async fn desk_of_many(
     database: &DatabaseServer,
     broker: &BrokerServer,
     actor: Actor,
-) -> anyhow::Result<Desk> {
-    let connection = broker.connect(User::Producer).await?;
+) -> anyhow::Result<(Desk, Broker)> {
+    let pool = database.connect_many(Role::Producer, GATEWAY_CONNECTIONS).await?;
+    let connection = broker.connect(User::Gateway).await?;
+    Ok((desk_over(pool, database, connection.clone(), actor)?, connection))
+}
+
+fn desk_over(pool: Database, database: &DatabaseServer, connection: Broker, actor: Actor) -> anyhow::Result<Desk> {
     let clock = Clock::system();
     Ok(Desk::new(pool, connection, Arc::new(database.keyring()?), actor, move || clock.now()))
 }

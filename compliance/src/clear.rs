@@ -1,6 +1,6 @@
 //! Clearing place after place of people whose keys are gone. Every step may be done again: what is gone is not found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use presdr_events::{IdentifierKind, SubjectId, TenantId};
 use presdr_projections::erasure;

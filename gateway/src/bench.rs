@@ -14,6 +14,7 @@ use aws_lc_rs::{
 use axum::{Json, Router, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use presdr_events::TenantId;
+use presdr_nats::Broker;
 use presdr_producers::Desk;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -50,7 +51,7 @@ pub struct Measured {
 ///
 /// # Errors
 /// When a server of the bench cannot be started, or a request is refused.
-pub async fn measure(desk: Desk, tenant: &TenantId, reads: usize) -> anyhow::Result<Measured> {
+pub async fn measure(desk: Desk, broker: Broker, tenant: &TenantId, reads: usize) -> anyhow::Result<Measured> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow::anyhow!("no key could be made"))?;
     let issuer = provider(&pair).await?;
     let token = signed(&pair, &issuer, tenant)?;
@@ -71,6 +72,7 @@ pub async fn measure(desk: Desk, tenant: &TenantId, reads: usize) -> anyhow::Res
             limits: LimitPolicy { tenant_per_second: many, ..LimitPolicy::default() },
         },
         desk,
+        broker,
     )?;
     gateway.keys().ready().await?;
     let checks = checks(&gateway, gateway.keys(), &token).await?;

@@ -7,9 +7,11 @@ use std::{
 };
 
 use presdr_events::TenantId;
+use presdr_nats::Broker;
 use presdr_producers::Desk;
 use presdr_store::{Database, StoreError, TenantTx, tenants, users};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Problem,
@@ -22,6 +24,7 @@ use crate::{
     },
     limits::Limits,
     rest::meta::Info,
+    watch::Watch,
 };
 
 /// So long a tenant that was active is taken to be.
@@ -38,6 +41,8 @@ struct Inner {
     keys: Arc<Keys>,
     expected: Expected,
     limits: Limits,
+    watch: Watch,
+    stopping: CancellationToken,
     active: Mutex<HashMap<TenantId, Instant>>,
 }
 
@@ -53,11 +58,12 @@ pub enum StartError {
 }
 
 impl Gateway {
-    /// A gateway that reads and writes at `desk`.
+    /// A gateway that reads and writes at `desk`, and hears from `broker`, a connection of
+    /// [`User::Gateway`](presdr_nats::topology::User::Gateway), how far runs are.
     ///
     /// # Errors
     /// [`StartError`] when it must not run as it is told.
-    pub fn new(config: GatewayConfig, desk: Desk) -> Result<Self, StartError> {
+    pub fn new(config: GatewayConfig, desk: Desk, broker: Broker) -> Result<Self, StartError> {
         config.check()?;
         if config.mode == Mode::Development {
             tracing::warn!(
@@ -68,7 +74,9 @@ impl Gateway {
         let expected = Expected { issuer: provider.issuer(), audiences: config.audiences.clone() };
         let keys = Keys::new(Arc::clone(&provider), config.keys);
         let limits = Limits::new(config.limits);
-        Ok(Self(Arc::new(Inner { config, desk, provider, keys, expected, limits, active: Mutex::default() })))
+        let (watch, stopping) = (Watch::new(broker), CancellationToken::new());
+        let active = Mutex::default();
+        Ok(Self(Arc::new(Inner { config, desk, provider, keys, expected, limits, watch, stopping, active })))
     }
 
     /// How it is run.
@@ -119,6 +127,15 @@ impl Gateway {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.0.watch
+    }
+
+    /// Cancelled when the process ends: nobody is kept waiting for more events.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
     }
 
     /// Enters a tenant that is active.

@@ -21,6 +21,7 @@ pub mod rest;
 pub mod routes;
 mod server;
 mod tls;
+mod watch;
 
 pub use config::{ConfigError, GatewayConfig, Mode, Transport};
 pub use gateway::{Gateway, StartError};

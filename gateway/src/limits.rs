@@ -28,6 +28,8 @@ pub struct LimitPolicy {
     pub tenant_per_second: NonZeroU32,
     /// Requests of one tenant at the same time, streams included.
     pub tenant_at_once: usize,
+    /// Streams of events of one tenant at the same time: fewer than requests, so that watching keeps nobody from asking.
+    pub tenant_streams: usize,
     /// Requests without a valid token, per client address and second; twice as many may come at once.
     pub stranger_per_second: NonZeroU32,
     /// Sign-ins that one client address begins or ends, per minute.
@@ -48,6 +50,7 @@ impl Default for LimitPolicy {
         Self {
             tenant_per_second: some(100),
             tenant_at_once: 64,
+            tenant_streams: 48,
             stranger_per_second: some(20),
             logins_per_minute: some(20),
             body_bytes: 256 * 1024,
@@ -60,22 +63,41 @@ impl Default for LimitPolicy {
 
 /// The limits at work, in this process.
 pub(crate) struct Limits {
-    policy: LimitPolicy,
     tenants: Rate<TenantId>,
     strangers: Rate<IpAddr>,
     logins: Rate<IpAddr>,
-    at_once: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    at_once: Places,
+    streams: Places,
+}
+
+/// So many of a tenant's at the same time.
+struct Places {
+    each: usize,
+    of: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+}
+
+impl Places {
+    fn new(each: usize) -> Self {
+        Self { each, of: Mutex::default() }
+    }
+
+    /// A place, for as long as it is held.
+    fn take(&self, tenant: &TenantId) -> Option<OwnedSemaphorePermit> {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = of.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.each)));
+        Arc::clone(places).try_acquire_owned().ok()
+    }
 }
 
 impl Limits {
     pub(crate) fn new(policy: LimitPolicy) -> Self {
         let per_second = |number: NonZeroU32| Quota::per_second(number).allow_burst(number.saturating_mul(TWO));
         Self {
-            policy,
             tenants: Rate::new(per_second(policy.tenant_per_second)),
             strangers: Rate::new(per_second(policy.stranger_per_second)),
             logins: Rate::new(Quota::per_minute(policy.logins_per_minute)),
-            at_once: Mutex::default(),
+            at_once: Places::new(policy.tenant_at_once),
+            streams: Places::new(policy.tenant_streams),
         }
     }
 
@@ -84,11 +106,14 @@ impl Limits {
         if !self.tenants.allows(tenant) {
             return Err(Problem::too_many("your organisation asks too often; wait a moment", 1));
         }
-        let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
-        let places =
-            at_once.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.policy.tenant_at_once)));
-        let place = Arc::clone(places).try_acquire_owned();
-        place.map_err(|_| Problem::too_many("your organisation has too many requests open; wait for one to end", 1))
+        let too_many = || Problem::too_many("your organisation has too many requests open; wait for one to end", 1);
+        self.at_once.take(tenant).ok_or_else(too_many)
+    }
+
+    /// Lets one more stream of a tenant begin, for as long as the permit lives.
+    pub(crate) fn stream(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
+        let too_many = || Problem::too_many("your organisation watches too much at once; end a stream first", 5);
+        self.streams.take(tenant).ok_or_else(too_many)
     }
 
     /// Counts a request of somebody without a valid token.

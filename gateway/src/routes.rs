@@ -16,7 +16,7 @@ use crate::{
     Gateway, Problem, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
-    rest::{company, costs, export, icp, meta, runs, shortlist, suppressions},
+    rest::{company, costs, events, export, icp, meta, runs, shortlist, suppressions},
 };
 
 /// Who may come in.
@@ -196,6 +196,11 @@ pub fn list() -> Vec<Route> {
         get_("/runs/{run_id}/stats", "getRunStats", READ, get(runs::stats))
             .summary("A run in numbers: stages and vendors")
             .json::<presdr_projections::read::run::Stats>(),
+        get_("/runs/{run_id}/events", "followRun", READ, get(events::follow))
+            .summary(
+                "A run while it goes on: server-sent events with absolute counts; Last-Event-ID goes on from there",
+            )
+            .stream("text/event-stream"),
         post_("/runs/start", "startRun", STEER, post(runs::start))
             .summary("Start a run now")
             .body::<runs::Start>()

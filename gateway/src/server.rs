@@ -65,6 +65,7 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, stopping: Cancellati
         });
     }
     drop(listener);
+    gateway.stopping().cancel();
     if timeout(FINISH_WAIT, closing.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in {FINISH_WAIT:?}");
     }

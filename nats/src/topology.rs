@@ -242,6 +242,7 @@ fn progress_stream(config: &TopologyConfig) -> Config {
         max_message_size: MESSAGE_BYTES_MAX,
         duplicate_window: DUPLICATE_WINDOW,
         num_replicas: config.replicas,
+        allow_direct: true,
         ..Default::default()
     }
 }
@@ -271,6 +272,7 @@ fn same_stream(held: &Config, wanted: &Config) -> bool {
         && held.num_replicas == wanted.num_replicas
         && held.duplicate_window == wanted.duplicate_window
         && held.deny_delete == wanted.deny_delete
+        && held.allow_direct == wanted.allow_direct
         && held.discard == wanted.discard
 }
 
@@ -321,8 +323,10 @@ pub enum User {
     Worker,
     /// Reads EVENTS.
     Projector,
-    /// Publishes events: ingest, scheduler, command line, gateway.
+    /// Publishes events: ingest, scheduler, command line.
     Producer,
+    /// Publishes events, and hears what people watch.
+    Gateway,
     /// Reads EVENTS as evidence, and publishes nothing.
     Auditor,
     /// Removes a tenant's messages: its password is for `presdr tenant purge` alone.
@@ -335,11 +339,12 @@ pub enum User {
 
 impl User {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Topology,
         Self::Worker,
         Self::Projector,
         Self::Producer,
+        Self::Gateway,
         Self::Auditor,
         Self::Eraser,
         Self::Backup,
@@ -354,6 +359,7 @@ impl User {
             Self::Worker => "worker",
             Self::Projector => "projector",
             Self::Producer => "producer",
+            Self::Gateway => "gateway",
             Self::Auditor => "auditor",
             Self::Eraser => "eraser",
             Self::Backup => "backup",
@@ -393,6 +399,7 @@ impl User {
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
                 format!("$JS.API.CONSUMER.LIST.{EVENTS}"),
             ],
+            Self::Gateway => vec!["evt.>".to_owned(), format!("$JS.API.DIRECT.GET.{PROGRESS}.progress.>")],
             Self::Eraser => vec![
                 format!("$JS.API.STREAM.PURGE.{EVENTS}"),
                 format!("$JS.API.STREAM.PURGE.{PROGRESS}"),
@@ -424,7 +431,22 @@ impl User {
                         .chain([format!("$JS.API.CONSUMER.CREATE.{EVENTS}.{}.>", durable.name)])
                 })
                 .collect(),
-            Self::Topology | Self::Worker | Self::Producer | Self::Eraser | Self::Backup | Self::Restore => Vec::new(),
+            Self::Topology
+            | Self::Worker
+            | Self::Producer
+            | Self::Gateway
+            | Self::Eraser
+            | Self::Backup
+            | Self::Restore => Vec::new(),
+        }
+    }
+
+    /// What it hears: its own answers, and the gateway what people watch.
+    fn hears(self) -> Vec<String> {
+        let own = format!("{}.>", self.inbox());
+        match self {
+            Self::Gateway => vec![own, "progress.>".to_owned()],
+            _ => vec![own],
         }
     }
 }
@@ -454,12 +476,12 @@ pub fn authorization(password: impl Fn(User) -> String) -> String {
         .iter()
         .map(|user| {
             format!(
-                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}], deny: [{}] }}, subscribe: {{ allow: [\"{}.>\"] }} }} }}",
+                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}], deny: [{}] }}, subscribe: {{ allow: [{}] }} }} }}",
                 user.name(),
                 password(*user),
                 quoted(user.publishes()),
                 quoted(user.never_publishes()),
-                user.inbox(),
+                quoted(user.hears()),
             )
         })
         .collect();

@@ -13,6 +13,7 @@
 //! - [`retention`]: removes what logs kept long enough
 //! - [`audit`]: the audit log read back, to be compared with the log
 //! - [`mod@bench`]: projecting measured beside a plain `COPY` of the same rows
+//! - [`progress`]: how far runs are, published ahead of the read models for people who watch
 //! - [`read`]: what people ask of the read models, masked for who may not see personal data
 //! - [`Projection`] and `models`: one file per read model; adding one is told in `docs/projections.md`
 
@@ -24,6 +25,7 @@ pub mod erasure;
 mod error;
 mod feed;
 mod models;
+pub mod progress;
 mod projection;
 mod projector;
 pub mod read;

@@ -29,13 +29,13 @@ pub async fn measure(folder: &Path, reads: u32) -> anyhow::Result<Report> {
     let folder = Folder::new(folder)?;
     let config = Config::of_folder(folder.path());
     let (database, broker) = tokio::try_join!(DatabaseServer::open(&config), BrokerServer::open(&config))?;
-    let desk = roles::desk_of_many(&database, &broker, Actor::service("bench")).await?;
+    let (desk, connection) = roles::desk_of_many(&database, &broker, Actor::service("bench")).await?;
     let tenant = TenantId::new("bench")?;
     tenants::create(&desk, &tenant, "bench").await?;
     icp::set(&desk, &tenant, r#"{"keywords": ["service"]}"#).await?;
     let run = runs::start(&desk, &tenant, None).await?.run;
     fill(&database, &tenant, run.get()).await?;
-    let measured = bench::measure(desk, &tenant, usize::try_from(reads)?).await?;
+    let measured = bench::measure(desk, connection, &tenant, usize::try_from(reads)?).await?;
     broker.stop().await;
     database.stop().await;
 

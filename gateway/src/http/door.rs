@@ -63,7 +63,12 @@ fn streamed(response: Response, gateway: Gateway, caller: Caller, place: OwnedSe
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
     response.map(|body| {
-        let chunks = body.into_data_stream().take_until(Box::pin(over(gateway, caller)));
+        let chunks = body.into_data_stream().take_until(Box::pin(async move {
+            tokio::select! {
+                over = over(gateway.clone(), caller) => over,
+                () = gateway.stopping().cancelled(), if events => Over::Stopping,
+            }
+        }));
         Body::from_stream(stream::unfold(Some((chunks, place)), move |reading| async move {
             let (mut chunks, place) = reading?;
             match chunks.next().await {
@@ -99,5 +104,16 @@ pub(crate) async fn in_langgraph_shape(request: Request, next: Next) -> Response
     match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem.in_langgraph_shape(),
         None => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_end_with_the_reason_and_files_are_cut() {
+        assert_eq!(ended(Over::Expired, true).unwrap(), "event: end\ndata: {\"reason\":\"expired\"}\n\n");
+        assert!(ended(Over::Expired, false).is_err());
     }
 }

@@ -14,6 +14,8 @@ pub(crate) enum Over {
     SignedOut,
     /// The tenant is no longer active.
     Closed,
+    /// The gateway ends: another one goes on.
+    Stopping,
 }
 
 impl Over {
@@ -23,6 +25,7 @@ impl Over {
             Self::Expired => "expired",
             Self::SignedOut => "signed_out",
             Self::Closed => "tenant_closed",
+            Self::Stopping => "stopping",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod company;
 pub mod costs;
+pub mod events;
 pub mod export;
 pub mod icp;
 pub mod meta;

@@ -34,8 +34,8 @@ fn every_reference_leads_somewhere() {
     assert!(document["paths"].as_object().unwrap().len() > 15);
 }
 
-/// Signing in leads to the provider, which is not ours to fuzz.
-const NOT_OURS: &str = "^/login";
+/// Signing in leads to the provider, which is not ours to fuzz; a run that goes on is followed without end.
+const LEFT_OUT: &str = "^/login|/events$";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn whatever_is_asked_the_answer_is_one_that_the_document_tells_of() {
             "1",
             "--no-color",
         ])
-        .args(["--exclude-path-regex", NOT_OURS, "--suppress-health-check", "all", "--warnings", "off"])
+        .args(["--exclude-path-regex", LEFT_OUT, "--suppress-health-check", "all", "--warnings", "off"])
         .args(["-H", &format!("Authorization: Bearer {}", world.token("acme", "admin"))])
         .current_dir(folder.path())
         .kill_on_drop(true)

@@ -9,5 +9,6 @@ mod hostile;
 mod isolation;
 mod keys;
 mod logout;
+mod progress;
 mod rest;
 mod support;

@@ -183,9 +183,10 @@ impl World {
         let broker = connect(&nats.url(), User::Topology).await;
         let topology = TopologyConfig { events_bytes_max: 1 << 30, ..TopologyConfig::default() };
         topology::apply(&broker, &topology).await.unwrap();
+        let connection = connect(&nats.url(), User::Gateway).await;
         let desk = Desk::new(
             store.connect(Role::Producer).await.unwrap(),
-            connect(&nats.url(), User::Producer).await,
+            connection.clone(),
             Arc::new(store.keyring()),
             Actor::service("gateway"),
             Utc::now,
@@ -203,7 +204,7 @@ impl World {
             limits: LimitPolicy { stranger_per_second: 10_000.try_into().unwrap(), ..LimitPolicy::default() },
         };
         change(&mut config);
-        let gateway = Gateway::new(config, desk.clone()).unwrap();
+        let gateway = Gateway::new(config, desk.clone(), connection).unwrap();
         let stopping = CancellationToken::new();
         let until = stopping.clone();
         tokio::spawn(async move { presdr_gateway::serve(gateway, listener, until).await.unwrap() });

@@ -3,6 +3,7 @@
 
 mod chain;
 mod measuring;
+mod progress;
 mod projecting;
 mod rebuilding;
 mod support;

@@ -26,7 +26,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub store: TestStore,
-    _nats: testing::Own<Nats>,
+    nats: testing::Own<Nats>,
     pub broker: Broker,
     pub publisher: Broker,
     pub keyring: Arc<Keyring>,
@@ -70,7 +70,12 @@ impl World {
         let (broker, publisher) = (connect(User::Projector).await, connect(User::Producer).await);
         let (keyring, projector) = (Arc::new(store.keyring()), store.connect(Role::Projector).await.unwrap());
         let worker = store.connect(Role::Worker).await.unwrap();
-        Self { store, worker, _nats: nats, broker, publisher, keyring, projector, config: ProjectorConfig::default() }
+        Self { store, worker, nats, broker, publisher, keyring, projector, config: ProjectorConfig::default() }
+    }
+
+    /// A connection of the gateway, which may look at what is told.
+    pub async fn gateway(&self) -> Broker {
+        Broker::connect(&self.nats.url(), Some((User::Gateway, User::Gateway.name()))).await.unwrap()
     }
 
     pub fn project(&self) -> Running {

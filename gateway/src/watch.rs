@@ -1,0 +1,113 @@
+//! What runs publish of themselves while they go on: heard once per process, handed on to whoever watches that run.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use futures::StreamExt;
+use presdr_events::{RunId, TenantId};
+use presdr_nats::{Broker, topology::PROGRESS};
+use presdr_projections::progress::{self, Progress};
+use tokio::{sync::broadcast, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+/// News that one who watches may be behind: more are summed up by the newest, since counts are absolute.
+const BEHIND_MAX: usize = 64;
+/// Before listening again when the broker would not have it.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is heard. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<Inner>);
+
+struct Inner {
+    broker: Broker,
+    runs: Arc<Runs>,
+    listening: OnceLock<AbortOnDropHandle<()>>,
+}
+
+/// The runs that somebody watches, by subject.
+#[derive(Default)]
+struct Runs(Mutex<HashMap<String, broadcast::Sender<Arc<Progress>>>>);
+
+impl Runs {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, broadcast::Sender<Arc<Progress>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who watches a run.
+pub(crate) struct Watching {
+    pub(crate) news: broadcast::Receiver<Arc<Progress>>,
+    subject: String,
+    runs: Arc<Runs>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut runs = self.runs.lock();
+        // This one still counts.
+        if runs.get(&self.subject).is_some_and(|sender| sender.receiver_count() <= 1) {
+            runs.remove(&self.subject);
+        }
+    }
+}
+
+impl Watch {
+    /// `broker` is a connection of [`User::Gateway`](presdr_nats::topology::User::Gateway). Nothing is heard before somebody watches.
+    pub(crate) fn new(broker: Broker) -> Self {
+        Self(Arc::new(Inner { broker, runs: Arc::default(), listening: OnceLock::new() }))
+    }
+
+    /// Watches a run from now on.
+    pub(crate) fn run(&self, tenant: &TenantId, run: RunId) -> Watching {
+        let Inner { broker, runs, listening } = &*self.0;
+        let subject = progress::subject(tenant, run.get());
+        let news = {
+            let mut watched = runs.lock();
+            let sender = watched.entry(subject.clone()).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
+            sender.subscribe()
+        };
+        listening.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(listen(broker.clone(), Arc::clone(runs)))));
+        Watching { news, subject, runs: Arc::clone(runs) }
+    }
+
+    /// The newest that a run has published, if it has lately. `None` as well when the broker cannot be asked: the read models know, too.
+    pub(crate) async fn newest(&self, tenant: &TenantId, run: RunId) -> Option<Progress> {
+        let stream = self.0.broker.jetstream().get_stream_no_info(PROGRESS).await.ok()?;
+        match stream.direct_get_last_for_subject(progress::subject(tenant, run.get())).await {
+            Ok(message) => serde_json::from_slice(&message.payload).ok(),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(%error, "the newest progress could not be read from the broker");
+                None
+            }
+        }
+    }
+}
+
+/// Hears everything, and hands on what somebody watches. The connection subscribes again by itself when it was lost.
+async fn listen(broker: Broker, runs: Arc<Runs>) {
+    loop {
+        match broker.client().subscribe("progress.>").await {
+            Ok(mut messages) => {
+                while let Some(message) = messages.next().await {
+                    hand_on(&runs, &message);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "progress cannot be heard"),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+fn hand_on(runs: &Runs, message: &async_nats::Message) {
+    let Some(sender) = runs.lock().get(message.subject.as_str()).cloned() else { return };
+    match serde_json::from_slice(&message.payload) {
+        Ok(progress) => drop(sender.send(Arc::new(progress))), // whoever watched may have left
+        Err(error) => tracing::warn!(%error, "progress of another version is passed over"),
+    }
+}
