@@ -9,14 +9,16 @@ do $$
 declare
     tenant text;
 begin
-    for tenant in select tenant_id from tenants where status not in ('purging', 'purged') loop
+    for tenant in select tenant_id from tenants where status <> 'purged' loop
         perform set_config('request.tenant_id', tenant, true);
+        perform set_config('request.erasing', tenant, true);   -- one that is being erased has rows yet
         update runs
         set text_expires_on = date_trunc('week', created_at + make_interval(days => greatest(90,
                 coalesce((select (settings -> 'retention' ->> 'text_days')::integer from tenant_settings s where s.tenant_id = tenant), 90))))::date
         where tenant_id = tenant;
     end loop;
     perform set_config('request.tenant_id', '', true);
+    perform set_config('request.erasing', '', true);
 end $$;
 alter table runs alter column text_expires_on set not null;
 
@@ -113,8 +115,10 @@ declare
     tenant text;
     expiry date;
 begin
-    for tenant in select tenant_id from tenants where status not in ('purging', 'purged') loop
+    for tenant in select tenant_id from tenants where status <> 'purged' loop
         perform set_config('request.tenant_id', tenant, true);
+        perform set_config('request.erasing', tenant, true);
+        -- Every text is of a run that is there: runs are removed with their tenant alone.
         for expiry in select distinct text_expires_on from runs loop
             perform ensure_text_partitions(expiry);
         end loop;
@@ -124,6 +128,7 @@ begin
         select old.*, r.text_expires_on from lead_texts_before old join runs r using (tenant_id, run_id) where old.tenant_id = tenant;
     end loop;
     perform set_config('request.tenant_id', '', true);
+    perform set_config('request.erasing', '', true);
 end $$;
 drop table site_visits_before;
 drop table lead_texts_before;

@@ -1,6 +1,13 @@
 //! `presdr dsar`: what a person may ask of a tenant.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf, process::ExitCode, str::FromStr};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+    process::ExitCode,
+    str::FromStr,
+};
 
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args, Subcommand};
@@ -149,7 +156,11 @@ async fn answer(command: &Command, office: &Office, output: &Output) -> anyhow::
         }
         What::Export { tenant, who, out } => {
             let bundle = export::export(office, tenant, &who.identities()).await?;
-            fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(out)
+                .with_context(|| format!("making {}", out.display()))?;
             write(&out.join("person.json"), serde_json::to_string_pretty(&bundle.data)?.as_bytes())?;
             write(&out.join("summary.txt"), bundle.summary.as_bytes())?;
             output.answer(&json!({ "out": out, "sequence": bundle.sequence }), |_| {
@@ -197,7 +208,11 @@ async fn answer(command: &Command, office: &Office, output: &Output) -> anyhow::
 /// A file that only its owner reads.
 fn write(path: &std::path::Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    // One that is there may be anybody's to read.
+    if path.exists() {
+        fs::remove_file(path).with_context(|| format!("replacing {}", path.display()))?;
+    }
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(bytes)).with_context(|| format!("writing {}", path.display()))
 }
 

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt;
-use presdr_events::{EventId, TenantId, chain};
+use presdr_events::{EventId, Subject, TenantId, chain};
 use presdr_projections::audit;
 
 use crate::{error::AuditError, log::Message, verify::Stores};
 
-/// Keeps first occurrences. The audit log knows where each event stands first; what it says is only believed where the log says so, too,
-/// so a row that was tampered with hides nothing.
+/// Keeps first occurrences. The audit log knows where each event stands first; what it says is only believed where the log says so, too: of a
+/// place in the stretch its row is compared, and of one before it the log is asked. So a row that was tampered with hides nothing.
 pub(crate) struct Firsts<'a> {
     stores: Stores<'a>,
     tenant: &'a TenantId,
@@ -32,8 +32,9 @@ impl<'a> Firsts<'a> {
             .collect();
         let ids: Vec<EventId> = messages.iter().map(|(id, _)| *id).collect();
         let mut tx = self.stores.database.enter(self.tenant).await?;
-        let places: HashMap<EventId, i64> = audit::places(&mut tx, &ids).await?.into_iter().collect();
+        let mut places: HashMap<EventId, i64> = audit::places(&mut tx, &ids).await?.into_iter().collect();
         tx.commit().await?;
+        self.believe(&mut places).await?;
         let mut seen = HashSet::with_capacity(messages.len());
         let mut firsts: Vec<(EventId, Message)> = messages
             .into_iter()
@@ -44,6 +45,28 @@ impl<'a> Firsts<'a> {
             .collect();
         self.without_rows(&mut firsts, &places).await?;
         Ok(firsts)
+    }
+
+    /// Leaves out of the places before the stretch those at which the log has no such event.
+    async fn believe(&self, places: &mut HashMap<EventId, i64>) -> Result<(), AuditError> {
+        let claimed = |place: &i64| u64::try_from(*place).ok().filter(|place| *place <= self.start);
+        let asked: Vec<u64> = places.values().filter_map(claimed).filter(|place| *place > 0).collect();
+        let mut there = HashSet::new();
+        if !asked.is_empty() {
+            let mut found = std::pin::pin!(self.stores.log.at(asked));
+            while let Some(message) = found.try_next().await? {
+                if Subject::owner(&message.subject) == *self.tenant {
+                    let id = chain::identify(&message.subject, &message.body, message.sequence);
+                    there.insert((id, message.sequence));
+                }
+            }
+        }
+        places.retain(|id, place| match u64::try_from(*place) {
+            Ok(place) if place > self.start => true,
+            Ok(place) => there.contains(&(*id, place)),
+            Err(_) => false,
+        });
+        Ok(())
     }
 
     /// Events without a row: they may stand first before the stretch, where retention has taken the rows.

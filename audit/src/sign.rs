@@ -36,6 +36,7 @@ pub struct Signer {
     desk: Desk,
     log: Log,
     key: Arc<SigningKey>,
+    own: PublicKeys,
     /// Whose checkpoints are believed: this key's, and those before it.
     believed: PublicKeys,
 }
@@ -46,9 +47,10 @@ impl Signer {
     /// # Errors
     /// [`AuditError::Key`] when the key cannot be used.
     pub fn new(desk: Desk, log: Log, key: SigningKey, before: Option<PublicKeys>) -> Result<Self, AuditError> {
-        let own = key.public()?;
-        let believed = before.map_or_else(|| own.into(), |before| before.and(own));
-        Ok(Self { desk, log, key: Arc::new(key), believed })
+        let public = key.public()?;
+        let own = PublicKeys::from(public.clone());
+        let believed = before.map_or_else(|| own.clone(), |before| before.and(public));
+        Ok(Self { desk, log, key: Arc::new(key), own, believed })
     }
 
     /// Signs what is due, again and again, until `stopping` is cancelled.
@@ -101,7 +103,9 @@ impl Signer {
         let (head, kept) = stores.read(tenant).await?;
         let newest = kept.last();
         let not_signed = |finding| AuditError::NotSigned(Box::new(finding));
-        checkpoints::check(&kept, &self.believed).map_err(not_signed)?;
+        // Our own newest binds all before it, whoever signed those: after a change of key nobody has to keep the old public keys at hand.
+        let ours = kept.iter().rposition(|signed| self.own.verify(signed)).unwrap_or(0);
+        checkpoints::check(&kept[ours..], &self.believed).map_err(not_signed)?;
         let start = newest.map_or_else(|| Head::genesis(tenant), |newest| Head::of(&newest.checkpoint));
         let (reached, _) = stores.walk(tenant, start, &head, &kept).await?.map_err(not_signed)?;
         if reached == start {

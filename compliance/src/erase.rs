@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use presdr_events::{Event, Step, SubjectId, TenantId, privacy};
 use presdr_store::{
     TenantTx,
@@ -111,6 +112,34 @@ pub async fn resume(office: &Office, tenant: &TenantId) -> Result<Vec<Receipt>, 
         receipts.push(finish(office, tenant, erasure.number).await?);
     }
     Ok(receipts)
+}
+
+/// So long ago an erasure must have begun for it to have been cut off: the command that began it may be at it.
+const CUT_OFF_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// Finishes every tenant's erasures that were cut off a while ago, for whoever runs all the time. One tenant's fault does not keep the others
+/// waiting.
+///
+/// # Errors
+/// What the database says when tenants cannot be listed.
+pub async fn resume_old(office: &Office) -> Result<(), ComplianceError> {
+    let before = office.desk.now() - CUT_OFF_AFTER;
+    for tenant in tenants::active(office.desk.database()).await? {
+        let resumed = async {
+            let mut tx = tenants::enter_active(office.desk.database(), &tenant.id).await?;
+            let begun = erasures::unfinished(&mut tx).await?;
+            tx.commit().await?;
+            for erasure in begun.iter().filter(|erasure| erasure.begun_at < before) {
+                finish(office, &tenant.id, erasure.number).await?;
+                tracing::info!(tenant.id = %tenant.id, erasure = erasure.number, "finished an erasure that was cut off");
+            }
+            Ok::<_, ComplianceError>(())
+        };
+        if let Err(error) = resumed.await {
+            tracing::warn!(tenant.id = %tenant.id, %error, "an erasure that was cut off could not be finished; the next look tries again");
+        }
+    }
+    Ok(())
 }
 
 /// Those of them who have a key: the others were erased, or never were.

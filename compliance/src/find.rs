@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use presdr_events::{Event, EventId, SubjectId, TenantId};
+use presdr_rules::named;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::Row;
@@ -11,7 +12,7 @@ use sqlx::Row;
 pub use crate::target::{Identity, Suggestion};
 use crate::{
     ComplianceError, Office, PLACES, Path, log,
-    rows::{Hit, Search},
+    rows::{self, Hit, Search},
     target::{self, Target},
 };
 
@@ -221,7 +222,15 @@ async fn held(office: &Office, tenant: &TenantId, target: &Target) -> Result<Vec
                 "made_at",
                 "verified_at",
             ]);
-            let whole = if place.path == Path::Key { Value::Null } else { whole };
+            let whole = match place.path {
+                Path::Key => Value::Null,
+                // Pages and answers name others as well: what is theirs is not this person's to have.
+                Path::Pages | Path::Text | Path::ShownText | Path::Answers => {
+                    let company = rows::company_of(&whole);
+                    named::only_entries(&whole, &|text| target.is_named(&keys.index, text, company))
+                }
+                _ => whole,
+            };
             Held { place: place.table, key, source, time, whole }
         }));
     }

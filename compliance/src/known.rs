@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use presdr_events::{
-    CompanyId, Envelope, Event, IndexKey, Pii, SubjectId, Suppressible, Suppression, SuppressionKind, TenantId,
+    CompanyId, Envelope, Event, IdentifierKind, IndexKey, Pii, SubjectId, Suppressible, Suppression, SuppressionKind,
+    TenantId,
 };
 use presdr_rules::{email_policy, named};
 use presdr_store::{
@@ -30,6 +31,11 @@ impl Known {
         self.profiles.extend(other.profiles);
         self.names.extend(other.names);
         self.vendor_ids.extend(other.vendor_ids);
+    }
+
+    /// Whether nothing but names is known.
+    pub fn has_names_alone(&self) -> bool {
+        !self.names.is_empty() && *self == Self { names: self.names.clone(), ..Self::default() }
     }
 
     fn is_empty(&self) -> bool {
@@ -67,10 +73,23 @@ impl Known {
         presdr_vendors::things_about(tenant, keys, &addresses, &vendor_ids)
     }
 
+    /// By what extraction finds their subjects: keyed otherwise than the forms in which texts are searched for them.
+    fn identifiers(&self, index: &IndexKey) -> Vec<(Suppression, Option<CompanyId>)> {
+        let names = self.names.iter().map(|(company, name)| {
+            let hash = index.hash(IdentifierKind::Name, &format!("{name}/{company}"));
+            (Suppression { kind: SuppressionKind::Name, hash }, Some(*company))
+        });
+        let profiles = self.profiles.iter().map(|link| {
+            (Suppression { kind: SuppressionKind::Profile, hash: index.hash(IdentifierKind::Profile, link) }, None)
+        });
+        names.chain(profiles).collect()
+    }
+
     /// The suppressions that keep them from coming back, for the tombstone of `subject`.
     pub fn suppressions(&self, tenant: &TenantId, keys: &TenantKeys, subject: SubjectId) -> Vec<New> {
         let things = self.things(tenant, keys).into_iter();
         let things = things.map(|hash| (Suppression { kind: SuppressionKind::Thing, hash }, None));
+        let things = things.chain(self.identifiers(&keys.index));
         let new = |(what, company)| New { what, company, reason: "erased".to_owned(), subject: Some(subject) };
         self.forms(&keys.index).into_iter().chain(things).map(new).collect()
     }

@@ -22,7 +22,7 @@ use presdr_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{ComplianceError, Office};
+use crate::{ComplianceError, Office, erase};
 
 /// The permanent name of the step that tells of a pass.
 const STEP: &str = "retention";
@@ -60,7 +60,7 @@ pub async fn plan(office: &Office, tenant: &TenantId) -> Result<Pass, Compliance
     Ok(pass)
 }
 
-/// Makes passes every day, until `stopping` is cancelled.
+/// Makes passes every day, and finishes erasures that were cut off, until `stopping` is cancelled.
 pub async fn run(office: &Office, stopping: CancellationToken) {
     let mut beat = tokio::time::interval(LOOK_EVERY);
     let mut done: Option<NaiveDate> = None;
@@ -68,6 +68,9 @@ pub async fn run(office: &Office, stopping: CancellationToken) {
         tokio::select! {
             _ = beat.tick() => {}
             () = stopping.cancelled() => return,
+        }
+        if let Err(error) = Box::pin(erase::resume_old(office)).await {
+            tracing::warn!(%error, "could not look for erasures that were cut off; trying again");
         }
         let today = local_date(office.desk.now());
         if done == Some(today) {
@@ -99,7 +102,9 @@ pub async fn pass(office: &Office, unless: Option<NaiveDate>) -> Result<Option<T
         told.insert(tenant.id, begun);
     }
     if told.values().flatten().any(|passes| !passes.is_empty()) {
-        drop_text(office).await?;
+        if let Err(error) = drop_text(office).await {
+            tracing::warn!(%error, "text whose day has come was not dropped; the next pass tries again");
+        }
     }
     for (tenant, passes) in &mut told {
         let Ok(begun) = passes else { continue };

@@ -167,7 +167,8 @@ fn of_answer(answer: &Answer, document: Value) -> Hit {
     Hit { key, whole, left: None }
 }
 
-fn company_of(row: &Value) -> Option<CompanyId> {
+/// Which company a row is about.
+pub(crate) fn company_of(row: &Value) -> Option<CompanyId> {
     CompanyId::new(row["company_id"].as_i64()?).ok()
 }
 

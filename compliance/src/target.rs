@@ -70,8 +70,8 @@ impl Target {
     }
 }
 
-/// Finds out who is meant. Whoever shares an address or a profile link with them is the same person; whoever shares a number, or a name at a
-/// company, is suggested.
+/// Finds out who is meant. Whoever shares an address or a profile link with them is the same person, and so is whoever is known by nothing but
+/// their name, at the same company; whoever else shares a number or a name is suggested.
 pub(crate) async fn resolve(
     office: &Office,
     tenant: &TenantId,
@@ -139,6 +139,7 @@ async fn learn(
     suggesting.extend(loose.forms(index));
     let (mut subjects, mut learnt) = (target.subjects.clone(), Known::default());
     let mut suggested: HashMap<SubjectId, Suggestion> = HashMap::new();
+    let mut others: HashMap<SubjectId, Known> = HashMap::new();
     let keyring = office.desk.keyring();
     log::naming(office, tenant, async |logged| {
         let ids = logged.envelope.event.subjects();
@@ -152,6 +153,7 @@ async fn learn(
                 learnt.extend(known);
                 continue;
             }
+            others.entry(subject).or_default().extend(known);
             let because: BTreeSet<&'static str> =
                 forms.keys().filter(|form| suggesting.contains_key(form)).map(|form| form.kind.as_str()).collect();
             if !because.is_empty() {
@@ -164,6 +166,13 @@ async fn learn(
         Ok(())
     })
     .await?;
+    let names = Known { names: target.known.names.clone(), ..Known::default() }.forms(index);
+    for (subject, known) in others {
+        if known.has_names_alone() && known.forms(index).keys().any(|form| names.contains_key(form)) {
+            subjects.insert(subject);
+            learnt.extend(known);
+        }
+    }
     suggested.retain(|subject, _| !subjects.contains(subject));
     target.known.extend(learnt);
     target.subjects = subjects;

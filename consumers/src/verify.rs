@@ -15,6 +15,7 @@ use presdr_rules::{
 use presdr_store::{
     TenantTx,
     answers::{self, Verdict},
+    suppressions,
 };
 use presdr_vendors::{
     Unanswered,
@@ -117,6 +118,9 @@ impl Verifier {
         let addresses: Vec<&str> = found.iter().map(|one| one.address.as_str()).collect();
         let held = addresses::held(tx, &keys, &addresses, None).await?;
         found.retain(|one| !email_policy::is_suppressed(&one.address, &|what| held.holds(what)));
+        if !suppressions::companies(tx, envelope.company.as_slice()).await?.is_empty() {
+            found.clear();
+        }
         Ok(found)
     }
 

@@ -231,6 +231,7 @@ impl<'a> Rebuild<'a> {
             let target = reached.max(filling.writer.position().sequence);
             self.catch_up(&mut filling.writer, target, teller).await?;
             filling.writer.count().await?;
+            retention::keep_gone(self.projector).await?; // what a pass took since
             // Places behind the last event that exists (a tenant was purged) count as read, too.
             sqlx::query("select swap_rebuild($1, $2)").bind(CHECKPOINT).bind(reached).execute(&mut *tx).await?;
             tx.commit().await?;
@@ -239,6 +240,7 @@ impl<'a> Rebuild<'a> {
         let live = live.ok_or(ProjectError::NotOfThisLog)?;
         self.catch_up(&mut filling.writer, live.sequence, teller).await?;
         filling.writer.count().await?;
+        retention::keep_gone(self.projector).await?;
         self.keep_parked().await?;
         let swapped = filling.selection.swapped();
         sqlx::query("select swap_rebuilt($1, $2)").bind(CHECKPOINT).bind(swapped).execute(&mut *tx).await?;

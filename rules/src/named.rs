@@ -64,6 +64,29 @@ pub fn without_entries(document: &Value, named: &dyn Fn(&str) -> bool) -> Left {
     }
 }
 
+/// What of a document is somebody's own: of lists the entries that name them, of free text its lines. What stands beside them in an entry
+/// that is theirs stays; others' entries and lines do not.
+#[must_use]
+pub fn only_entries(document: &Value, named: &dyn Fn(&str) -> bool) -> Value {
+    /// Longer texts are free text, and may be about anybody.
+    const VALUE_CHARS_MAX: usize = 120;
+    match document {
+        Value::Array(values) => {
+            let own = values.iter().filter(|value| mentions(value, named));
+            own.map(|value| only_entries(value, named)).collect()
+        }
+        Value::Object(fields) => {
+            let own = fields.iter().map(|(name, value)| (name.clone(), only_entries(value, named)));
+            own.filter(|(_, value)| !value.is_null()).collect()
+        }
+        Value::String(text) if text.contains('\n') || text.chars().count() > VALUE_CHARS_MAX => {
+            let own: Vec<&str> = text.lines().filter(|line| named(line)).collect();
+            if own.is_empty() { Value::Null } else { own.join("\n").into() }
+        }
+        other => other.clone(),
+    }
+}
+
 fn mentions(value: &Value, named: &dyn Fn(&str) -> bool) -> bool {
     match value {
         Value::String(text) => named(text),

@@ -106,11 +106,16 @@ impl Scene {
 
     /// Statements that make the audit log agree with a log: what somebody would do who can write both stores, but cannot sign.
     fn relinked(&self, messages: &[Message]) -> Vec<String> {
+        self.relinked_without(messages, None)
+    }
+
+    /// The same without the event at a place.
+    fn relinked_without(&self, messages: &[Message], hidden: Option<u64>) -> Vec<String> {
         let (mut chain, mut events, mut statements) =
             (chain::genesis(&self.acme), 0, vec!["delete from audit_log".to_owned()]);
         let mut last = 0;
         for (sequence, message) in (1..).zip(messages) {
-            if !message.subject.starts_with("evt.acme.") {
+            if !message.subject.starts_with("evt.acme.") || hidden == Some(sequence) {
                 continue;
             }
             let id = chain::identify(&message.subject, &message.body, sequence);
@@ -373,4 +378,23 @@ async fn retention_may_take_old_rows_with_their_checkpoints_and_verification_beg
     scene.world.tamper(&scene.acme, &[retained[1].to_owned(), rows]).await;
     let verified = scene.world.verify(&scene.acme).await.unwrap();
     assert_eq!((verified.from_checkpoint, verified.events), (Some(2), 3));
+}
+
+#[tokio::test]
+async fn an_event_is_not_hidden_by_a_row_that_says_it_stood_earlier() {
+    const HIDDEN: u64 = 21;
+    let scene = Scene::new().await;
+    let id = scene.id(21);
+    // Nowhere, before the log, at another event's place, at another tenant's.
+    for place in [0, -3, 5, 1] {
+        let mut statements = scene.relinked_without(&scene.messages, Some(HIDDEN));
+        statements.push(format!("insert into audit_log select * from saved_audit_log where event_id = '{id}'"));
+        statements.push(format!("update audit_log set sequence = {place} where event_id = '{id}'"));
+        scene.world.tamper(&scene.acme, &statements).await;
+        let refused = scene.world.signer().sign(&scene.acme).await.unwrap_err();
+        assert!(matches!(refused, presdr_audit::AuditError::NotSigned(_)), "{place}: {refused}");
+        let finding = scene.world.verify(&scene.acme).await.unwrap_err();
+        assert_eq!(finding.tenant, scene.acme, "{place}");
+        scene.restore().await;
+    }
 }

@@ -100,6 +100,7 @@ impl Rebuild<'_> {
             }
             self.catch_up(&mut filling.writer, live.sequence, teller).await?;
             filling.writer.count().await?;
+            retention::keep_gone(self.projector).await?;
             let mut seen = snapshot.begin().await?;
             // The first statement fixes what all that follow see.
             sqlx::query("set transaction isolation level repeatable read, read only").execute(&mut *seen).await?;

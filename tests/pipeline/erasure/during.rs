@@ -8,8 +8,12 @@ use std::{
 };
 
 use chrono::Utc;
-use presdr_compliance::{Office, erase, find::Identity, reapply};
-use presdr_events::{Actor, TenantId};
+use presdr_compliance::{
+    Office, erase,
+    find::{Identity, find},
+    reapply,
+};
+use presdr_events::{Actor, CompanyId, TenantId};
 use presdr_nats::topology::User;
 use presdr_producers::Desk;
 use presdr_sandbox::WebKind;
@@ -63,6 +67,13 @@ async fn erasing_during_a_run_lets_the_run_end_and_leaves_nothing() {
         let is_erased = domain != LAST;
         assert_eq!(mentions(&owner, &acme, &format!("mei@{domain}")).await == 0, is_erased, "{domain}");
         assert!(mentions(&owner, &acme, &format!("info@{domain}")).await > 0, "{domain}: others stay");
+        // She is known by her name beside her title, too: that is her as well, once anything tied the one to the other.
+        if ["quillfeather.example", "inkwell.example"].contains(&domain) {
+            continue;
+        }
+        let who = [Identity::Name("Mei Ling Tan".to_owned(), Some(company(&world, &acme, domain).await))];
+        let suggested = find(&office, &acme, &who).await.unwrap().suggestions;
+        assert_eq!(suggested.is_empty(), is_erased, "{domain}: {suggested:?}");
     }
     a_restored_database_erases_again(&world, &office, &acme).await;
 }
@@ -101,6 +112,13 @@ async fn restore(url: &str, backup: &[u8]) {
     let mut restoring = restoring.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     restoring.stdin.take().unwrap().write_all(backup).unwrap();
     assert!(restoring.wait().unwrap().success());
+}
+
+async fn company(world: &World, tenant: &TenantId, domain: &str) -> CompanyId {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let company = "select company_id from tenant_companies where tenant_id = $1 and website_domain = $2";
+    let company = sqlx::query_scalar(company).bind(tenant.as_str()).bind(domain).fetch_one(&mut *tx).await.unwrap();
+    CompanyId::new(company).unwrap()
 }
 
 async fn wait(world: &World, tenant: &TenantId, domain: &str, until: &str) {
