@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use hmac::{Hmac, KeyInit, Mac};
 use presdr_nats::{
     Broker,
+    callout::CalloutKeys,
     topology::{self, Applied, TopologyConfig, User},
 };
 use presdr_servers::{Nats, NatsConfig};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use url::Url;
 
 use crate::{config::Config, key_file};
 
@@ -19,6 +21,8 @@ pub struct BrokerServer {
     /// From which the users' passwords on presdr's own broker are made; elsewhere the URL has user and password.
     key: Option<[u8; 32]>,
     own: Option<Nats>,
+    /// The folder of presdr's own broker that another process runs.
+    running: Option<PathBuf>,
     /// For the auditor, where the URL's user may not read the log.
     auditor: Option<SecretString>,
 }
@@ -45,10 +49,10 @@ impl BrokerServer {
             return Ok(found);
         }
         let key = key_file::read_or_make(&key_path(config))?;
-        let access = topology::authorization(|user| password(&key, user));
-        let nats = NatsConfig { sync_always: true, access, ..NatsConfig::default() };
+        let access = topology::authorization_with_callout(|user| password(&key, user), &callout_keys(&key)?);
+        let nats = NatsConfig { sync_always: true, access, websocket: true, ..NatsConfig::default() };
         let own = Nats::start(&config.nats_dir(), nats).await?;
-        Ok(Self { url: own.url().into(), key: Some(key), own: Some(own), auditor: None })
+        Ok(Self { url: own.url().into(), key: Some(key), own: Some(own), running: None, auditor: None })
     }
 
     /// The broker that the command was told of, or the one that `presdr up` runs.
@@ -58,11 +62,11 @@ impl BrokerServer {
     pub fn find(config: &Config) -> anyhow::Result<Option<Self>> {
         if let Some(url) = config.nats_url.clone() {
             let auditor = config.audit_nats_url.clone();
-            return Ok(Some(Self { url, key: None, own: None, auditor }));
+            return Ok(Some(Self { url, key: None, own: None, running: None, auditor }));
         }
         let Some(url) = Nats::url_of_running(&config.nats_dir()) else { return Ok(None) };
         let key = Some(key_file::read_or_make(&key_path(config))?);
-        Ok(Some(Self { url: url.into(), key, own: None, auditor: None }))
+        Ok(Some(Self { url: url.into(), key, own: None, running: Some(config.nats_dir()), auditor: None }))
     }
 
     /// Makes streams and durables as this version needs them.
@@ -86,12 +90,37 @@ impl BrokerServer {
         Ok(Broker::connect(url.expose_secret(), password.as_deref().map(|password| (user, password))).await?)
     }
 
+    /// Where presdr's own broker listens for WebSockets, if it does.
+    ///
+    /// # Errors
+    /// When what it says is no URL.
+    pub fn websocket_url(&self) -> anyhow::Result<Option<Url>> {
+        let said = match &self.own {
+            Some(own) => own.websocket_url(),
+            None => self.running.as_deref().and_then(Nats::websocket_of_running),
+        };
+        Ok(said.map(|url| url.parse()).transpose()?)
+    }
+
+    /// With what presdr's own broker asks about connections; elsewhere a file says it.
+    ///
+    /// # Errors
+    /// When no key pair can be made.
+    pub fn callout_keys(&self) -> anyhow::Result<Option<CalloutKeys>> {
+        self.key.as_ref().map(callout_keys).transpose()
+    }
+
     /// Ends the broker if it was started here, without blocking the runtime.
     pub async fn stop(self) {
         if let Some(own) = self.own {
             own.stop().await;
         }
     }
+}
+
+/// What presdr's own broker asks about connections with, made from the same key.
+fn callout_keys(key: &[u8; 32]) -> anyhow::Result<CalloutKeys> {
+    Ok(CalloutKeys::new(&derived(key, "callout"))?)
 }
 
 /// The file with the key from which presdr's own broker's passwords are made.
@@ -101,12 +130,16 @@ fn key_path(config: &Config) -> PathBuf {
 
 /// Each user's password is made from one key, so that one file is all there is to keep.
 fn password(key: &[u8; 32], user: User) -> String {
+    derived(key, user.name()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn derived(key: &[u8; 32], what: &str) -> [u8; 32] {
     let mut mac = match <Hmac<Sha256> as KeyInit>::new_from_slice(key) {
         Ok(mac) => mac,
         Err(_) => unreachable!("HMAC takes keys of any length"),
     };
-    mac.update(user.name().as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.update(what.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

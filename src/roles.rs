@@ -10,6 +10,7 @@ use presdr_events::Actor;
 use presdr_gateway::{Gateway, GatewayConfig, Info};
 use presdr_nats::{
     Broker,
+    callout::CalloutKeys,
     topology::{EVENTS, User},
 };
 use presdr_producers::{Desk, schedule};
@@ -134,11 +135,22 @@ impl Roles {
         &mut self,
         database: &DatabaseServer,
         broker: &BrokerServer,
-        told: GatewayConfig,
+        mut told: GatewayConfig,
+        callout: Option<CalloutKeys>,
     ) -> anyhow::Result<(SocketAddr, Info)> {
         let (desk, connection) = desk_of_many(database, broker, Actor::service("gateway")).await?;
         let listen = told.listen;
-        let gateway = Gateway::new(told, desk, connection)?;
+        if told.websocket.is_none() {
+            told.websocket = broker.websocket_url()?;
+        }
+        let gateway = Gateway::new(told, desk, connection.clone())?;
+        if let Some(keys) = callout.map_or_else(|| broker.callout_keys(), |keys| Ok(Some(keys)))? {
+            let (gateway, stopping) = (gateway.clone(), self.stopping.clone());
+            self.tasks.spawn(async move {
+                let answered = presdr_gateway::callout::serve(&gateway, &connection, Arc::new(keys), stopping).await;
+                answered.context("the broker's questions about connections are not answered")
+            });
+        }
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let (address, info) = (listener.local_addr()?, gateway.info());
         let stopping = self.stopping.clone();

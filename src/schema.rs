@@ -1,15 +1,19 @@
 //! `presdr migrate` and `presdr topology`: what a new version needs of the servers, before its roles start.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Subcommand};
-use presdr_nats::topology::{Applied, TopologyConfig};
+use presdr_nats::{
+    callout::CalloutKeys,
+    topology::{self, Applied, TopologyConfig},
+};
 use serde_json::json;
 
 use crate::{
     broker::BrokerServer,
     config::Config,
     database::DatabaseServer,
+    key_file,
     output::{Align, Output, Table},
 };
 
@@ -34,6 +38,12 @@ enum What {
         #[arg(long, value_name = "S", default_value_t = 30)]
         ack_wait: u64,
     },
+    /// Print what a NATS server's `authorization` block needs so that people's browsers may listen to progress
+    Callout {
+        /// The key that `presdr serve --callout-key-file` has; made when it is not there
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
 }
 
 /// Brings the database up to date.
@@ -54,7 +64,15 @@ pub async fn migrate(config: &Config, output: &Output) -> anyhow::Result<ExitCod
 /// # Errors
 /// When it refuses.
 pub async fn topology(command: &Topology, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let What::Apply { replicas, events_gib_max, ack_wait } = command.what;
+    let (replicas, events_gib_max, ack_wait) = match &command.what {
+        What::Apply { replicas, events_gib_max, ack_wait } => (*replicas, *events_gib_max, *ack_wait),
+        What::Callout { key_file } => {
+            let keys = CalloutKeys::new(&key_file::read_or_make(key_file)?)?;
+            let block = topology::callout_block(&keys);
+            output.answer(&json!({ "issuer": keys.issuer(), "xkey": keys.curve() }), |_| block.trim().to_owned())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let wanted = TopologyConfig {
         replicas,
         events_bytes_max: i64::from(events_gib_max) << 30,

@@ -9,6 +9,7 @@ use presdr_gateway::{
     GatewayConfig, LimitPolicy, Transport,
     identity::{keys::KeyPolicy, provider::Registration},
 };
+use presdr_nats::callout::CalloutKeys;
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
@@ -17,6 +18,7 @@ use crate::{
     broker::BrokerServer,
     config::{Config, Mode},
     database::DatabaseServer,
+    key_file,
     output::Output,
     roles::{self, Roles},
     up,
@@ -76,6 +78,18 @@ pub struct Options {
     /// Origins of chat UIs whose pages may ask from a browser
     #[arg(long, env = "PRESDR_ALLOW_ORIGIN", hide_env_values = true, value_name = "ORIGIN,...", value_delimiter = ',')]
     allow_origin: Vec<String>,
+    /// Key with which another broker than presdr's own asks about connections (`presdr topology callout` makes it)
+    #[arg(long, env = "PRESDR_CALLOUT_KEY_FILE", hide_env_values = true, value_name = "FILE")]
+    callout_key_file: Option<PathBuf>,
+    /// Where that broker listens for WebSockets, such as wss://nats.example
+    #[arg(
+        long,
+        env = "PRESDR_WEBSOCKET_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "callout_key_file"
+    )]
+    websocket_url: Option<Url>,
 }
 
 /// Serves until the process is asked to end.
@@ -83,13 +97,14 @@ pub struct Options {
 /// # Errors
 /// When it must not run as it is told, cannot listen, or a server cannot be reached.
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let callout = command.gateway.callout()?;
     let Some(told) = command.gateway.told(config.mode)? else {
         bail!("the gateway is not configured: give {}", NEEDED.join(", "));
     };
     let database = DatabaseServer::open(config).await?;
     let broker = BrokerServer::open(config).await?;
     let mut roles = Roles::new();
-    let (address, info) = roles.serve(&database, &broker, told).await?;
+    let (address, info) = roles.serve(&database, &broker, told, callout).await?;
     let asked = roles::asked_to_end();
     output.answer(&json!({ "state": "serving", "listen": address, "mode": info.mode }), |_| {
         let warning = info.warning.map(|warning| format!("\n{warning}")).unwrap_or_default();
@@ -102,6 +117,15 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
 const NEEDED: [&str; 4] = ["--public-url", "--oidc-issuer", "--oidc-client-id", "--oidc-audience"];
 
 impl Options {
+    /// With what a broker that is not presdr's own asks about connections.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn callout(&self) -> anyhow::Result<Option<CalloutKeys>> {
+        let key = self.callout_key_file.as_deref().map(key_file::read).transpose()?;
+        Ok(key.as_ref().map(CalloutKeys::new).transpose()?)
+    }
+
     /// What the gateway is told, checked; `None` when nothing that it needs is given: there is none then.
     ///
     /// # Errors
@@ -144,6 +168,7 @@ impl Options {
             origins: self.allow_origin,
             keys: KeyPolicy::default(),
             limits: LimitPolicy::default(),
+            websocket: self.websocket_url,
         };
         // What must not run does not even look for its servers.
         told.check()?;

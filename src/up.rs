@@ -54,6 +54,7 @@ pub struct Work {
 /// When a server cannot be started or reached, or a role ends with a fault.
 pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     let web = command.web.open(config.mode)?;
+    let callout = command.gateway.callout()?;
     let gateway = command.gateway.clone().told(config.mode)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
@@ -61,7 +62,7 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker, audit::key_or_make(config)?).await?;
     let serving = match gateway {
-        Some(gateway) => Some(roles.serve(&database, &broker, gateway).await?),
+        Some(gateway) => Some(roles.serve(&database, &broker, gateway, callout).await?),
         None => None,
     };
     let (listen, info) = serving.unzip();

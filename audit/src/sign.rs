@@ -48,7 +48,7 @@ impl Signer {
     /// [`AuditError::Key`] when the key cannot be used.
     pub fn new(desk: Desk, log: Log, key: SigningKey, before: Option<PublicKeys>) -> Result<Self, AuditError> {
         let public = key.public()?;
-        let own = PublicKeys::from(public.clone());
+        let own = PublicKeys::from(public);
         let believed = before.map_or_else(|| own.clone(), |before| before.and(public));
         Ok(Self { desk, log, key: Arc::new(key), own, believed })
     }

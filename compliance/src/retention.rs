@@ -101,10 +101,9 @@ pub async fn pass(office: &Office, unless: Option<NaiveDate>) -> Result<Option<T
         let begun = begin(office, &tenant.id, unless).await;
         told.insert(tenant.id, begun);
     }
-    if told.values().flatten().any(|passes| !passes.is_empty()) {
-        if let Err(error) = drop_text(office).await {
-            tracing::warn!(%error, "text whose day has come was not dropped; the next pass tries again");
-        }
+    let any = told.values().flatten().any(|passes| !passes.is_empty());
+    if any && let Err(error) = drop_text(office).await {
+        tracing::warn!(%error, "text whose day has come was not dropped; the next pass tries again");
     }
     for (tenant, passes) in &mut told {
         let Ok(begun) = passes else { continue };

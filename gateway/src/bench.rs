@@ -70,6 +70,7 @@ pub async fn measure(desk: Desk, broker: Broker, tenant: &TenantId, reads: usize
             keys: KeyPolicy::default(),
             // What is measured is the gateway, not how it holds back.
             limits: LimitPolicy { tenant_per_second: many, ..LimitPolicy::default() },
+            websocket: None,
         },
         desk,
         broker,

@@ -57,6 +57,8 @@ pub struct GatewayConfig {
     pub keys: KeyPolicy,
     /// How much is too much.
     pub limits: LimitPolicy,
+    /// Where the broker listens for WebSockets, for whoever wants progress straight from it.
+    pub websocket: Option<Url>,
 }
 
 /// Why the gateway does not start.
@@ -164,6 +166,7 @@ mod tests {
             origins: Vec::new(),
             keys: KeyPolicy::default(),
             limits: LimitPolicy::default(),
+            websocket: None,
         };
         change(&mut config);
         config.check()

@@ -12,6 +12,7 @@ use presdr_producers::Desk;
 use presdr_store::{Database, StoreError, TenantTx, tenants, users};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     Problem,
@@ -92,7 +93,8 @@ impl Gateway {
             Mode::Production => ("production", None),
             Mode::Development => ("development", Some("development mode: whoever asks is believed to be who they say")),
         };
-        Info { version: env!("CARGO_PKG_VERSION"), mode, warning }
+        let websocket = self.0.config.websocket.as_ref().map(Url::to_string);
+        Info { version: env!("CARGO_PKG_VERSION"), mode, warning, websocket }
     }
 
     /// Where commands are given.

@@ -9,6 +9,7 @@
 //! - [`mod@bench`]: how fast that is
 
 pub mod bench;
+pub mod callout;
 mod config;
 mod gateway;
 mod http;

@@ -25,6 +25,9 @@ pub enum BrokerError {
     /// The broker holds something else than the topology says, and it must not be changed in place.
     #[error("{0}")]
     Topology(String),
+    /// Connections with a token cannot be let in.
+    #[error("asking to be asked about connections: {0}")]
+    Callout(String),
     /// An event could not be stored for longer than the publisher waits.
     #[error("publishing to {subject}: {error}")]
     Publish {

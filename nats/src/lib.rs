@@ -7,9 +7,11 @@
 //! - [`Publisher`]: events out, each with its id, many in flight
 //! - [`purge`]: a tenant's messages counted and removed
 //! - [`snapshot`]: the log written out and read in again, for backups
+//! - [`callout`]: browsers and others with a token get a short-lived user of the broker, which may listen and nothing else
 //! - [`consume`]: the loop: pulls what free slots start, acknowledges once per delivery, parks what cannot be done
 
 mod broker;
+pub mod callout;
 mod consume;
 mod error;
 mod publish;

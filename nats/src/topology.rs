@@ -14,7 +14,10 @@ use async_nats::jetstream::{
 };
 use presdr_events::{Event, EventType, Subject, event::types};
 
-use crate::{Broker, BrokerError};
+use crate::{
+    Broker, BrokerError,
+    callout::{self, CalloutKeys},
+};
 
 /// The system of record.
 pub const EVENTS: &str = "EVENTS";
@@ -445,7 +448,7 @@ impl User {
     fn hears(self) -> Vec<String> {
         let own = format!("{}.>", self.inbox());
         match self {
-            Self::Gateway => vec![own, "progress.>".to_owned()],
+            Self::Gateway => vec![own, "progress.>".to_owned(), callout::SUBJECT.to_owned()],
             _ => vec![own],
         }
     }
@@ -470,13 +473,32 @@ fn reading() -> Vec<String> {
 /// `password` gives each user's; the block holds secrets and belongs into a file that only the server reads.
 #[must_use]
 pub fn authorization(password: impl Fn(User) -> String) -> String {
+    block(password, "")
+}
+
+/// The same for servers that ask about everybody else who connects: whoever has a token is let in to listen ([`callout`](crate::callout)).
+pub fn authorization_with_callout(password: impl Fn(User) -> String, keys: &CalloutKeys) -> String {
+    block(password, &callout_block(keys))
+}
+
+/// What stands in `authorization` for servers that ask about everybody but our users.
+#[must_use]
+pub fn callout_block(keys: &CalloutKeys) -> String {
+    let names: Vec<&str> = User::ALL.into_iter().map(User::name).collect();
+    let (issuer, curve) = (keys.issuer(), keys.curve());
+    format!("  auth_callout {{ issuer: {issuer:?}, xkey: {curve:?}, auth_users: [{}] }}\n", names.join(", "))
+}
+
+fn block(password: impl Fn(User) -> String, callout: &str) -> String {
     let quoted =
         |subjects: Vec<String>| subjects.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
     let users: Vec<String> = User::ALL
         .iter()
         .map(|user| {
+            // Who answers servers' questions answers where each asks to be answered.
+            let answers = if *user == User::Gateway { ", allow_responses: { max: 1, expires: \"10s\" }" } else { "" };
             format!(
-                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}], deny: [{}] }}, subscribe: {{ allow: [{}] }} }} }}",
+                "    {{ user: {:?}, password: {:?}, permissions: {{ publish: {{ allow: [{}], deny: [{}] }}, subscribe: {{ allow: [{}] }}{answers} }} }}",
                 user.name(),
                 password(*user),
                 quoted(user.publishes()),
@@ -485,7 +507,7 @@ pub fn authorization(password: impl Fn(User) -> String) -> String {
             )
         })
         .collect();
-    format!("authorization {{\n  users: [\n{}\n  ]\n}}\n", users.join(",\n"))
+    format!("authorization {{\n{callout}  users: [\n{}\n  ]\n}}\n", users.join(",\n"))
 }
 
 /// Every event type that some durable answers, for the documents.

@@ -16,6 +16,8 @@ use crate::{ServerError, find_nats};
 
 /// The configuration file, as it is given to people too.
 const CONFIGURATION: &str = include_str!("../../nats/conf/single.conf");
+/// On loopback nobody listens in.
+const WEBSOCKET: &str = "websocket {\n  listen: $PRESDR_NATS_WEBSOCKET\n  no_tls: true\n}\n";
 /// How long a start may take: a large store is looked through first.
 const START_SECONDS_MAX: u64 = 120;
 /// How long a restart waits for its port.
@@ -36,6 +38,8 @@ pub struct NatsConfig {
     pub sync_always: bool,
     /// `accounts` and `authorization` blocks in the server's own language, with users and their permissions.
     pub access: String,
+    /// Listen for WebSockets, too, on another port of loopback.
+    pub websocket: bool,
     /// A port on loopback that is wanted; without it the one of the last start on this directory, or any.
     pub port: Option<u16>,
 }
@@ -47,6 +51,7 @@ pub struct Nats {
     config: NatsConfig,
     program: Program,
     port: u16,
+    websocket_port: Option<u16>,
 }
 
 impl Nats {
@@ -60,12 +65,18 @@ impl Nats {
         let home = Home::open(dir)?;
         let _ = std::fs::remove_file(home.join("url")); // of an earlier run
         end_orphan(&home.join("pid"), &home.join("nats.conf"), END);
-        write_private(&home.join("access.conf"), &config.access)?;
+        let websocket = if config.websocket { WEBSOCKET } else { "" };
+        write_private(&home.join("access.conf"), &format!("{}{websocket}", config.access))?;
         home.write("nats.conf", CONFIGURATION)?;
         let port = ports::free(config.port.or_else(|| home.read("port").and_then(|port| port.trim().parse().ok())));
-        let mut server = Self { process: None, home, config, program, port };
+        let kept = home.read("websocket-port").and_then(|port| port.trim().parse().ok());
+        let websocket_port = config.websocket.then(|| ports::free(kept));
+        let mut server = Self { process: None, home, config, program, port, websocket_port };
         server.launch_on_any_port().await?;
         server.home.write("port", &server.port.to_string())?;
+        if let Some(port) = server.websocket_port {
+            server.home.write("websocket-port", &port.to_string())?;
+        }
         server.home.write("url", &server.url())?;
         tracing::info!(
             server.port = server.port,
@@ -80,6 +91,18 @@ impl Nats {
     #[must_use]
     pub fn url_of_running(dir: &Path) -> Option<String> {
         Home::read_of_running(dir, "url")
+    }
+
+    /// Where a living process that runs a server on `dir` listens for WebSockets, if it does.
+    #[must_use]
+    pub fn websocket_of_running(dir: &Path) -> Option<String> {
+        Some(websocket_url(Home::read_of_running(dir, "websocket-port")?.trim().parse().ok()?))
+    }
+
+    /// Where it listens for WebSockets, if it does.
+    #[must_use]
+    pub fn websocket_url(&self) -> Option<String> {
+        self.websocket_port.map(websocket_url)
     }
 
     /// The server's URL, without a user.
@@ -144,7 +167,10 @@ impl Nats {
     async fn launch_on_any_port(&mut self) -> Result<(), ServerError> {
         loop {
             match self.launch().await {
-                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => self.port = ports::free(None),
+                Err(ServerError::Ended { said, .. }) if is_port_taken(&said) => {
+                    self.port = ports::free(None);
+                    self.websocket_port = self.websocket_port.map(|_| ports::free(None));
+                }
                 result => return result,
             }
         }
@@ -177,6 +203,9 @@ impl Nats {
         let name = if self.config.name.is_empty() { "presdr" } else { &self.config.name };
         command.env("PRESDR_NATS_NAME", quoted(name));
         command.env("PRESDR_NATS_LISTEN", quoted(&format!("127.0.0.1:{}", self.port)));
+        if let Some(port) = self.websocket_port {
+            command.env("PRESDR_NATS_WEBSOCKET", quoted(&format!("127.0.0.1:{port}")));
+        }
         command.env("PRESDR_NATS_STORE", quoted(&self.home.join("store").to_string_lossy()));
         command.env("PRESDR_NATS_SYNC", if self.config.sync_always { "always" } else { "2m" });
         command.env("GOMEMLIMIT", MEMORY_SOFT_MAX);
@@ -191,6 +220,10 @@ impl fmt::Debug for Nats {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Nats").field("dir", &self.home.dir()).field("port", &self.port).finish_non_exhaustive()
     }
+}
+
+fn websocket_url(port: u16) -> String {
+    format!("ws://127.0.0.1:{port}")
 }
 
 /// A text as the server's configuration language writes it.

@@ -24,6 +24,9 @@ pub struct Info {
     /// What a person must know of it before they trust it with anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,
+    /// Where the broker lets whoever has a token listen to `progress.<their tenant>.>`, over a WebSocket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub websocket: Option<String>,
 }
 
 /// How the gateway is.

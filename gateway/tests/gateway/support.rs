@@ -35,6 +35,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub const AUDIENCE: &str = "presdr";
+/// Nothing here takes this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A signing key of a provider.
 pub struct Signer {
@@ -154,6 +156,7 @@ pub struct World {
     pub provider: Provider,
     pub signer: Signer,
     pub address: SocketAddr,
+    pub gateway: Gateway,
     pub client: Client,
     stopping: CancellationToken,
 }
@@ -202,14 +205,16 @@ impl World {
             origins: vec!["https://chat.example".into()],
             keys: KeyPolicy::default(),
             limits: LimitPolicy { stranger_per_second: 10_000.try_into().unwrap(), ..LimitPolicy::default() },
+            websocket: None,
         };
         change(&mut config);
         let gateway = Gateway::new(config, desk.clone(), connection).unwrap();
         let stopping = CancellationToken::new();
         let until = stopping.clone();
-        tokio::spawn(async move { presdr_gateway::serve(gateway, listener, until).await.unwrap() });
+        let served = gateway.clone();
+        tokio::spawn(async move { presdr_gateway::serve(served, listener, until).await.unwrap() });
         let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { store, broker: nats.url(), _nats: nats, desk, provider, signer, address, client, stopping }
+        Self { store, broker: nats.url(), _nats: nats, desk, provider, signer, address, gateway, client, stopping }
     }
 
     pub async fn tenant(&self, slug: &str) -> TenantId {
