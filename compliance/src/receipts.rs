@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_nats::jetstream;
-use presdr_events::{Envelope, Event, EventId, TenantId, event::types};
+use presdr_events::{Envelope, Event, TenantId, event::types};
 use presdr_store::{Database, TenantTx, tenants};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,8 +37,8 @@ pub enum Kept {
 /// All that is kept, each thing once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Receipts {
-    /// Receipts by their event's id.
-    told: BTreeMap<EventId, Told>,
+    /// Receipts by what they say. A restore that did not know of an erasure gives its number, and with it its receipt's id, to another one.
+    told: BTreeMap<String, Told>,
     /// Suppressions by tenant, kind and hash. Of two, the one that was taken in later stands.
     suppressions: BTreeMap<(TenantId, String, String), Value>,
 }
@@ -68,7 +68,7 @@ impl Receipts {
                     let kind = envelope.event.event_type().name;
                     return Err(ComplianceError::Refused(format!("an event {kind} is no receipt of an erasure")));
                 }
-                self.told.entry(envelope.id).or_insert(Told { envelope, subject, body });
+                self.told.entry(body.clone()).or_insert(Told { envelope, subject, body });
             }
             Kept::Suppression { tenant, row } => {
                 let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -170,8 +170,7 @@ impl Receipts {
         let mut held = Self::default();
         held.read_log(context).await?;
         let erased = self.told.values().filter(|told| matches!(told.envelope.event, Event::SubjectErased(_)));
-        let missing =
-            erased.filter(|told| of.contains(&told.envelope.tenant) && !held.told.contains_key(&told.envelope.id));
+        let missing = erased.filter(|told| of.contains(&told.envelope.tenant) && !held.told.contains_key(&told.body));
         Ok(missing.cloned().collect())
     }
 

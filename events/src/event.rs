@@ -99,7 +99,7 @@ events! {
     TenantPurged(tenant::Purged) = "tenant.purged" v 1,
     /// The master key was changed.
     MasterKeyRotated(tenant::MasterKeyRotated) = "keys.rotated" v 1,
-    /// Both stores were restored from a backup.
+    /// The database, or both stores, were restored from a backup.
     BackupRestored(tenant::Restored) = "backup.restored" v 1,
     /// An ICP was set.
     IcpSet(tenant::IcpSet) = "icp.set" v 1,

@@ -90,7 +90,7 @@ pub struct MasterKeyRotated {
     pub tenants: u32,
 }
 
-/// Both stores were restored from a backup: what happened after it is in no store any more. An event of the platform.
+/// The database, or both stores, were restored from a backup: what the database held that is newer is lost. An event of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Restored {
     /// The command.
@@ -101,6 +101,9 @@ pub struct Restored {
     pub taken_at: DateTime<Utc>,
     /// The place of the log's last event when it was taken.
     pub log_ended_at: u64,
+    /// Whether the log was kept, with all that is newer; otherwise it ends with the backup, too.
+    #[serde(default)]
+    pub log_kept: bool,
     /// Erasures of people since, which were done again.
     pub people_erased_again: u64,
     /// Tenants that were erased again.

@@ -412,6 +412,8 @@ impl User {
                 format!("$JS.API.STREAM.SNAPSHOT.{EVENTS}"),
                 format!("$JS.SNAPSHOT.ACK.{EVENTS}.>"),
                 format!("$JS.API.CONSUMER.INFO.{EVENTS}.*"),
+                format!("$JS.API.STREAM.MSG.GET.{EVENTS}"),
+                format!("$JS.API.DIRECT.GET.{EVENTS}"),
             ],
             Self::Restore => vec![
                 format!("$JS.API.STREAM.DELETE.{EVENTS}"),

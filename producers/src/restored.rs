@@ -1,4 +1,4 @@
-//! Telling that both stores were restored from a backup.
+//! Telling that the database, or both stores, were restored from a backup.
 
 use presdr_events::{Event, Step, TenantId, tenant::Restored};
 

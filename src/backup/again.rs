@@ -17,7 +17,10 @@ use presdr_store::{Database, Role, backups, tenants};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::manifest::Manifest;
+use super::{
+    manifest::Manifest,
+    newer::{Newer, TakenIn},
+};
 use crate::{broker::BrokerServer, config::Config, database::DatabaseServer};
 
 /// Events published at the same time.
@@ -38,6 +41,9 @@ pub struct Again {
     pub suppressions: u64,
     /// Lists of suppressions that the log tells of and nothing has any more: to be imported again.
     pub lists_lost: u64,
+    /// What a log that was kept tells of the time since the backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_in: Option<TakenIn>,
 }
 
 /// Everything at hand while services are kept out.
@@ -72,11 +78,18 @@ impl<'a> Hands<'a> {
     ///
     /// # Errors
     /// What the database or the broker says.
-    pub async fn all(&self, manifest: &Manifest, receipts: &Receipts) -> anyhow::Result<Again> {
-        backups::unmark(&self.owner, manifest.begun_at).await?;
+    pub async fn all(&self, manifest: &Manifest, receipts: &Receipts, newer: Option<Newer>) -> anyhow::Result<Again> {
+        match &newer {
+            // What was published since the backup is in a log that was kept.
+            Some(newer) => newer.raise(&self.owner).await?,
+            None => backups::unmark(&self.owner, manifest.begun_at).await?,
+        }
         let mut again = Again { published: self.publish_unmarked().await?, ..Again::default() };
         self.erase_tenants(receipts, &mut again).await.context("erasing tenants again")?;
         self.erase_people(receipts, &mut again).await.context("erasing people again")?;
+        if let Some(newer) = newer {
+            again.taken_in = Some(newer.take_in(&self.owner, &self.office.desk).await.context("taking in the log")?);
+        }
         self.tell(manifest, &again).await?;
         Ok(again)
     }
@@ -89,6 +102,7 @@ impl<'a> Hands<'a> {
             backup,
             taken_at: manifest.begun_at,
             log_ended_at: manifest.log.last_sequence(),
+            log_kept: again.taken_in.is_some(),
             people_erased_again: again.people as u64,
             tenants_erased_again: again.tenants.iter().cloned().collect(),
         };

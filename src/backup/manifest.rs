@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, Utc};
+use presdr_audit::Message;
 use presdr_events::TenantId;
 use presdr_nats::snapshot::Taken;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub struct Manifest {
     pub migration: i64,
     /// The event log: identity, place of its end, where its durables stood, and what the broker needs to read it.
     pub log: Taken,
+    /// SHA-256 of the log's last event then, where it is still there.
+    pub last_event: Option<String>,
     /// Every tenant that there was, and when it was created: tells which presdr this is.
     pub tenants: Tenants,
     /// Events by tenant when it was begun: there are at least as many in the log.
@@ -74,7 +77,19 @@ impl Manifest {
     pub fn new(actor: String, begun_at: DateTime<Utc>, log: Taken) -> Self {
         let (presdr, migration) = (env!("CARGO_PKG_VERSION").to_owned(), presdr_store::newest_migration());
         let (tenants, events, master_keys, files) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { format: FORMAT, presdr, actor, begun_at, migration, log, tenants, events, master_keys, files }
+        Self {
+            format: FORMAT,
+            presdr,
+            actor,
+            begun_at,
+            migration,
+            log,
+            last_event: None,
+            tenants,
+            events,
+            master_keys,
+            files,
+        }
     }
 
     /// Hashes the files and writes the manifest: from then on the backup is one.
@@ -154,6 +169,15 @@ fn written(path: &Path) -> anyhow::Result<Written> {
         }
     };
     hash().with_context(|| format!("reading {}", path.display()))
+}
+
+/// SHA-256 of an event and where it stands, in lower-case hex.
+pub fn event_hash(event: &Message) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(event.subject.as_bytes());
+    hasher.update([0]);
+    hasher.update(&event.body);
+    hex(hasher.finalize().as_slice())
 }
 
 /// Lower-case hex.

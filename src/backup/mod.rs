@@ -9,6 +9,7 @@
 
 mod again;
 mod manifest;
+mod newer;
 mod place;
 mod receipts;
 mod restore;
@@ -48,11 +49,14 @@ pub struct Restore {
     #[arg(long, value_name = "FILE")]
     receipts: Vec<PathBuf>,
     /// Nobody was erased since the backup was taken, and nobody asked not to be contacted
-    #[arg(long, conflicts_with = "receipts")]
+    #[arg(long)]
     no_receipts: bool,
     /// Restore even where there is something: all that the database and the event log hold is lost
     #[arg(long)]
     replace: bool,
+    /// Restore the database alone, beside the event log that is there and newer: what it tells is taken in
+    #[arg(long, conflicts_with = "replicas")]
+    keep_log: bool,
     /// Copies of the event log, when other than in the backup
     #[arg(long, value_name = "N")]
     replicas: Option<u64>,
@@ -74,7 +78,7 @@ pub async fn receipts(command: &Receipts, config: &Config, output: &Output) -> a
     receipts::run(&command.file, config, output).await
 }
 
-/// Reads a backup into empty stores, or in the place of what is there.
+/// Reads a backup into empty stores, or in the place of what is there, or the database alone beside the log that is there.
 ///
 /// # Errors
 /// When it is damaged, a store is not empty, the master key is another, nobody tells who was erased since, or something is missing at the

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use chrono::{DateTime, Utc};
 use presdr_compliance::receipts::{Kept, Receipts};
 use presdr_nats::{
     Broker,
@@ -18,7 +19,7 @@ use presdr_store::{
 };
 use secrecy::ExposeSecret;
 
-use super::{Restore, manifest::Manifest, receipts};
+use super::{Restore, manifest::Manifest, receipts, take};
 use crate::{broker::BrokerServer, database::DatabaseServer};
 
 /// How long somebody may still be connected.
@@ -32,6 +33,8 @@ pub struct Place {
     pub has_log: bool,
     /// What must be done again.
     pub receipts: Receipts,
+    /// Up to when files tell it.
+    pub known_at: Option<DateTime<Utc>>,
 }
 
 /// Whether the master key file holds every key that the backup opens with.
@@ -68,27 +71,61 @@ pub async fn look(
     let log_ends_at = topology::end_of_events(&admin).await?;
     admin.close().await;
     let has_log = log_ends_at.is_some();
-    let goes_on = found == Found::CutOff { backup: manifest.hash()? };
+    let goes_on = found == Found::CutOff { backup: mark(command, manifest)? };
     if !goes_on && !command.replace {
         let cure = "nothing was done. Restore into an empty database and a broker without an event log, or say --replace: then what is \
                     there is lost, so take a backup of it first if any of it matters";
         ensure!(!matches!(found, Found::Tables), "the database is not empty: {cure}");
         ensure!(!matches!(found, Found::CutOff { .. }), "another restore into this database was cut off: {cure}");
-        ensure!(!has_log, "the broker has an event log: {cure}");
+        ensure!(
+            !has_log || command.keep_log,
+            "the broker has an event log: {cure}. Where the database alone is lost, --keep-log keeps the log"
+        );
     }
-    let (receipts, told) = known(command, manifest, &found, has_log, database, broker).await?;
+    if command.keep_log {
+        is_the_same_log(manifest, log_ends_at, broker).await?;
+    }
+    let Known { receipts, told, at } = known(command, manifest, &found, has_log, database, broker).await?;
     // A log that ends before the backup's was not there when the backup was taken.
     let told = told || goes_on || log_ends_at >= Some(manifest.log.last_sequence().max(1));
     ensure!(
         told,
-        "nothing here tells who was erased since {}, when the backup was taken: they must not come back. Give the file that `presdr receipts` \
-         wrote last, with --receipts, or say --no-receipts if nobody was erased and nobody asked not to be contacted; nothing was done",
+        "nothing here tells who was erased since {}, when the backup was taken: they must not come back. Give a file that `presdr receipts` \
+         wrote after that, with --receipts, or say --no-receipts if nobody was erased and nobody asked not to be contacted; nothing was done",
         manifest.begun_at.format("%F %T UTC")
     );
     if found != Found::Nothing {
         wait_for_others(url).await?;
     }
-    Ok(Place { has_log, receipts })
+    Ok(Place { has_log, receipts, known_at: at })
+}
+
+/// What a restore leaves for the next when it is cut off: another kind of restore does not go on with it.
+///
+/// # Errors
+/// When the manifest has no JSON form.
+pub fn mark(command: &Restore, manifest: &Manifest) -> anyhow::Result<String> {
+    let beside = if command.keep_log { " beside the log that is there" } else { "" };
+    Ok(format!("{}{beside}", manifest.hash()?))
+}
+
+/// Whether the log is the one that was backed up, or what became of it.
+async fn is_the_same_log(manifest: &Manifest, ends_at: Option<u64>, broker: &BrokerServer) -> anyhow::Result<()> {
+    let ended_at = manifest.log.last_sequence();
+    let Some(ends_at) = ends_at else {
+        bail!("there is no event log to keep: restore without --keep-log; nothing was done")
+    };
+    ensure!(
+        ends_at >= ended_at,
+        "the event log ends at {ends_at}, and the backup's at {ended_at}: an older log cannot be kept. Restore both; nothing was done"
+    );
+    let reader = broker.connect(User::Auditor).await?;
+    let there = take::event_at(&reader, ended_at).await?;
+    reader.close().await;
+    // The event may have gone with its tenant since.
+    let same = there.is_none() || manifest.last_event.is_none() || there == manifest.last_event;
+    ensure!(same, "the event log is another one than was backed up: event {ended_at} differs; nothing was done");
+    Ok(())
 }
 
 /// Waits a moment for whoever is connected: a process that was just ended may still be.
@@ -105,7 +142,16 @@ async fn wait_for_others(url: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Who was erased since the backup was taken, as far as anything tells that, and whether the command or a database did.
+/// Who was erased since the backup was taken, as far as anything tells that.
+struct Known {
+    receipts: Receipts,
+    /// Whether the command, a file or a database tells.
+    told: bool,
+    /// When the newest file was written.
+    at: Option<DateTime<Utc>>,
+}
+
+/// Gathers what is known.
 async fn known(
     command: &Restore,
     manifest: &Manifest,
@@ -113,10 +159,10 @@ async fn known(
     has_log: bool,
     database: &DatabaseServer,
     broker: &BrokerServer,
-) -> anyhow::Result<(Receipts, bool)> {
-    let mut known = Receipts::default();
+) -> anyhow::Result<Known> {
+    let (mut known, mut at) = (Receipts::default(), None);
     for file in &command.receipts {
-        receipts::read(file, manifest, &mut known)?;
+        at = at.max(Some(receipts::read(file, manifest, &mut known)?));
     }
     // What a restore that was cut off had learnt is in no other place any more.
     if let Found::CutOff { .. } = found {
@@ -129,7 +175,8 @@ async fn known(
         known.read_log(log.jetstream()).await.context(OTHERWISE)?;
         log.close().await;
     }
-    let mut told = command.no_receipts || !command.receipts.is_empty();
+    // A file that is older than the backup cannot know what came after it.
+    let mut told = command.no_receipts || at >= Some(manifest.begun_at);
     if *found == Found::Tables {
         let tables = database.connect(Role::Producer).await.context(OTHERWISE)?;
         // A database of something else knows nothing of it, or of namesakes.
@@ -139,7 +186,7 @@ async fn known(
         }
         tables.close().await;
     }
-    Ok((known, told))
+    Ok(Known { receipts: known, told, at })
 }
 
 /// Removes the log that is there.

@@ -9,9 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use chrono::{DateTime, Utc};
 use presdr_compliance::receipts::{Kept, Receipts};
 use presdr_nats::topology::User;
-use presdr_store::{Role, tenants};
+use presdr_store::{Role, backups, tenants};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -27,6 +28,8 @@ const FORMAT: &str = "presdr receipts v1";
 #[serde(deny_unknown_fields)]
 struct Heading {
     format: String,
+    /// Whoever was erased after that is not in it.
+    written_at: DateTime<Utc>,
     /// Which presdr they are of.
     tenants: Tenants,
 }
@@ -47,8 +50,8 @@ pub async fn run(file: &Path, config: &Config, output: &Output) -> anyhow::Resul
     let gathered = gather(&database, &broker).await;
     broker.stop().await;
     database.stop().await;
-    let (tenants, receipts) = gathered?;
-    write(file, tenants, &receipts)?;
+    let (heading, receipts) = gathered?;
+    write(file, &heading, &receipts)?;
     let answer = json!({ "file": file, "receipts": receipts.receipts(), "suppressions": receipts.suppressions() });
     output.answer(&answer, |_| {
         format!(
@@ -61,19 +64,23 @@ pub async fn run(file: &Path, config: &Config, output: &Output) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-async fn gather(database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<(Tenants, Receipts)> {
+async fn gather(database: &DatabaseServer, broker: &BrokerServer) -> anyhow::Result<(Heading, Receipts)> {
     let (pool, log) = (database.connect(Role::Producer).await?, broker.connect(User::Auditor).await?);
-    let created = tenants::created(&pool).await?;
+    let heading = Heading {
+        format: FORMAT.to_owned(),
+        written_at: backups::moment(&pool).await?,
+        tenants: tenants::created(&pool).await?,
+    };
     let mut receipts = Receipts::default();
     receipts.read_log(log.jetstream()).await?;
     receipts.read_database(&pool).await?;
     log.close().await;
     pool.close().await;
-    Ok((created, receipts))
+    Ok((heading, receipts))
 }
 
-fn write(path: &Path, tenants: Tenants, receipts: &Receipts) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string(&Heading { format: FORMAT.to_owned(), tenants })? + "\n";
+fn write(path: &Path, heading: &Heading, receipts: &Receipts) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string(heading)? + "\n";
     for kept in receipts.kept() {
         text += &(serde_json::to_string(&kept)? + "\n");
     }
@@ -86,11 +93,11 @@ fn write(path: &Path, tenants: Tenants, receipts: &Receipts) -> anyhow::Result<(
     fs::rename(&unfinished, path).with_context(what)
 }
 
-/// Takes in what a file holds, if it is of the presdr that was backed up.
+/// Takes in what a file holds, if it is of the presdr that was backed up. Tells when it was written.
 ///
 /// # Errors
 /// When it is not whole, not what [`run`] wrote, or of another presdr.
-pub fn read(path: &Path, of: &Manifest, into: &mut Receipts) -> anyhow::Result<()> {
+pub fn read(path: &Path, of: &Manifest, into: &mut Receipts) -> anyhow::Result<DateTime<Utc>> {
     let text = fs::read_to_string(path).with_context(|| format!("reading the receipts in {}", path.display()))?;
     let damaged = || format!("the receipts in {} are damaged, or none: nothing was done", path.display());
     let Some(body) = text.trim_end().rsplit_once('\n').map(|(body, _)| &text[..=body.len()]) else { bail!(damaged()) };
@@ -108,18 +115,22 @@ pub fn read(path: &Path, of: &Manifest, into: &mut Receipts) -> anyhow::Result<(
         let kept: Kept = serde_json::from_str(line).with_context(damaged)?;
         into.take(kept).with_context(damaged)?;
     }
-    Ok(())
+    Ok(heading.written_at)
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use presdr_events::TenantId;
 
     use super::{super::manifest::tests::backup, *};
 
     fn acme(second: i64) -> Tenants {
         Tenants::from([(TenantId::new("acme").unwrap(), DateTime::from_timestamp(second, 0).unwrap())])
+    }
+
+    fn heading() -> Heading {
+        let written_at = DateTime::from_timestamp(9, 0).unwrap();
+        Heading { format: FORMAT.to_owned(), written_at, tenants: acme(1) }
     }
 
     fn backup_of(tenants: Tenants) -> Manifest {
@@ -139,7 +150,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for receipts in [Receipts::default(), some()] {
             let (path, mut read_back) = (dir.path().join("receipts"), Receipts::default());
-            write(&path, acme(1), &receipts).unwrap();
+            write(&path, &heading(), &receipts).unwrap();
             read(&path, &backup_of(acme(1)), &mut read_back).unwrap();
             assert_eq!(read_back, receipts);
         }
@@ -149,7 +160,7 @@ mod tests {
     fn a_file_that_is_cut_changed_or_of_another_presdr_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("receipts");
-        write(&path, acme(1), &some()).unwrap();
+        write(&path, &heading(), &some()).unwrap();
         let whole = fs::read_to_string(&path).unwrap();
         let cut: String = whole.lines().take(2).map(|line| format!("{line}\n")).collect();
         let without: String =

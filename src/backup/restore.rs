@@ -1,9 +1,11 @@
 //! Reading a backup into both stores, and making sure that services can start on them.
 
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use presdr_audit::Log;
 use presdr_events::TenantId;
 use presdr_nats::{
     Broker, purge,
@@ -24,6 +26,7 @@ use super::{
     Restore,
     again::{Again, Hands},
     manifest::{DATABASE, LOG, Manifest},
+    newer::{Newer, TakenIn},
     place::{self, Place},
 };
 use crate::{
@@ -38,6 +41,8 @@ struct Restored {
     again: Again,
     rebuilt: Rebuilt,
     tenants: usize,
+    /// Up to when receipts are known, where a file tells them.
+    known_at: Option<DateTime<Utc>>,
 }
 
 /// Reads a backup into both stores.
@@ -64,25 +69,41 @@ async fn restore(
     database: &DatabaseServer,
     broker: &BrokerServer,
 ) -> anyhow::Result<Restored> {
-    let Place { has_log, receipts } = place::look(command, manifest, database, broker).await?;
+    let Place { has_log, receipts, known_at } = place::look(command, manifest, database, broker).await?;
     let url = database.url().expose_secret();
     let kept: Vec<_> = receipts.kept().map(serde_json::to_value).collect::<Result<_, _>>()?;
-    restoring::begin(url, &manifest.hash()?, &kept).await.context("emptying the database")?;
-    if has_log {
-        place::remove_log(broker).await?;
-    }
+    restoring::begin(url, &place::mark(command, manifest)?, &kept).await.context("emptying the database")?;
     make_roles(url).await?;
     presdr_servers::undump(url, &command.dir.join(DATABASE)).await.context("reading the database back")?;
     migrate_restoring(url).await?;
-    let log = with_replicas(&manifest.log, command.replicas);
-    read_log(&command.dir.join(LOG), broker, &log).await?;
+    let newer = match command.keep_log {
+        true => Some(read_newer(manifest, broker).await?),
+        false => {
+            if has_log {
+                place::remove_log(broker).await?;
+            }
+            let log = with_replicas(&manifest.log, command.replicas);
+            read_log(&command.dir.join(LOG), broker, &log).await?;
+            None
+        }
+    };
     let hands = Hands::open(config, database, broker).await?;
-    let again = hands.all(manifest, &receipts).await?;
+    let again = hands.all(manifest, &receipts, newer).await?;
     let rebuilt = rebuild_read_models(&hands, broker).await?;
     let tenants = check(manifest, broker, &hands, &rebuilt).await?;
     hands.close().await;
     restoring::finish(url).await?;
-    Ok(Restored { again, rebuilt, tenants })
+    Ok(Restored { again, rebuilt, tenants, known_at })
+}
+
+/// What the log that was kept tells of the time since the backup.
+async fn read_newer(manifest: &Manifest, broker: &BrokerServer) -> anyhow::Result<Newer> {
+    let reader = broker.connect(User::Auditor).await?;
+    let mut tenants: BTreeSet<TenantId> = purge::events_by_tenant(&reader).await?.into_keys().collect();
+    tenants.insert(TenantId::platform());
+    let newer = Newer::read(&Log::open(&reader).await?, tenants.into_iter(), manifest.log.last_sequence()).await?;
+    reader.close().await;
+    Ok(newer)
 }
 
 fn with_replicas(log: &Taken, replicas: Option<u64>) -> Taken {
@@ -188,10 +209,10 @@ async fn closed(owner: &Database) -> anyhow::Result<Vec<TenantId>> {
 }
 
 fn answer(manifest: &Manifest, restored: &Restored, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let Restored { again, rebuilt, tenants } = restored;
+    let Restored { again, rebuilt, tenants, known_at } = restored;
     let answer = json!({
         "backup_begun_at": manifest.begun_at, "log_ends_at": rebuilt.sequence, "tenants_whose_keys_open": tenants, "again": again,
-        "audit_key_is_there": config.audit_key_file().exists(),
+        "receipts_up_to": known_at, "audit_key_is_there": config.audit_key_file().exists(),
     });
     output.answer(&answer, |_| {
         let mut text = format!(
@@ -204,8 +225,15 @@ fn answer(manifest: &Manifest, restored: &Restored, config: &Config, output: &Ou
             again.tenants.len(),
             again.suppressions
         );
+        if let Some(at) = known_at {
+            let at = at.format("%F %T UTC");
+            text += &format!("\nReceipts are known up to {at}: whoever was erased after that is to be erased again.");
+        }
         if again.lists_lost > 0 {
             text += &format!("\n{} lists of suppressions are lost: import them again.", again.lists_lost);
+        }
+        if let Some(newer) = &again.taken_in {
+            text += &told_of_newer(newer);
         }
         if !config.audit_key_file().exists() {
             let file = config.audit_key_file();
@@ -213,4 +241,20 @@ fn answer(manifest: &Manifest, restored: &Restored, config: &Config, output: &Ou
         }
         text + "\nNow start presdr."
     })
+}
+
+fn told_of_newer(newer: &TakenIn) -> String {
+    let slugs = |tenants: &BTreeSet<TenantId>| tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(", ");
+    let mut text =
+        format!("\nThe log is {} events newer than the database; {} runs are over.", newer.events, newer.runs_ended);
+    if !newer.tenants_made_anew.is_empty() {
+        text += &format!("\nMade anew, with new keys: {}.", slugs(&newer.tenants_made_anew));
+    }
+    if !newer.settings_lost.is_empty() {
+        text += &format!("\nSet settings and sample customers again: {}.", slugs(&newer.settings_lost));
+    }
+    if newer.consents_lost > 0 {
+        text += &format!("\n{} consents are lost: record them again.", newer.consents_lost);
+    }
+    text
 }

@@ -9,6 +9,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use futures::TryStreamExt;
+use presdr_audit::Log;
 use presdr_nats::{
     Broker, purge,
     snapshot::{self, Taken},
@@ -19,15 +21,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::manifest::{DATABASE, LOG, Manifest};
+use super::manifest::{DATABASE, LOG, Manifest, event_hash};
 use crate::{
     config::Config,
     output::{Output, progress},
     session::Session,
 };
 
-/// Tables whose rows are not written: how far the read models have read, and the registry load in hand.
-const WITHOUT_ROWS: [&str; 2] = ["public.projection_checkpoints", "public.staging_acra_companies"];
+/// Tables whose rows are not written: how far the read models have read, the registry load in hand, and who is signed in: a session that was
+/// ended since must not come back.
+const WITHOUT_ROWS: [&str; 3] = ["public.projection_checkpoints", "public.staging_acra_companies", "public.sessions"];
 /// A rebuild in hand.
 const WITHOUT: [&str; 1] = ["rebuild.*"];
 /// How often it is begun again because an audit checkpoint was made meanwhile.
@@ -83,9 +86,19 @@ async fn write(dir: &Path, session: &Session, owner: &Database, log: &Broker) ->
         let mut manifest = Manifest::new(session.desk.actor().as_str().to_owned(), begun_at, taken);
         (manifest.events, manifest.master_keys) = (events, keys.into_iter().collect());
         manifest.tenants = tenants::created(owner).await?;
+        manifest.last_event = event_at(log, manifest.log.last_sequence()).await?;
         return manifest.finish(dir);
     }
     bail!("audit checkpoints were made each time while it was written: do it again later")
+}
+
+/// SHA-256 of the event at this place of the log, where there is one.
+///
+/// # Errors
+/// When the broker does not answer.
+pub async fn event_at(broker: &Broker, sequence: u64) -> anyhow::Result<Option<String>> {
+    let events: Vec<_> = Log::open(broker).await?.at(vec![sequence]).try_collect().await?;
+    Ok(events.first().map(event_hash))
 }
 
 async fn master_keys(session: &Session, owner: &Database) -> anyhow::Result<BTreeSet<String>> {

@@ -15,6 +15,7 @@
 //! - [`similarity`]: vectors, and the sample customers they are compared with
 //! - [`backups`]: what a backup needs to know, and a database that was read back
 //! - [`restoring`]: a restore under way, which keeps services out
+//! - [`newer`]: a database that was read back beside a log that is newer
 //! - [`purge`]: erasing a tenant, table by table
 //! - [`users`]: people who use presdr: an opaque id for events, the address here
 //! - [`sessions`]: their browsers, while they are signed in
@@ -32,6 +33,7 @@ pub mod keys;
 pub mod leases;
 pub mod ledger;
 mod migrate;
+pub mod newer;
 pub mod parked;
 pub mod purge;
 pub mod restoring;

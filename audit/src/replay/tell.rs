@@ -22,7 +22,8 @@ pub fn tell(event: &Event) -> String {
             format!("the keys of {} tenants are under master key {}", changed.tenants, changed.master_id)
         }
         Event::BackupRestored(back) => format!(
-            "both stores were restored from the backup of {}, when the log ended at {}; erased again: {} people, {} tenants",
+            "{} restored from the backup of {}, when the log ended at {}; erased again: {} people, {} tenants",
+            if back.log_kept { "the database was" } else { "both stores were" },
             back.taken_at.to_rfc3339(),
             back.log_ended_at,
             back.people_erased_again,

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Held by the connection of the one that publishes.
-const LEADER_LOCK: i64 = 0x7072_6f6a_6563_7402;
+const LEADER_LOCK: i64 = 0x7072_6f6a_6563_7403;
 const TAKE_OVER: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(500);
 /// How often it is looked whether the connection with the lock still stands.

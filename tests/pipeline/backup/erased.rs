@@ -1,6 +1,9 @@
 //! Who was erased after the backup was taken does not come back with it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use presdr_audit::{Log, PublicKeys, Signer, SigningKey, Stores};
 use presdr_compliance::{
@@ -10,8 +13,9 @@ use presdr_compliance::{
 use presdr_events::TenantId;
 use presdr_nats::{purge as log, topology::User};
 use presdr_producers::{
+    icp,
     purge::{Purge, purge},
-    suppressions,
+    runs, suppressions,
 };
 use presdr_sandbox::WebKind;
 use presdr_store::{Database, Role, tenants};
@@ -22,7 +26,7 @@ use super::{Elsewhere, as_user, back_up, key_file, presdr, said};
 use crate::{
     erasure::office,
     personal_data::{ADDRESS, COMPANY, DOMAIN, NAME, OTHER_NAME, PROFILE, write_site},
-    support::{World, connect},
+    support::{self, World, connect},
 };
 
 /// Who asks not to be contacted after the backup.
@@ -44,6 +48,7 @@ async fn who_was_erased_after_the_backup_is_nowhere_after_its_restore_and_no_res
     sign(&world, &acme).await;
     world.projected().await;
     let backup = world.files.path().join("backup");
+    let older = write_receipts(&world, "older", &key).await;
     back_up(&world, &backup, &key).await;
     no_key_is_in(&backup, &key);
 
@@ -51,27 +56,62 @@ async fn who_was_erased_after_the_backup_is_nowhere_after_its_restore_and_no_res
     suppressions::add(&world.desk, &acme, &[unsubscribed()]).await.unwrap();
     purged(&world, &beta).await;
     roles.stop().await;
-    let receipts = world.files.path().join("receipts");
-    let mut writing =
-        presdr(&["receipts", receipts.to_str().unwrap()], world.store.url(), &as_user(&world, "auditor"), &key);
-    let written = writing.output().await.unwrap();
-    assert!(written.status.success(), "{}", said(&written));
+    let receipts = write_receipts(&world, "receipts", &key).await;
     let told = fs::read_to_string(&receipts).unwrap();
     assert!(!told.contains(UNSUBSCRIBED) && !told.contains("uackenbush"), "nobody is named in {told}");
 
     let elsewhere = Elsewhere::new().await;
-    what_may_not_be_is_refused_before_anything_is_touched(&elsewhere, &backup, &key, &receipts).await;
+    what_may_not_be_is_refused_before_anything_is_touched(&elsewhere, &backup, &key, [&receipts, &older]).await;
     let answer = elsewhere.restored(&backup, &key, &["--receipts", receipts.to_str().unwrap()]).await;
     assert_eq!(answer["again"]["people"], 1, "{answer}");
     assert_eq!(answer["again"]["tenants"], serde_json::json!(["beta"]), "{answer}");
-    nobody_came_back(&elsewhere, &acme, &beta).await;
+    nobody_came_back(&elsewhere, &acme, &beta, 1).await;
 
     // The stores that are there tell it themselves.
     let again = said(&elsewhere.restore(&backup, &key, &[]).await);
     assert!(again.contains("not empty") && again.contains("--replace"), "{again}");
     let answer = elsewhere.restored(&backup, &key, &["--replace"]).await;
     assert_eq!(answer["again"]["people"], 1, "{answer}");
-    nobody_came_back(&elsewhere, &acme, &beta).await;
+    nobody_came_back(&elsewhere, &acme, &beta, 1).await;
+    the_database_alone_is_restored_beside_a_newer_log(&world, elsewhere, (&backup, &key, &receipts), (&acme, &beta))
+        .await;
+}
+
+/// What the newer log tells stands, and nothing of it is done or numbered a second time.
+async fn the_database_alone_is_restored_beside_a_newer_log(
+    world: &World,
+    elsewhere: Elsewhere,
+    (backup, key, receipts): (&Path, &Path, &Path),
+    (acme, beta): (&TenantId, &TenantId),
+) {
+    let desk = elsewhere.desk().await;
+    icp::set(&desk, acme, r#"{"keywords": ["quills"]}"#).await.unwrap();
+    icp::set(&desk, acme, r#"{"keywords": ["services"]}"#).await.unwrap();
+    let newer = runs::start(&desk, acme, Some(1)).await.unwrap().run;
+    elsewhere.finish(world, &desk, acme, newer).await;
+    let log = Log::open(&elsewhere.broker().await).await.unwrap();
+    let signer = Signer::new(desk.clone(), log, signing_key(), None).unwrap();
+    assert_eq!(signer.sign(acme).await.unwrap().unwrap().checkpoint.number, 2);
+    let open = runs::start(&desk, acme, Some(1)).await.unwrap().run;
+    let shortlist = support::shortlist(&desk, acme, newer).await;
+    desk.database().close().await;
+
+    let alone = Elsewhere { nats: elsewhere.nats, ..Elsewhere::new().await };
+    let with = ["--keep-log", "--receipts", receipts.to_str().unwrap()];
+    let refused = said(&alone.restore(backup, key, &with[1..]).await);
+    assert!(refused.contains("has an event log") && refused.contains("--keep-log"), "{refused}");
+    let answer = alone.restored(backup, key, &with).await;
+    assert_eq!(answer["again"]["taken_in"]["runs_ended"], 2, "{answer}");
+    nobody_came_back(&alone, acme, beta, 2).await;
+    let desk = alone.desk().await;
+    assert_eq!(support::shortlist(&desk, acme, newer).await, shortlist, "the read models are those of the newer log");
+    assert_eq!(icp::show(&desk, acme).await.unwrap().unwrap().0, 3, "the newest profile is the log's");
+    let held = runs::list(&desk, acme, 9).await.unwrap();
+    let told: Vec<_> = held.iter().map(|run| (run.id, run.status.as_str())).collect();
+    assert_eq!(told[..2], [(open, "cancelled"), (newer, "completed")]);
+    let next = runs::start(&desk, acme, Some(1)).await.unwrap().run;
+    assert!(next > open, "no number is given out twice");
+    alone.finish(world, &desk, acme, next).await;
 }
 
 fn zebulon() -> Vec<Identity> {
@@ -99,6 +139,14 @@ async fn purged(world: &World, tenant: &TenantId) {
     purge(&work, tenant, |_| {}).await.unwrap();
 }
 
+async fn write_receipts(world: &World, name: &str, key: &Path) -> PathBuf {
+    let file = world.files.path().join(name);
+    let arguments = ["receipts", file.to_str().unwrap()];
+    let written = presdr(&arguments, world.store.url(), &as_user(world, "auditor"), key).output().await.unwrap();
+    assert!(written.status.success(), "{}", said(&written));
+    file
+}
+
 /// The master key is in no file of the backup, as it is written or as bytes.
 fn no_key_is_in(backup: &Path, key: &Path) {
     let line = fs::read_to_string(key).unwrap();
@@ -115,10 +163,12 @@ async fn what_may_not_be_is_refused_before_anything_is_touched(
     elsewhere: &Elsewhere,
     backup: &Path,
     key: &Path,
-    receipts: &Path,
+    [receipts, older]: [&Path; 2],
 ) {
     let with = ["--receipts", receipts.to_str().unwrap()];
     let mut told = vec![(said(&elsewhere.restore(backup, key, &[]).await), "--no-receipts")];
+    let before = elsewhere.restore(backup, key, &["--receipts", older.to_str().unwrap()]).await;
+    told.push((said(&before), "wrote after that"));
     let missing = key.with_file_name("missing.key");
     told.push((
         said(&elsewhere.restore(backup, &missing, &with).await),
@@ -149,7 +199,7 @@ async fn what_may_not_be_is_refused_before_anything_is_touched(
 }
 
 /// The person is a tombstone, the tenant a name; whoever asked is not contacted; the rest is there, and verifies.
-async fn nobody_came_back(elsewhere: &Elsewhere, acme: &TenantId, beta: &TenantId) {
+async fn nobody_came_back(elsewhere: &Elsewhere, acme: &TenantId, beta: &TenantId, checkpoint: u32) {
     let desk = elsewhere.desk().await;
     let projector = Database::connect(elsewhere.database.url(), Role::Projector, 4).await.unwrap();
     let office = Office { desk, projector, context: elsewhere.broker().await.jetstream().clone() };
@@ -186,10 +236,10 @@ async fn nobody_came_back(elsewhere: &Elsewhere, acme: &TenantId, beta: &TenantI
     let evidence = Log::open(&broker).await.unwrap();
     let keys: PublicKeys = signing_key().public().unwrap().into();
     let verified = Stores { database: office.desk.database(), log: &evidence }.verify(acme, &keys, &[]).await.unwrap();
-    assert_eq!(verified.unwrap().to_checkpoint, Some(1));
+    assert_eq!(verified.unwrap().to_checkpoint, Some(checkpoint));
     let told = "select count(*) from audit_log where tenant_id = 'presdr' and event_type = 'backup.restored' and actor like 'user:%'";
     let told: i64 = sqlx::query_scalar(told).fetch_one(&mut superuser).await.unwrap();
-    assert_eq!(told, 1, "the log tells who restored it");
+    assert_eq!(told, i64::from(checkpoint), "the log tells who restored it");
     superuser.close().await.unwrap();
     office.projector.close().await;
     office.desk.database().close().await;

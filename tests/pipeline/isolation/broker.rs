@@ -33,8 +33,8 @@ fn rights() -> Vec<(String, Vec<User>)> {
         ("$JS.API.STREAM.LEADER.STEPDOWN.EVENTS", &[]),
         ("$JS.API.ACCOUNT.PURGE.G", &[]),
         ("$SYS.REQ.SERVER.PING", &[]),
-        ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector, Auditor]),
-        ("$JS.API.DIRECT.GET.EVENTS", &[Projector, Auditor]),
+        ("$JS.API.STREAM.MSG.GET.EVENTS", &[Projector, Auditor, Backup]),
+        ("$JS.API.DIRECT.GET.EVENTS", &[Projector, Auditor, Backup]),
         ("$JS.API.DIRECT.GET.PROGRESS.progress.acme.1", &[Gateway]),
         ("$JS.API.CONSUMER.CREATE.EVENTS", &[Topology]), // under this one a body may name any consumer
         ("$JS.API.CONSUMER.CREATE.EVENTS.of_its_own", &[Projector, Auditor, Topology]),
