@@ -1,4 +1,6 @@
-//! How fast the gateway is: checking a token, and reading a shortlist over HTTP.
+//! How fast the gateway is: checking a token, reading a shortlist over HTTP, following runs.
+
+mod following;
 
 use std::{
     sync::Arc,
@@ -13,8 +15,8 @@ use aws_lc_rs::{
 };
 use axum::{Json, Router, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use presdr_events::TenantId;
-use presdr_nats::Broker;
+use presdr_events::{RunId, TenantId};
+use presdr_nats::{Broker, Publisher};
 use presdr_producers::Desk;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -29,6 +31,8 @@ use crate::{
     },
     serve,
 };
+
+pub use following::{EVENTS_PER_SECOND, FOLLOWERS, Followed};
 
 /// Readers of the shortlist at the same time.
 pub const READERS: usize = 8;
@@ -45,16 +49,38 @@ pub struct Measured {
     pub reads: Vec<Duration>,
     /// How long all reads took together.
     pub reading: Duration,
+    /// Of each event and each of those who follow its run, from the beginning of its publishing until it is seen.
+    pub delays: Vec<Duration>,
 }
 
-/// Checks tokens, then reads the newest shortlist of `tenant` over HTTP `reads` times, as a viewer.
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Amount {
+    /// Reads of a shortlist.
+    pub reads: usize,
+    /// Events of the runs that are followed.
+    pub events: usize,
+}
+
+/// Checks tokens, then reads the newest shortlist of the first tenant over HTTP as a viewer, then follows all runs while `publisher` publishes
+/// events of them. Somebody must tell progress meanwhile.
 ///
 /// # Errors
 /// When a server of the bench cannot be started, or a request is refused.
-pub async fn measure(desk: Desk, broker: Broker, tenant: &TenantId, reads: usize) -> anyhow::Result<Measured> {
+pub async fn measure(
+    desk: Desk,
+    broker: Broker,
+    runs: &[(TenantId, RunId)],
+    amount: Amount,
+) -> anyhow::Result<Measured> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow::anyhow!("no key could be made"))?;
     let issuer = provider(&pair).await?;
-    let token = signed(&pair, &issuer, tenant)?;
+    let followed = |(tenant, run): &(TenantId, RunId)| {
+        anyhow::Ok(Followed { tenant: tenant.clone(), run: *run, token: signed(&pair, &issuer, tenant)? })
+    };
+    let runs: Vec<Followed> = runs.iter().map(followed).collect::<Result<_, _>>()?;
+    let token = &runs.first().context("no run is measured")?.token;
+    let publisher = Publisher::new(broker.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let many = u32::MAX.try_into()?;
@@ -76,15 +102,16 @@ pub async fn measure(desk: Desk, broker: Broker, tenant: &TenantId, reads: usize
         broker,
     )?;
     gateway.keys().ready().await?;
-    let checks = checks(&gateway, gateway.keys(), &token).await?;
+    let checks = checks(&gateway, gateway.keys(), token).await?;
     let stopping = CancellationToken::new();
     let serving = tokio::spawn(serve(gateway, listener, stopping.clone()));
     let begun = Instant::now();
-    let reads = read(&format!("http://{address}/shortlist"), &token, reads).await?;
+    let reads = read(&format!("http://{address}/shortlist"), token, amount.reads).await?;
     let reading = begun.elapsed();
+    let delays = following::delays(&format!("http://{address}"), &runs, &publisher, amount.events).await?;
     stopping.cancel();
     serving.await??;
-    Ok(Measured { checks, reads, reading })
+    Ok(Measured { checks, reads, reading, delays })
 }
 
 async fn checks(gateway: &Gateway, keys: &Arc<Keys>, token: &str) -> anyhow::Result<Vec<Duration>> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_nats::jetstream::stream::DirectGetErrorKind;
+use bytes::Bytes;
 use futures::StreamExt;
 use presdr_events::{RunId, TenantId};
 use presdr_nats::{Broker, topology::PROGRESS};
@@ -31,17 +32,36 @@ struct Inner {
 
 /// The runs that somebody watches, by subject.
 #[derive(Default)]
-struct Runs(Mutex<HashMap<String, broadcast::Sender<Arc<Progress>>>>);
+struct Runs(Mutex<HashMap<String, broadcast::Sender<Arc<News>>>>);
 
 impl Runs {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, broadcast::Sender<Arc<Progress>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, broadcast::Sender<Arc<News>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Progress as those who watch are told it: written once for all of them.
+pub(crate) struct News {
+    /// The place in the log up to which it counts.
+    pub(crate) sequence: i64,
+    /// Whether nothing more will happen.
+    pub(crate) over: bool,
+    /// The event of the stream.
+    pub(crate) event: Bytes,
+}
+
+impl News {
+    pub(crate) fn of(progress: &Progress) -> Result<Self, serde_json::Error> {
+        let (sequence, over) = (progress.sequence, progress.over);
+        let data = serde_json::to_string(progress)?;
+        let event = format!("event: progress\ndata: {data}\nid: {sequence}\n\n").into();
+        Ok(Self { sequence, over, event })
     }
 }
 
 /// Somebody who watches a run.
 pub(crate) struct Watching {
-    pub(crate) news: broadcast::Receiver<Arc<Progress>>,
+    pub(crate) news: broadcast::Receiver<Arc<News>>,
     subject: String,
     runs: Arc<Runs>,
 }
@@ -106,8 +126,8 @@ async fn listen(broker: Broker, runs: Arc<Runs>) {
 
 fn hand_on(runs: &Runs, message: &async_nats::Message) {
     let Some(sender) = runs.lock().get(message.subject.as_str()).cloned() else { return };
-    match serde_json::from_slice(&message.payload) {
-        Ok(progress) => drop(sender.send(Arc::new(progress))), // whoever watched may have left
+    match serde_json::from_slice(&message.payload).and_then(|progress| News::of(&progress)) {
+        Ok(news) => drop(sender.send(Arc::new(news))), // whoever watched may have left
         Err(error) => tracing::warn!(%error, "progress of another version is passed over"),
     }
 }

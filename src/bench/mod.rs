@@ -80,11 +80,14 @@ enum Name {
         #[arg(long, value_name = "N", default_value_t = fairness::SMALL, value_parser = clap::value_parser!(u32).range(1..=i64::from(fairness::BIG)))]
         small: u32,
     },
-    /// Checking a token, and reading a shortlist over HTTP
+    /// Checking a token, reading a shortlist over HTTP, following runs while they go on
     Gateway {
         /// How many reads
         #[arg(long, value_name = "N", default_value_t = gateway::READS)]
         reads: u32,
+        /// How many events of the runs that are followed
+        #[arg(long, value_name = "N", default_value_t = gateway::EVENTS)]
+        events: u32,
     },
     /// Extraction from sites that a person has labelled
     Extract {
@@ -119,7 +122,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Rebuild { events } => rebuild::measure(&folder, events).await?,
         Name::Pipeline { leads, vendors } => pipeline::measure(&folder, leads, vendors).await?,
         Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
-        Name::Gateway { reads } => gateway::measure(&folder, reads).await?,
+        Name::Gateway { reads, events } => gateway::measure(&folder, reads, events).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,
         Name::Domains { companies } => quality::domains(companies).await?,
         Name::Web(command) => return web::serve(&command, output).await,

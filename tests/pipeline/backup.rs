@@ -23,6 +23,7 @@ use presdr_store::{
     Database, Role,
     keys::{Keyring, MasterKey},
     restoring::{self, Found},
+    sessions, users,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -147,6 +148,7 @@ async fn a_run_that_was_backed_up_under_way_comes_to_its_end_elsewhere_and_no_le
     };
     tokio::time::timeout(PATIENCE, under_way).await.unwrap();
     let backup = world.files.path().join("backup");
+    somebody_signs_in(&world, &acme).await;
     back_up(&world, &backup, &key).await;
     world.finished(&acme, run).await;
     roles.stop().await;
@@ -168,8 +170,36 @@ async fn a_run_that_was_backed_up_under_way_comes_to_its_end_elsewhere_and_no_le
     assert_eq!(outcomes, [("scored".to_owned(), i64::try_from(SITES).unwrap())]);
     let sealed: i64 = sqlx::query_scalar("select count(*) from lead_phones").fetch_one(&mut *tx).await.unwrap();
     assert!(sealed > 0, "keys of before and after the backup open");
+    let signed_in: Vec<(String, bool)> =
+        sqlx::query_as("select email, exists (select from sessions s where s.user_id = u.user_id) from users u")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+    assert_eq!(
+        signed_in,
+        [("ops@acme.example".to_owned(), false)],
+        "a session that may have been ended is not brought back"
+    );
     assert_eq!(presdr_projections::stale_tenants(desk.database()).await.unwrap(), []);
     assert!(purge::events_of(&elsewhere.broker().await, &beta).await.unwrap() > 0);
+}
+
+async fn somebody_signs_in(world: &World, tenant: &TenantId) {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let (keyring, now) = (world.desk.keyring(), world.desk.now());
+    let user = users::upsert(&mut tx, &keyring, "https://sso.example", "ops", Some("ops@acme.example")).await.unwrap();
+    let new = sessions::NewSession {
+        hash: sessions::SessionHash::of(b"cookie"),
+        user,
+        issuer: "https://sso.example",
+        subject: "ops",
+        provider_session: None,
+        content: b"who they are",
+        renew_at: now + chrono::TimeDelta::hours(12),
+        expires_at: now + chrono::TimeDelta::hours(12),
+    };
+    sessions::begin(&mut tx, &keyring, &new, now).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Killed once it has begun, a restore keeps everybody out until it is done again.

@@ -3,10 +3,7 @@
 //! Each event tells how far the run is, in absolute counts, and its id is the place in the log up to which it counts. Whoever comes, or comes
 //! back with `Last-Event-ID`, first gets the newest that they have not seen; what lay in between is counted in it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{
     body::{Body, Bytes},
@@ -16,14 +13,19 @@ use axum::{
 };
 use futures::stream;
 use presdr_events::{RunId, TenantId};
-use presdr_projections::progress::{self, Progress};
+use presdr_projections::progress;
 use presdr_store::runs;
 use tokio::{
     sync::{OwnedSemaphorePermit, broadcast::error::RecvError},
     time::timeout,
 };
 
-use crate::{Gateway, Problem, http::Id, identity::Caller, watch::Watching};
+use crate::{
+    Gateway, Problem,
+    http::Id,
+    identity::Caller,
+    watch::{News, Watching},
+};
 
 /// After so long without news the newest is looked for: something may not have been heard.
 const QUIET_MAX: Duration = Duration::from_secs(15);
@@ -126,7 +128,7 @@ impl Following {
     }
 
     /// What was published last, or what the read models know, whichever is newer.
-    async fn newest(&self) -> Option<Arc<Progress>> {
+    async fn newest(&self) -> Option<News> {
         let read = async {
             let mut tx = self.gateway.enter(&self.tenant).await?;
             progress::standing(&mut tx, self.run).await
@@ -136,19 +138,19 @@ impl Following {
             tracing::warn!(%error, "how far a run is could not be read");
             None
         });
-        published.into_iter().chain(read).max_by_key(|progress| progress.sequence).map(Arc::new)
+        let newest = published.into_iter().chain(read).max_by_key(|progress| progress.sequence)?;
+        News::of(&newest).ok()
     }
 
     /// The event for a reader who has not seen it.
-    fn tell(&mut self, progress: &Progress) -> Option<Bytes> {
-        if progress.over {
+    fn tell(&mut self, news: &News) -> Option<Bytes> {
+        if news.over {
             self.over_at.get_or_insert_with(Instant::now);
         }
-        if progress.sequence <= self.seen {
+        if news.sequence <= self.seen {
             return None;
         }
-        self.seen = progress.sequence;
-        let data = serde_json::to_string(progress).ok()?;
-        Some(format!("event: progress\ndata: {data}\nid: {}\n\n", progress.sequence).into())
+        self.seen = news.sequence;
+        Some(news.event.clone())
     }
 }

@@ -191,7 +191,7 @@ pub async fn places(tx: &mut TenantTx, run: RunId, filter: &Filter, sight: Sight
     Ok(rows.into_iter().map(|row| row.seen(sight)).collect())
 }
 
-/// How the newest ranking stands; `None` before the tenant's first run.
+/// How the newest ranking stands; `None` before the tenant's first run. Runs for companies by name have none of the profile's.
 ///
 /// # Errors
 /// What the database says.
@@ -201,9 +201,11 @@ pub async fn status(tx: &mut TenantTx) -> Result<Option<Status>, StoreError> {
         "select r.run_id, r.status, r.degraded, r.started_at, r.ended_at, m.run_id as shortlist_run_id, m.shortlisted_at,
                 coalesce(cardinality(m.shortlisted_ids), 0)::bigint as shortlisted, m.buckets,
                 exists (select from projection_parked p where p.tenant_id = $1) as stale
-         from (select * from enrichment_runs where tenant_id = $1 order by run_id desc limit 1) r
+         from (select * from enrichment_runs where tenant_id = $1 and kind is distinct from 'named' order by run_id desc limit 1) r
          left join lateral (
-             select * from run_manifests m where m.tenant_id = $1 and m.shortlisted_at is not null order by m.run_id desc limit 1) m on true",
+             select m.* from run_manifests m join enrichment_runs e using (tenant_id, run_id)
+             where tenant_id = $1 and m.shortlisted_at is not null and e.kind is distinct from 'named'
+             order by run_id desc limit 1) m on true",
     )
     .bind(tenant.as_str())
     .fetch_optional(&mut **tx)
