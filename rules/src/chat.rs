@@ -8,10 +8,12 @@
 //! - [`read`]: the grammar, one table with an example per command
 //! - [`examples`]: those examples, as help shows them
 //! - [`company`]: which of many companies a person means
+//! - [`explained`]: why a company scored as it did, as the chat tells it
 //! - [`redact`]: a line as it may be kept
 
 mod command;
 pub mod company;
+pub mod explained;
 mod forms;
 mod nearest;
 mod phrase;
