@@ -11,6 +11,7 @@ if [ ! -d "$real_input/sites" ]; then
     echo "skipped: tests over real sites and files, since $real_input is not there (PRESDR_SHARED names the folder that holds data/)"
 fi
 if ! why=$(scripts/oidc-provider.sh 2>&1); then echo "skipped: tests in a browser: $why"; fi
+if ! why=$(scripts/langgraph-sdks.sh 2>&1); then echo "skipped: the LangGraph SDKs: $why"; fi
 if ! why=$(scripts/python-packages.sh schemathesis gateway/tests/fuzz/requirements.txt 2>&1); then echo "skipped: fuzzing the gateway: $why"; fi
 with_database=("${CARGO_TARGET_DIR:-target}/debug/servers" --dir .presdr/test --)
 if cargo nextest --version >/dev/null 2>&1; then

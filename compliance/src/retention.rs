@@ -47,6 +47,7 @@ pub async fn plan(office: &Office, tenant: &TenantId) -> Result<Pass, Compliance
         text_before: cutoffs.text,
         logs_before: cutoffs.logs,
         people_before: cutoffs.people,
+        threads_before: cutoffs.threads,
         log_number: oldest.map(|(number, _)| number),
         log_sequence: oldest.map(|(_, sequence)| sequence),
         planned: BTreeMap::new(),

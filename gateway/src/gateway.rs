@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use presdr_events::TenantId;
+use presdr_events::{Actor, TenantId};
 use presdr_nats::Broker;
 use presdr_producers::Desk;
 use presdr_store::{Database, StoreError, TenantTx, tenants, users};
@@ -150,12 +150,20 @@ impl Gateway {
 
     /// The desk at which the caller commands. Their row among the users is made or brought up to date first.
     pub(crate) async fn desk_of(&self, caller: &Caller) -> Result<Desk, Problem> {
+        Ok(self.desk().acting(self.actor(caller).await?))
+    }
+
+    /// The caller's opaque name: the one in the record of their writes, and the owner of their conversations.
+    pub(crate) async fn owner(&self, caller: &Caller) -> Result<String, Problem> {
+        Ok(self.actor(caller).await?.as_str().to_owned())
+    }
+
+    async fn actor(&self, caller: &Caller) -> Result<Actor, Problem> {
         let mut tx = self.enter(&caller.tenant).await?;
         let (keyring, issuer) = (self.desk().keyring(), &self.expected().issuer);
         let user = users::upsert(&mut tx, &keyring, issuer, &caller.subject, caller.email.as_deref()).await?;
         tx.commit().await?;
-        let actor = users::actor(user).map_err(|_| Problem::internal())?;
-        Ok(self.desk().acting(actor))
+        users::actor(user).map_err(|_| Problem::internal())
     }
 
     /// Whether the tenant is active, or was a moment ago.

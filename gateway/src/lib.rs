@@ -5,11 +5,13 @@
 //! - [`identity`]: tokens, sessions of browsers, roles
 //! - [`routes`]: every route in one list, from which router, OpenAPI document and isolation test are made
 //! - [`rest`]: what the routes do
+//! - [`chat`]: the command agent behind the LangGraph API
 //! - [`serve`]: connections, TLS, ending
 //! - [`mod@bench`]: how fast that is
 
 pub mod bench;
 pub mod callout;
+pub mod chat;
 mod config;
 mod gateway;
 mod http;

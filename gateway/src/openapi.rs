@@ -86,8 +86,12 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     let ids = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = ids
         .map(|name| {
-            let schema =
-                json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 9_007_199_254_740_991_i64 });
+            let schema = match route.surface {
+                Surface::Rest => {
+                    json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 9_007_199_254_740_991_i64 })
+                }
+                Surface::LangGraph => json!({ "type": "string", "format": "uuid" }),
+            };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
@@ -122,7 +126,7 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
             (200, json!({ "description": "OK", "content": { kind: { "schema": schema } } }))
         }
         Answer::Redirect(status) => (status, json!({ "description": "Location tells where to go" })),
-        Answer::Nothing => (200, json!({ "description": "OK" })),
+        Answer::Nothing(status) => (status, json!({ "description": "OK" })),
     };
     let mut responses = json!({ status.to_string(): good });
     let (kind, problem) = match route.surface {

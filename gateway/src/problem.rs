@@ -49,6 +49,11 @@ impl Problem {
         Self { status, detail: detail.into(), retry_after: None }
     }
 
+    /// What is wrong, for whoever asked.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Whether whoever asked is nobody we know.
     pub(crate) fn is_of_a_stranger(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED

@@ -1,6 +1,6 @@
 //! Every route, in one list: the router, the OpenAPI document and the isolation test are made from it, so a new route is in all of them.
 //!
-//! To add one, add a line to [`list`]. The chat's routes get `.langgraph()`, which tells their errors in the LangGraph shape.
+//! To add one, add a line to [`list`]; the chat's are in `chat::routes`, and tell their errors in the LangGraph shape.
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use axum::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
-    Gateway, Problem, http,
+    Gateway, Problem, chat, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
     rest::{company, costs, events, export, icp, meta, runs, shortlist, suppressions},
@@ -48,8 +48,8 @@ pub enum Answer {
     Stream(&'static str),
     /// Nothing but where to go, with this status.
     Redirect(u16),
-    /// Nothing.
-    Nothing,
+    /// Nothing, with this status.
+    Nothing(u16),
 }
 
 /// One route.
@@ -78,35 +78,35 @@ pub struct Route {
 }
 
 impl Route {
-    fn new(
+    pub(crate) fn new(
         method: Method,
         path: &'static str,
         operation: &'static str,
         access: Access,
         handler: MethodRouter<Gateway>,
     ) -> Self {
-        let answer = Answer::Nothing;
+        let answer = Answer::Nothing(200);
         let (surface, query, body, others) = (Surface::Rest, None, None, &[][..]);
         Self { method, path, operation, summary: "", access, surface, query, body, answer, others, handler }
     }
 
-    fn summary(self, summary: &'static str) -> Self {
+    pub(crate) fn summary(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }
 
-    fn query<T: JsonSchema>(self) -> Self {
+    pub(crate) fn query<T: JsonSchema>(self) -> Self {
         Self { query: Some(|generator| T::json_schema(generator)), ..self }
     }
 
-    fn body<T: JsonSchema>(self) -> Self {
+    pub(crate) fn body<T: JsonSchema>(self) -> Self {
         Self { body: Some(|generator| generator.subschema_for::<T>()), ..self }
     }
 
-    fn json<T: JsonSchema>(self) -> Self {
+    pub(crate) fn json<T: JsonSchema>(self) -> Self {
         Self { answer: Answer::Json(|generator| generator.subschema_for::<T>()), ..self }
     }
 
-    fn stream(self, content_type: &'static str) -> Self {
+    pub(crate) fn stream(self, content_type: &'static str) -> Self {
         Self { answer: Answer::Stream(content_type), ..self }
     }
 
@@ -114,11 +114,15 @@ impl Route {
         Self { answer: Answer::Redirect(status), ..self }
     }
 
-    fn others(self, others: &'static [u16]) -> Self {
+    pub(crate) fn nothing(self, status: u16) -> Self {
+        Self { answer: Answer::Nothing(status), ..self }
+    }
+
+    pub(crate) fn others(self, others: &'static [u16]) -> Self {
         Self { others, ..self }
     }
 
-    fn langgraph(self) -> Self {
+    pub(crate) fn langgraph(self) -> Self {
         Self { surface: Surface::LangGraph, ..self }
     }
 
@@ -138,7 +142,8 @@ pub fn list() -> Vec<Route> {
     const SUPPRESS: Access = Allowed(Permission::Suppress);
     let get_ = |path, operation, access, handler| Route::new(Method::GET, path, operation, access, handler);
     let post_ = |path, operation, access, handler| Route::new(Method::POST, path, operation, access, handler);
-    vec![
+    let mut routes = chat::routes::list();
+    routes.extend([
         // What the gateway is
         get_("/info", "getInfo", Public, get(meta::info)).summary("Version and mode").json::<meta::Info>().langgraph(),
         get_("/health/live", "isLive", Public, get(meta::live))
@@ -269,7 +274,8 @@ pub fn list() -> Vec<Route> {
             .query::<export::Asked>()
             .stream("text/csv")
             .others(&[404]),
-    ]
+    ]);
+    routes
 }
 
 /// The router of all routes for a gateway.
@@ -338,7 +344,9 @@ mod tests {
     #[test]
     fn whoever_only_reads_changes_nothing() {
         for route in list().into_iter().filter(|route| {
-            route.method != Method::GET && route.path != "/icp/preview" && !route.path.starts_with("/logout")
+            // A conversation is its owner's, whoever they are; the agent asks for each command's own permission.
+            let own = route.surface == Surface::LangGraph;
+            route.method != Method::GET && route.path != "/icp/preview" && !route.path.starts_with("/logout") && !own
         }) {
             let Access::Allowed(permission) = route.access else { panic!("{} is open to all", route.path) };
             assert!(permission > Permission::ReadPersonal, "{} changes something", route.path);

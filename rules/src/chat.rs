@@ -51,9 +51,44 @@ pub fn read(text: &str) -> Reading {
     forms::read(&line).unwrap_or_else(|| Reading::Unknown(nearest::nearest(&line)))
 }
 
-/// The text with every e-mail address in it masked: `suppress j***@acme.example`.
+/// The text with every e-mail address and phone number in it masked: `suppress j***@acme.example`.
 #[must_use]
 pub fn redact(text: &str) -> String {
+    without_numbers(&without_addresses(text))
+}
+
+/// Digits that stand in one row, with nothing but blanks, hyphens and brackets between them, are a phone number when they begin with a plus,
+/// or are eight and begin as numbers in Singapore do. Years, scores and UENs are none.
+fn without_numbers(text: &str) -> String {
+    let is_part = |character: char| character.is_ascii_digit() || "+-() ".contains(character);
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|character: char| character.is_ascii_digit() || character == '+') {
+        let joined = rest[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+        let length = rest[at..].find(|character: char| !is_part(character)).unwrap_or(rest.len() - at);
+        let (before, behind) = (at, at + length);
+        let row = rest[before..behind].trim_end();
+        let end = before + row.len();
+        let runs_on = rest[end..].starts_with(char::is_alphanumeric);
+        redacted.push_str(&rest[..before]);
+        if joined || runs_on || !is_number(row) {
+            redacted.push_str(row);
+        } else {
+            redacted.push_str(&mask::phone(row));
+        }
+        rest = &rest[end..];
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+fn is_number(row: &str) -> bool {
+    let digits: String = row.chars().filter(char::is_ascii_digit).collect();
+    let local = digits.len() == 8 && digits.starts_with(['3', '6', '8', '9']) && row.len() <= digits.len() + 1;
+    (row.starts_with('+') && (8..=15).contains(&digits.len())) || local
+}
+
+fn without_addresses(text: &str) -> String {
     let is_edge = |character: char| !(character.is_alphanumeric() || "@._%+-'*".contains(character));
     let mut redacted = String::with_capacity(text.len());
     for piece in text.split_inclusive(is_edge) {

@@ -24,6 +24,8 @@ pub struct Cutoffs {
     pub logs: DateTime<Utc>,
     /// People who were not found or verified since.
     pub people: DateTime<Utc>,
+    /// Conversations in which nothing was said since.
+    pub threads: DateTime<Utc>,
 }
 
 impl Cutoffs {
@@ -35,6 +37,7 @@ impl Cutoffs {
             text: before(retention.text_days),
             logs: before(retention.log_days),
             people: before(retention.email_days),
+            threads: before(retention.thread_days),
         }
     }
 }
@@ -59,9 +62,10 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_window() {
         let now = "2026-11-27T00:00:00Z".parse().unwrap();
-        let cutoffs = Cutoffs::at(now, &Retention { text_days: 180, log_days: 30, email_days: 31 });
+        let cutoffs = Cutoffs::at(now, &Retention { text_days: 180, log_days: 30, email_days: 31, thread_days: 7 });
         assert_eq!((now - cutoffs.text).num_days(), 180);
         assert_eq!((now - cutoffs.logs).num_days(), 30);
         assert_eq!((now - cutoffs.people).num_days(), 31);
+        assert_eq!((now - cutoffs.threads).num_days(), 7);
     }
 }

@@ -114,11 +114,13 @@ pub struct Retention {
     pub log_days: u16,
     /// People, their addresses and numbers, in days after they were last found or verified.
     pub email_days: u16,
+    /// Conversations with the chat agent, in days after something was said in them.
+    pub thread_days: u16,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { text_days: 90, log_days: 180, email_days: 365 }
+        Self { text_days: 90, log_days: 180, email_days: 365, thread_days: 90 }
     }
 }
 
@@ -135,6 +137,7 @@ impl Section for Retention {
         }
         within("log_days", self.log_days.into(), DAYS_MIN, DAYS_MAX)
             .or_else(|| within("email_days", self.email_days.into(), DAYS_MIN, DAYS_MAX))
+            .or_else(|| within("thread_days", self.thread_days.into(), 1, DAYS_MAX))
     }
 }
 

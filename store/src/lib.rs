@@ -19,6 +19,7 @@
 //! - [`purge`]: erasing a tenant, table by table
 //! - [`users`]: people who use presdr: an opaque id for events, the address here
 //! - [`sessions`]: their browsers, while they are signed in
+//! - [`threads`], [`turns`]: conversations, each of one user, and what was told in them
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -48,6 +49,8 @@ pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod texts;
+pub mod threads;
+pub mod turns;
 pub mod users;
 
 pub use database::{Database, Role, TenantTx};

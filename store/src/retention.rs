@@ -58,6 +58,8 @@ pub struct Pass {
     pub logs_before: DateTime<Utc>,
     /// People who were not seen since lose their key.
     pub people_before: DateTime<Utc>,
+    /// Conversations in which nothing was said since go.
+    pub threads_before: DateTime<Utc>,
     /// The first checkpoint that is kept; none when none is old enough, and then the audit log stays.
     pub log_number: Option<i32>,
     /// The last event that it covers: the logs begin behind it.
@@ -79,7 +81,7 @@ pub struct Pass {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "number, day, text_before, logs_before, people_before, log_number, log_sequence, planned, removed, forgetting, \
+const COLUMNS: &str = "number, day, text_before, logs_before, people_before, threads_before, log_number, log_sequence, planned, removed, forgetting, \
                        actor, planned_at, finished_at";
 
 /// By what the age of a row is told.
@@ -91,6 +93,8 @@ enum Age {
     People,
     /// By [`Pass::text_before`].
     Text,
+    /// By [`Pass::threads_before`].
+    Threads,
     /// By [`Pass::log_number`].
     Checkpoint,
 }
@@ -105,7 +109,7 @@ struct Aged {
     age: Age,
 }
 
-const AGED: [Aged; 6] = [
+const AGED: [Aged; 7] = [
     Aged {
         table: "lead_steps",
         key: "tenant_id, run_id, company_id, step, attempt",
@@ -129,6 +133,8 @@ const AGED: [Aged; 6] = [
         old: "made_at < $2 and not exists (select from lead_texts t where t.tenant_id = $1 and t.company_id = embeddings.company_id)",
         age: Age::Text,
     },
+    // Its states, turns and what they told go with it.
+    Aged { table: "threads", key: "tenant_id, thread_id", old: "updated_at < $2 and status <> 'busy'", age: Age::Threads },
 ];
 
 /// The newest checkpoint that is older than `before`: its number and the last event that it covers. The log can be verified from it on. The
@@ -191,6 +197,7 @@ impl Pass {
         match age {
             Age::People => self.people_before,
             Age::Text => self.text_before,
+            Age::Threads => self.threads_before,
             Age::Logs | Age::Checkpoint => self.logs_before,
         }
     }
@@ -203,8 +210,8 @@ impl Pass {
 pub async fn begin(tx: &mut TenantTx, pass: &Pass, actor: &Actor) -> Result<Pass, StoreError> {
     let tenant = tx.tenant().clone();
     let statement = format!(
-        "insert into retention_passes (tenant_id, number, day, text_before, logs_before, people_before, log_number, log_sequence, planned, actor, planned_at)
-         select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10 from retention_passes where tenant_id = $1
+        "insert into retention_passes (tenant_id, number, day, text_before, logs_before, people_before, threads_before, log_number, log_sequence, planned, actor, planned_at)
+         select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 from retention_passes where tenant_id = $1
          returning {COLUMNS}"
     );
     let begun = sqlx::query_as(AssertSqlSafe(statement))
@@ -213,6 +220,7 @@ pub async fn begin(tx: &mut TenantTx, pass: &Pass, actor: &Actor) -> Result<Pass
         .bind(pass.text_before)
         .bind(pass.logs_before)
         .bind(pass.people_before)
+        .bind(pass.threads_before)
         .bind(pass.log_number)
         .bind(pass.log_sequence)
         .bind(Json(&pass.planned))

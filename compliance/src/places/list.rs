@@ -108,6 +108,18 @@ pub const PLACES: &[Place] = &[
         &["user_id"],
         Path::Stays("under the tenant's key, for twelve hours at most, and gone with the person's row in users"),
     ),
+    nobody(
+        "threads",
+        &["owner", "metadata", "status"],
+        "the user's random id; what clients attach, addresses in it masked",
+    ),
+    nobody(
+        "thread_checkpoints",
+        &["source", "messages", "pending"],
+        "addresses and numbers masked before they are kept, what was found by reference, an address that waits for a yes under the tenant's key",
+    ),
+    nobody("chat_runs", &["status", "metadata"], "as threads"),
+    nobody("chat_run_events", &["event", "data"], "as thread_checkpoints"),
     // The log's twin.
     found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
     nobody("lead_steps", &["step", "subject"], CODES),

@@ -195,6 +195,6 @@ async fn whoami_tells_what_the_token_says() {
     let info = body(world.client.get(world.url("/info")).send().await.unwrap()).await;
     assert_eq!((&info["mode"], &info["warning"]), (&json!("production"), &Value::Null));
     assert_eq!(world.client.get(world.url("/health/ready")).send().await.unwrap().status(), 200);
-    let thread = world.client.get(world.url("/threads/x")).send().await.unwrap();
+    let thread = world.client.get(world.url("/threads/x/y")).send().await.unwrap();
     assert_eq!((thread.status().as_u16(), body(thread).await), (404, json!({ "detail": "there is no such thing" })));
 }

@@ -4,6 +4,7 @@
 
 mod browser;
 mod callout;
+mod chat;
 mod document;
 mod erased;
 mod hostile;
@@ -12,4 +13,5 @@ mod keys;
 mod logout;
 mod progress;
 mod rest;
+mod sdks;
 mod support;

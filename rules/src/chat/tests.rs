@@ -223,6 +223,10 @@ fn personal_values_do_not_print() {
         redact("Suppress jane.doe@acme.example, and <x.y@b.example>.\nThanks"),
         "Suppress j***@acme.example, and <x***@b.example>.\nThanks"
     );
+    assert_eq!(redact("call +65 6123 4567, or 9123 4567."), "call +65***67, or 91***67.");
+    for kept in ["201912345A in 2026-11-27", "run 12345678901", "10-200 employees, 2010 - 2020", "+5 points"] {
+        assert_eq!(redact(kept), kept);
+    }
 }
 
 proptest! {

@@ -1,0 +1,207 @@
+//! One answer being given. Whatever it tells is committed first, so a client may leave and come back, at whichever gateway.
+//!
+//! A turn is interrupted by setting its status: whatever it then tries to tell or to keep is refused, and it ends.
+
+use presdr_store::{
+    StoreError,
+    threads::{self, NewCheckpoint},
+    turns::{self, Told},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    agent::{Agent, Answer, Pending},
+    block::Block,
+    message::{self, By, Given, Message},
+};
+use crate::{Gateway, Problem, identity::Caller};
+
+/// A turn to be given.
+pub struct Turn {
+    pub gateway: Gateway,
+    pub caller: Caller,
+    /// The user's opaque id, as the thread names its owner.
+    pub owner: String,
+    pub thread: Uuid,
+    pub run: Uuid,
+    pub given: Given,
+    /// The state to go on from.
+    pub parent: Option<Uuid>,
+}
+
+/// Why a turn ended before its answer did.
+pub enum Ended {
+    /// Somebody interrupted it, or its thread is gone.
+    Interrupted,
+    /// It went wrong.
+    Failed(Problem),
+}
+
+impl From<Problem> for Ended {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<sqlx::Error> for Ended {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What is told, one after the other.
+pub struct Telling<'t> {
+    pub turn: &'t Turn,
+    seq: i64,
+}
+
+impl Turn {
+    /// Gives the answer. Thread and turn end in a state that says how it went, unless the database is away; then the turn is taken for
+    /// lost after a while.
+    pub async fn give(self) {
+        let mut telling = Telling { turn: &self, seq: 0 };
+        let (status, thread) = match telling.answer().await {
+            Ok(()) => ("success", "idle"),
+            Err(Ended::Interrupted) => return, // whoever interrupted it has said so
+            Err(Ended::Failed(problem)) => {
+                let error = json!({ "error": "CommandFailed", "message": problem.detail() });
+                if telling.tell("error", error).await.is_err() {
+                    tracing::warn!(chat.run = %self.run, "a failed turn could not say so");
+                }
+                ("error", "error")
+            }
+        };
+        if let Err(error) = self.end(status, thread).await {
+            tracing::warn!(chat.run = %self.run, %error, "a turn could not be ended; it counts as lost after a while");
+        }
+    }
+
+    async fn end(&self, status: &str, thread: &str) -> Result<(), StoreError> {
+        let mut tx = self.gateway.enter(&self.caller.tenant).await?;
+        threads::lock(&mut tx, &self.owner, self.thread).await?;
+        // Another turn may have the thread by now.
+        if turns::change_status(&mut tx, self.run, &["pending", "running"], status).await? {
+            threads::change_status(&mut tx, &self.owner, self.thread, &["busy"], thread).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Telling<'_> {
+    /// A change that waits for a yes waits in the conversation: no client has to know of interrupts.
+    async fn answer(&mut self) -> Result<(), Ended> {
+        let turn = self.turn;
+        let mut tx = turn.gateway.enter(&turn.caller.tenant).await?;
+        if !turns::change_status(&mut tx, turn.run, &["pending"], "running").await? {
+            return Err(Ended::Interrupted);
+        }
+        tx.commit().await?;
+        let mut tx = turn.gateway.enter(&turn.caller.tenant).await?;
+        let parent = match turn.parent {
+            Some(parent) => {
+                let held = threads::checkpoint(&mut tx, turn.thread, parent).await?;
+                Some(
+                    held.ok_or_else(|| Problem::unprocessable("the thread was never in the state of that checkpoint"))?,
+                )
+            }
+            None => None,
+        };
+        drop(tx);
+        self.tell("metadata", json!({ "run_id": turn.run, "attempt": 1 })).await?;
+        let kept: Vec<Message> = parent.as_ref().map_or(Ok(Vec::new()), |held| {
+            serde_json::from_value(held.messages.clone()).map_err(|_| Problem::internal())
+        })?;
+        let pending: Option<Pending> = parent.and_then(|held| serde_json::from_value(held.pending?).ok());
+        let messages = message::merged(kept, turn.given.messages.clone());
+        let asked = match turn.parent.filter(|_| turn.given.messages.is_empty()) {
+            // Nothing is said anew: the answer alone is given again.
+            Some(parent) => parent,
+            None => self.keep(turn.parent, "input", &messages, None).await?,
+        };
+        self.tell("values", json!({ "checkpoint": asked })).await?;
+        self.tell("custom", json!({ "type": "progress", "step": "reading the command" })).await?;
+        let line = turn.given.line.clone().or_else(|| message::last_line(&messages)).unwrap_or_default();
+        let agent = Agent { gateway: &turn.gateway, caller: &turn.caller };
+        let answer = agent.hear(&line, pending).await?;
+        self.say(asked, messages, answer).await
+    }
+
+    /// Says an answer piece by piece under one id, and keeps it. One that follows a run is kept before it follows, too: whoever interrupts it
+    /// finds what was said.
+    async fn say(&mut self, asked: Uuid, messages: Vec<Message>, answer: Answer) -> Result<(), Ended> {
+        let id = format!("lc_run--{}", self.turn.run);
+        let with = |blocks: Vec<Block>| {
+            let mut messages = messages.clone();
+            messages.push(Message { id: id.clone(), by: By::Ai, blocks });
+            messages
+        };
+        let mut blocks = answer.blocks;
+        for block in &blocks {
+            self.piece(&id, block, false).await?;
+        }
+        let pending = answer.pending.map(|pending| json!(pending));
+        let mut answered = self.keep(Some(asked), "loop", &with(blocks.clone()), pending).await?;
+        if let Some(run) = answer.follow {
+            self.tell("updates", json!({ "checkpoint": answered })).await?;
+            blocks.extend(self.follow(&id, run).await?);
+            answered = self.keep(Some(answered), "loop", &with(blocks), None).await?;
+        }
+        self.piece(&id, &Block::Text(String::new()), true).await?;
+        self.tell("updates", json!({ "checkpoint": answered })).await?;
+        self.tell("values", json!({ "checkpoint": answered })).await
+    }
+
+    /// Says that it lives, and learns whether it was interrupted.
+    pub async fn still_wanted(&self) -> Result<(), Ended> {
+        let mut tx = self.turn.gateway.enter(&self.turn.caller.tenant).await?;
+        let wanted = turns::change_status(&mut tx, self.turn.run, &["running"], "running").await?;
+        tx.commit().await?;
+        if wanted { Ok(()) } else { Err(Ended::Interrupted) }
+    }
+
+    /// Says a piece of the message with this id.
+    pub async fn piece(&mut self, id: &str, block: &Block, last: bool) -> Result<(), Ended> {
+        self.tell("messages", json!({ "id": id, "block": block, "last": last })).await
+    }
+
+    /// Keeps a state as the thread's head, if the thread is still the turn's.
+    async fn keep(
+        &self,
+        parent: Option<Uuid>,
+        source: &'static str,
+        messages: &[Message],
+        pending: Option<Value>,
+    ) -> Result<Uuid, Ended> {
+        let turn = self.turn;
+        let id = Uuid::now_v7();
+        let new = NewCheckpoint { id, parent, run: Some(turn.run), source, messages: json!(messages), pending };
+        let mut tx = turn.gateway.enter(&turn.caller.tenant).await?;
+        threads::lock(&mut tx, &turn.owner, turn.thread).await?.ok_or(Ended::Interrupted)?;
+        if !turns::change_status(&mut tx, turn.run, &["running"], "running").await? {
+            return Err(Ended::Interrupted);
+        }
+        threads::advance(&mut tx, &turn.owner, turn.thread, &new).await?.ok_or(Ended::Interrupted)?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Tells something: what it is named, and by reference what it says.
+    pub async fn tell(&mut self, event: &str, data: Value) -> Result<(), Ended> {
+        let told = Told { seq: self.seq + 1, event: event.to_owned(), data };
+        let mut tx = self.turn.gateway.enter(&self.turn.caller.tenant).await?;
+        if !turns::tell(&mut tx, self.turn.run, &told).await? {
+            return Err(Ended::Interrupted);
+        }
+        tx.commit().await?;
+        self.seq += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! Conversations over the LangGraph routes: what is said, kept, shown to whom, and done.
+
+use std::time::Duration;
+
+use presdr_events::TenantId;
+use presdr_store::Role;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    rest::filled,
+    support::{World, body},
+};
+
+/// `j***@people.example` as it stands in a cell of a table, in JSON.
+const MASKED: &str = r"j\\*\\*\\*@people.example";
+
+/// Where something was said.
+pub struct Said {
+    pub thread: Uuid,
+    pub run: Uuid,
+    pub checkpoint: Uuid,
+}
+
+/// Says a line in a new thread.
+pub async fn said(world: &World, token: &str, line: &str) -> Said {
+    let talk = Talk::begin(world, token).await;
+    talk.say(line).await;
+    let state = talk.get("/state").await;
+    let id = |value: &Value| value.as_str().unwrap().parse().unwrap();
+    Said {
+        thread: id(&json!(talk.thread)),
+        run: id(&state["metadata"]["run_id"]),
+        checkpoint: id(&state["checkpoint_id"]),
+    }
+}
+
+/// One person's conversation.
+struct Talk<'w> {
+    world: &'w World,
+    token: String,
+    thread: String,
+}
+
+impl<'w> Talk<'w> {
+    async fn begin(world: &'w World, token: &str) -> Self {
+        let made = body(ask(world, token, Method::POST, "/threads", json!({})).await).await;
+        Self { world, token: token.to_owned(), thread: made["thread_id"].as_str().unwrap().to_owned() }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Value) -> Response {
+        ask(self.world, &self.token, method, &format!("/threads/{}{path}", self.thread), body).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.ask(Method::GET, path, Value::Null).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        body(answer).await
+    }
+
+    async fn run(&self, more: Value) -> Value {
+        let mut asked = json!({ "assistant_id": "agent" });
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = self.ask(Method::POST, "/runs/wait", asked).await;
+        assert_eq!(answer.status(), 200);
+        body(answer).await
+    }
+
+    /// What is answered to a line.
+    async fn say(&self, line: &str) -> String {
+        last(&self.run(json!({ "input": human(line) })).await)
+    }
+}
+
+fn human(line: &str) -> Value {
+    json!({ "messages": [{ "type": "human", "content": [{ "type": "text", "text": line }] }] })
+}
+
+fn last(values: &Value) -> String {
+    let messages = values["messages"].as_array().unwrap_or_else(|| panic!("{values}"));
+    let last = messages.last().unwrap();
+    assert_eq!(last["type"], "ai", "{last}");
+    last["content"].as_str().unwrap().to_owned()
+}
+
+async fn ask(world: &World, token: &str, method: Method, path: &str, body: Value) -> Response {
+    let request = world.client.request(method.clone(), world.url(path)).header("x-api-key", token);
+    let request = if method == Method::GET { request } else { request.body(body.to_string()) };
+    request.send().await.unwrap()
+}
+
+/// Event names and data of a whole stream.
+async fn events(answer: Response) -> Vec<(String, Value, Option<String>)> {
+    assert_eq!(answer.status(), 200);
+    let text = answer.text().await.unwrap();
+    let field = |event: &str, name: &str| {
+        event.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")).map(|value| value.trim().to_owned()))
+    };
+    let events = text.split("\r\n\r\n").filter(|event| event.contains("event: "));
+    events
+        .map(|event| {
+            let data = serde_json::from_str(&field(event, "data").unwrap()).unwrap();
+            (field(event, "event").unwrap(), data, field(event, "id"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_turn_is_streamed_kept_and_told_again() {
+    let world = World::new().await;
+    world.tenant("acme").await;
+    let talk = Talk::begin(&world, &world.token("acme", "viewer")).await;
+    assert_eq!(
+        (talk.get("").await["values"].clone(), talk.get("/state").await["values"].clone()),
+        (Value::Null, json!({}))
+    );
+    let modes = json!(["values", "messages-tuple", "updates", "custom"]);
+    let asked = json!({
+        "assistant_id": "agent", "input": human("help"), "stream_mode": modes, "stream_resumable": true, "unknown": 1,
+    });
+    let answer = talk.ask(Method::POST, "/runs/stream", asked).await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
+    let location = answer.headers()["content-location"].to_str().unwrap().to_owned();
+    assert_eq!(answer.headers()["location"].to_str().unwrap(), format!("{location}/stream"));
+    let first = events(answer).await;
+    let of = |name: &str| {
+        first.iter().filter(|(event, ..)| event == name).map(|(_, data, _)| data.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((first[0].0.as_str(), first[1].0.as_str()), ("metadata", "values"));
+    let (values, pieces) = (of("values"), of("messages"));
+    let answer = values.last().unwrap()["messages"][1].clone();
+    let spoken: String = pieces.iter().map(|piece| piece[0]["content"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((values[0]["messages"].as_array().unwrap().len(), json!(spoken)), (1, answer["content"].clone()));
+    assert!(pieces.iter().all(|piece| piece[0]["id"] == answer["id"]), "one id for what is told and what is kept");
+    assert_eq!(pieces.last().unwrap()[0]["chunk_position"], "last");
+    assert_eq!(of("updates")[0]["agent"]["messages"][0], answer);
+
+    // Over, and told once more from any place.
+    let run = body(ask(&world, &talk.token, Method::GET, &location, Value::Null).await).await;
+    assert_eq!((&run["status"], &talk.get("").await["status"]), (&json!("success"), &json!("idle")));
+    let again = async |last: Option<&str>| {
+        let request = world.get(
+            &format!(
+                "{location}/stream?stream_mode=values&stream_mode=messages-tuple&stream_mode=updates&stream_mode=custom"
+            ),
+            &talk.token,
+        );
+        let request = match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        };
+        events(request.send().await.unwrap()).await
+    };
+    assert_eq!(again(Some("-1")).await, first);
+    assert_eq!(again(first[1].2.as_deref()).await, first[2..]);
+    assert_eq!(again(None).await, []);
+    let joined = body(ask(&world, &talk.token, Method::GET, &format!("{location}/join"), Value::Null).await).await;
+    assert_eq!(joined, *values.last().unwrap());
+    let over = talk.ask(Method::POST, &format!("/runs/{}/cancel", run["run_id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(over.status(), 404, "what is over cannot be cancelled");
+
+    // Searches find it by what clients ask for, and so by what was attached.
+    let found =
+        ask(&world, &talk.token, Method::POST, "/threads/search", json!({ "metadata": { "graph_id": "agent" } })).await;
+    assert_eq!(found.headers()["x-pagination-total"], "1");
+    assert_eq!(body(found).await[0]["values"]["messages"][0]["content"], "help");
+    let renamed = talk.ask(Method::PATCH, "", json!({ "metadata": { "title": "of jane@people.example" } })).await;
+    assert_eq!(body(renamed).await["metadata"]["title"], "of j***@people.example");
+    assert_eq!(talk.ask(Method::DELETE, "", Value::Null).await.status(), 204);
+    let gone = talk.ask(Method::GET, "", Value::Null).await;
+    assert_eq!((gone.status().as_u16(), body(gone).await), (404, json!({ "detail": "there is no such thing" })));
+}
+
+#[tokio::test]
+async fn going_back_makes_a_branch() {
+    let world = World::new().await;
+    world.tenant("acme").await;
+    let talk = Talk::begin(&world, &world.token("acme", "viewer")).await;
+    let first = talk.say("help").await;
+    let root = talk.get("/state").await["checkpoint"].clone();
+    talk.say("show the icp").await;
+    let history = async || body(talk.ask(Method::POST, "/history", json!({ "limit": 100 })).await).await;
+    let before = history().await;
+    assert_eq!(before.as_array().unwrap().len(), 4);
+    for pair in before.as_array().unwrap().windows(2) {
+        assert_eq!(pair[0]["parent_checkpoint"]["checkpoint_id"], pair[1]["checkpoint_id"], "the chain links");
+        assert_eq!((&pair[0]["next"], &pair[0]["tasks"]), (&json!([]), &json!([])));
+    }
+    assert_eq!(before[3]["parent_checkpoint"], Value::Null);
+
+    // Something else in place of the second line.
+    let edited = talk.run(json!({ "input": human("costs this week"), "checkpoint": root })).await;
+    assert_eq!(edited["messages"].as_array().unwrap().len(), 4);
+    assert_eq!(edited["messages"][2]["content"], "costs this week");
+    assert_eq!(history().await[1]["parent_checkpoint"], root);
+    // The first answer once more, with nothing said anew.
+    let asked = history().await.as_array().unwrap().last().unwrap()["checkpoint"].clone();
+    let again = talk.run(json!({ "input": null, "checkpoint": asked })).await;
+    assert_eq!((again["messages"].as_array().unwrap().len(), last(&again)), (2, first));
+    assert_eq!(history().await[0]["parent_checkpoint"], asked);
+    // The same id takes the place of what was said, and a state that never was is refused in the stream.
+    let known =
+        json!({ "messages": [{ "type": "human", "id": again["messages"][0]["id"], "content": "show the icp" }] });
+    let replaced = body(talk.ask(Method::POST, "/state", json!({ "values": known })).await).await;
+    let at = talk.get(&format!("/state/{}", replaced["checkpoint_id"].as_str().unwrap())).await;
+    assert_eq!(at["values"]["messages"][0]["content"], "show the icp");
+    let lost = talk.run(json!({ "input": human("help"), "checkpoint": { "checkpoint_id": Uuid::now_v7() } })).await;
+    assert_eq!(lost["__error__"]["error"], "CommandFailed");
+    assert_eq!(talk.get("").await["status"], "error");
+    talk.say("help").await;
+    assert_eq!(talk.get("").await["status"], "idle", "after a failure it goes on");
+}
+
+#[tokio::test]
+async fn whoever_reads_sees_as_much_as_their_role() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let held = filled(&world, &acme, 1000).await;
+    let ops = Talk::begin(&world, &world.token("acme", "ops")).await;
+    let table = ops.say("Show today's shortlist (top 50)").await;
+    assert!(table.contains("Jane Doe") && table.contains("jane@people.example"), "{table}");
+    // The same person with less of a role, and the same conversation.
+    let mut claims = world.provider.claims("acme", "ops");
+    claims["roles"] = json!(["viewer"]);
+    let demoted = Talk { world: &world, token: world.signer.sign(&claims), thread: ops.thread.clone() };
+    let run = ops.get("/state").await["metadata"]["run_id"].as_str().unwrap().to_owned();
+    for path in ["", "/state", &format!("/runs/{run}/join")] {
+        let text = demoted.get(path).await.to_string();
+        assert!(text.contains(MASKED) && !text.contains("jane@") && !text.contains("Doe"), "{path}: {text}");
+    }
+    let history = body(demoted.ask(Method::POST, "/history", json!({})).await).await.to_string();
+    assert!(history.contains(MASKED) && !history.contains("jane@"), "{history}");
+    // What is kept says nothing of the kind.
+    let kept = kept(&world, &acme).await;
+    assert!(
+        kept.contains("Show today's shortlist") && !kept.contains("Jane") && !kept.contains("people.example"),
+        "{kept}"
+    );
+
+    let why = ops.say("Explain why mark-of-acme is Low").await;
+    assert!(why.starts_with(r"**=mark-of-acme is not Low: it is High**"), "{why}");
+    assert_eq!(ops.say("costs this week").await.lines().nth(2), Some("| Vendor | Calls | Errors | From cache | USD |"));
+    assert!(ops.say(&format!("status of run {}", held.run)).await.contains(" is open"));
+    assert!(ops.say("export scores as csv").await.contains("/export/latest_scores.csv"));
+    assert!(
+        ops.say("show me a shortlst please").await.contains("Show today's shortlist (top 50)"),
+        "the nearest commands"
+    );
+    // A run of companies by name is not today's shortlist.
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&acme).await.unwrap();
+    sqlx::query("update enrichment_runs set kind = 'named' where tenant_id = $1")
+        .bind(acme.as_str())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(ops.say("Show today's shortlist").await, "No run of today has a shortlist.");
+    assert_eq!(ops.say("Show yesterday's shortlist").await, "No run of yesterday has a shortlist.");
+}
+
+/// Everything that is kept of a tenant's conversations.
+async fn kept(world: &World, tenant: &TenantId) -> String {
+    let mut tx = world.desk.database().enter(tenant).await.unwrap();
+    let mut all = String::new();
+    for statement in [
+        "select coalesce(string_agg(metadata::text, ''), '') from threads where tenant_id = $1",
+        "select coalesce(string_agg(messages::text || coalesce(pending::text, ''), ''), '') from thread_checkpoints where tenant_id = $1",
+        "select coalesce(string_agg(data::text, ''), '') from chat_run_events where tenant_id = $1",
+    ] {
+        let text: String = sqlx::query_scalar(statement).bind(tenant.as_str()).fetch_one(&mut *tx).await.unwrap();
+        all.push_str(&text);
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_change_is_shown_back_and_done_after_a_yes_by_who_may() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let [viewer, ops, admin] = ["viewer", "ops", "admin"].map(|role| world.token("acme", role));
+    let (viewer, ops, admin) =
+        (Talk::begin(&world, &viewer).await, Talk::begin(&world, &ops).await, Talk::begin(&world, &admin).await);
+    let icp = "Refresh ICP to software, 10-200 employees; run nightly";
+    assert!(viewer.say(icp).await.ends_with("your role does not allow this."));
+    assert_eq!(viewer.say("yes").await, "There is nothing that waits for a yes.");
+
+    let shown = ops.say(icp).await;
+    assert!(
+        shown.contains("industries: software")
+            && shown.contains("0 of 0 companies match")
+            && shown.contains("(Singapore)"),
+        "{shown}"
+    );
+    let profile = async || world.get("/icp", &world.token("acme", "ops")).send().await.unwrap();
+    assert_eq!(profile().await.status(), 404, "nothing is changed before the yes");
+    assert_eq!(ops.say("no").await, "Nothing was changed.");
+    assert_eq!(ops.say("yes").await, "There is nothing that waits for a yes.");
+    ops.say(icp).await;
+    assert!(ops.say("yes").await.starts_with("The ICP is set, version 1. The next nightly run starts at "));
+    let set = body(profile().await).await;
+    assert_eq!(set["document"]["employee_range"], json!({ "min": 10, "max": 200 }));
+    assert!(ops.say("show the icp").await.contains("\"software\""));
+
+    // Whom not to contact is for admins, and the address waits for its yes in no readable form.
+    let suppress = "Suppress jane.roe@people.example";
+    assert!(ops.say(suppress).await.ends_with("your role does not allow this."));
+    assert!(admin.say(suppress).await.starts_with("Never contact j***@people.example again"));
+    assert!(admin.say("yes").await.starts_with("It is on the suppression list"));
+    assert!(!kept(&world, &acme).await.contains("jane.roe"));
+    let look =
+        ask(&world, &admin.token, Method::POST, "/suppressions/check", json!({ "email": ["jane.roe@people.example"] }))
+            .await;
+    let look = body(look).await;
+    assert_eq!(
+        (&look["suppressed"], look["entries"][0]["actor"].as_str().unwrap().starts_with("user:")),
+        (&json!(true), true)
+    );
+
+    // Companies by name: asked about when several fit, looked at again when one does.
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&acme).await.unwrap();
+    for (id, name) in [(7, "Codigo Pte Ltd"), (8, "Acme Marine Pte Ltd"), (9, "Acme Logistics Pte Ltd")] {
+        sqlx::query("insert into tenant_companies (tenant_id, company_id, identity, name) values ($1, $2, $3, $3)")
+            .bind(acme.as_str())
+            .bind(id)
+            .bind(name)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    let which = ops.say("Re-enrich Acme").await;
+    assert!(
+        which.starts_with("Which of these do you mean?")
+            && which.contains("Acme Marine")
+            && which.contains("Acme Logistics"),
+        "{which}"
+    );
+    assert!(ops.say("Re-enrich Zebra").await.starts_with("I know no company called Zebra"));
+    let shown = ops.say("Re-enrich codigo; include careers page").await;
+    assert!(
+        shown.starts_with("Visit the site of Codigo Pte Ltd again and score it anew, reading its pages on careers"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_from_the_chat_is_told_until_somebody_says_something_else() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    filled(&world, &acme, 1000).await;
+    let talk = Talk::begin(&world, &world.token("acme", "ops")).await;
+    talk.say("run with 3 leads").await;
+    let asked = json!({ "assistant_id": "agent", "input": human("yes"), "stream_resumable": true });
+    let begun = body(talk.ask(Method::POST, "/runs", asked).await).await;
+    let turn = format!("/runs/{}", begun["run_id"].as_str().unwrap());
+    // The run is on record with who started it, and the answer so far is kept while it follows.
+    let mut state = talk.get("/state").await;
+    while !state["values"]["messages"].as_array().unwrap().last().unwrap()["content"]
+        .as_str()
+        .unwrap()
+        .ends_with("is started.")
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        state = talk.get("/state").await;
+    }
+    assert_eq!((&talk.get("").await["status"], &talk.get(&turn).await["status"]), (&json!("busy"), &json!("running")));
+    let rejected = json!({ "assistant_id": "agent", "input": human("help"), "multitask_strategy": "reject" });
+    assert_eq!(talk.ask(Method::POST, "/runs/wait", rejected).await.status(), 409);
+    let paused = talk.run(json!({ "input": human("pause the run"), "multitask_strategy": "interrupt" })).await;
+    assert!(last(&paused).starts_with("Pause run "), "{paused}");
+    assert_eq!(talk.get(&turn).await["status"], "interrupted");
+    assert!(talk.say("yes").await.ends_with("is paused."));
+    let mut tx = world.desk.database().enter(&acme).await.unwrap();
+    let runs = presdr_store::runs::list(&mut tx, 10).await.unwrap();
+    assert_eq!((runs[0].status.as_str(), runs[0].cap), ("paused", 3));
+    drop(tx);
+    // One that is cancelled and taken back was never said.
+    talk.say("resume the run").await;
+    talk.say("yes").await;
+    talk.say("run").await;
+    let before = talk.get("/state").await;
+    let asked = json!({ "assistant_id": "agent", "input": human("yes") });
+    let begun = body(talk.ask(Method::POST, "/runs", asked).await).await;
+    let cancel = format!("/runs/{}/cancel?wait=1&action=rollback", begun["run_id"].as_str().unwrap());
+    assert_eq!(talk.ask(Method::POST, &cancel, json!({})).await.status(), 200);
+    assert_eq!(talk.get("/state").await, before);
+    assert_eq!(talk.get("").await["status"], "idle");
+}
