@@ -76,7 +76,8 @@ begin
     foreach parent in array array['site_visits', 'lead_texts']::name[] loop
         made := format('public.%I', parent || '_until_' || to_char(expiry, 'YYYYMMDD'));
         continue when to_regclass(made) is not null;
-        perform pg_advisory_xact_lock(hashtextextended('presdr text partitions', 0));
+        -- One after the other: what attaching takes anyway. Unlike an advisory lock it lets the next one see what the last one made.
+        execute format('lock table public.%I in share update exclusive mode', parent);
         continue when to_regclass(made) is not null;  -- somebody else made it meanwhile
         execute format('create table %s (like public.%I including all)', made, parent);
         perform protect_tenant_table(made::regclass, 'record', 'what of ' || parent || ' expires on ' || expiry);
