@@ -44,7 +44,7 @@ pub struct Options {
         default_value = "127.0.0.1:8443"
     )]
     listen: SocketAddr,
-    /// Where people's browsers find it, such as https://presdr.example
+    /// Where people's browsers find it, such as `https://presdr.example`
     #[arg(long, env = "PRESDR_PUBLIC_URL", hide_env_values = true, value_name = "URL")]
     public_url: Option<Url>,
     /// Certificate chain for TLS, PEM
@@ -81,7 +81,7 @@ pub struct Options {
     /// Key with which another broker than presdr's own asks about connections (`presdr topology callout` makes it)
     #[arg(long, env = "PRESDR_CALLOUT_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     callout_key_file: Option<PathBuf>,
-    /// Where that broker listens for WebSockets, such as wss://nats.example
+    /// Where that broker listens for WebSockets, such as `wss://nats.example`
     #[arg(
         long,
         env = "PRESDR_WEBSOCKET_URL",
