@@ -478,7 +478,7 @@ pub fn authorization(password: impl Fn(User) -> String) -> String {
     block(password, "")
 }
 
-/// The same for servers that ask about everybody else who connects: whoever has a token is let in to listen ([`callout`](crate::callout)).
+/// The same for servers that ask about everybody else who connects: whoever has a token is let in to listen ([`callout`]).
 pub fn authorization_with_callout(password: impl Fn(User) -> String, keys: &CalloutKeys) -> String {
     block(password, &callout_block(keys))
 }
