@@ -71,9 +71,13 @@ impl Clearing<'_> {
         let mut search = Search { office, tenant, keys, target, companies };
         for place in PLACES {
             let hits = match place.path {
-                Path::Text | Path::Pages | Path::Answers | Path::AddressHash | Path::Asked | Path::Vectors => {
-                    search.hits(place).await?
-                }
+                Path::Text
+                | Path::Pages
+                | Path::Said
+                | Path::Answers
+                | Path::AddressHash
+                | Path::Asked
+                | Path::Vectors => search.hits(place).await?,
                 _ => continue,
             };
             if hits.is_empty() {

@@ -225,9 +225,13 @@ async fn held(office: &Office, tenant: &TenantId, target: &Target) -> Result<Vec
             let whole = match place.path {
                 Path::Key => Value::Null,
                 // Pages and answers name others as well: what is theirs is not this person's to have.
-                Path::Pages | Path::Text | Path::ShownText | Path::Answers => {
+                Path::Pages | Path::Said | Path::Text | Path::ShownText | Path::Answers => {
                     let company = rows::company_of(&whole);
-                    named::only_entries(&whole, &|text| target.is_named(&keys.index, text, company))
+                    let named = |text: &str| match place.path {
+                        Path::Said => target.is_named_anywhere(&keys.index, text),
+                        _ => target.is_named(&keys.index, text, company),
+                    };
+                    named::only_entries(&whole, &named)
                 }
                 _ => whole,
             };

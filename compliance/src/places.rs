@@ -36,6 +36,9 @@ pub enum Path {
     Text,
     /// Pages as they were read: those that name the person are deleted, the others stay.
     Pages,
+    /// What was said in conversations, as JSON: messages that name the person are taken out. Names are looked for as at every company where
+    /// the person is known.
+    Said,
     /// Vendors' answers, sealed under the tenant's key: those that name the person, or are about them, are deleted.
     Answers,
     /// The keyed hash of what a vendor was asked: forgotten where it was about the person.
@@ -62,6 +65,7 @@ impl Path {
             | Self::AddressHash
             | Self::Text
             | Self::Pages
+            | Self::Said
             | Self::Answers
             | Self::Vectors => true,
             Self::Asked | Self::Sealed | Self::Stays(_) | Self::Nobody(_) => false,

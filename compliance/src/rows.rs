@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
 use presdr_events::{CompanyId, SuppressionKind, TenantId};
+use presdr_rules::named::{self, Left};
 use presdr_sites::Visit;
 use presdr_store::{
     TenantTx,
@@ -46,6 +47,7 @@ impl Search<'_> {
             Path::Asked => self.with_hash(&mut tx, place, "thing", SuppressionKind::Thing).await?,
             Path::Text | Path::ShownText => self.with_text(&mut tx, place).await?,
             Path::Pages => self.with_pages(&mut tx, place).await?,
+            Path::Said => self.with_said(&mut tx, place).await?,
             Path::Answers => self.with_answers(&mut tx).await?,
             Path::Vectors => self.of_companies(&mut tx, place).await?,
             Path::Sealed | Path::Stays(_) | Path::Nobody(_) => Vec::new(),
@@ -111,6 +113,25 @@ impl Search<'_> {
             }
             // A visit that an older version stored is not worth keeping in parts.
             hit.left = serde_json::from_value(hit.whole["visit"].clone()).ok().and_then(|visit| without(visit, &named));
+            hits.push(hit);
+        }
+        Ok(hits)
+    }
+
+    async fn with_said(&self, tx: &mut TenantTx, place: &Place) -> Result<Vec<Hit>, ComplianceError> {
+        let statement = format!("{} where t.tenant_id = $1", select(place));
+        let mut rows = sqlx::query(AssertSqlSafe(statement)).bind(self.tenant.as_str()).fetch(&mut **tx);
+        let named = |text: &str| self.target.is_named_anywhere(&self.keys.index, text);
+        let mut hits = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let mut hit = hit(&row);
+            let said = hit.whole[place.columns[0]].take();
+            hit.left = match named::without_entries(&said, &named) {
+                Left::All => continue,
+                Left::Less(less) => Some(less),
+                Left::Nothing => Some(Value::Object(serde_json::Map::new())),
+            };
+            hit.whole[place.columns[0]] = said;
             hits.push(hit);
         }
         Ok(hits)

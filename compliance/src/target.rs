@@ -68,6 +68,12 @@ impl Target {
         let company = company.filter(|company| self.forms.values().any(|at| at.as_ref() == Some(company)));
         named::names(text, company, &|what| self.forms.contains_key(&index.suppression(what)))
     }
+
+    /// Whether a text that is of no company names them as they are known at any.
+    pub fn is_named_anywhere(&self, index: &IndexKey, text: &str) -> bool {
+        let companies: BTreeSet<CompanyId> = self.forms.values().flatten().copied().collect();
+        self.is_named(index, text, None) || companies.iter().any(|company| self.is_named(index, text, Some(*company)))
+    }
 }
 
 /// Finds out who is meant. Whoever shares an address or a profile link with them is the same person, and so is whoever is known by nothing but

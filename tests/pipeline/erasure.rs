@@ -100,6 +100,9 @@ async fn an_erased_person_is_in_no_table_file_or_log_and_no_run_or_rebuild_bring
     assert!(["email", "name", "phone", "profile", "thing"].iter().all(|kind| suppressed.contains_key(*kind)));
     world.projected().await;
     is_gone(&office, &acme).await;
+    let said = "select string_agg(messages::text, ' ') || (select string_agg(data::text, ' ') from chat_run_events) from thread_checkpoints";
+    let said = text(&world, &acme, said).await;
+    assert!(said.matches("Kept").count() == 2, "what does not name them stays: {said}");
     assert_eq!(
         erase::erase(&office, &acme, &zebulon()).await.unwrap()[0].sequence,
         None,
@@ -152,8 +155,8 @@ impl Scan {
 /// The erasure is cut off at the first statement on one table after the other, and goes on each time.
 async fn cut_off_at_every_step(world: &World, office: &Office, tenant: &TenantId) {
     let records = PLACES.iter().filter(|place| {
-        use Erased::{AddressHash, Answers, Asked, Pages, Text, Vectors};
-        matches!(place.path, AddressHash | Answers | Asked | Pages | Text | Vectors)
+        use Erased::{AddressHash, Answers, Asked, Pages, Said, Text, Vectors};
+        matches!(place.path, AddressHash | Answers | Asked | Pages | Said | Text | Vectors)
     });
     // In the order in which an erasure comes to them; the last is the receipt.
     let mut tables: Vec<&str> = ["data_subjects"].into_iter().chain(records.map(|place| place.table)).collect();
@@ -176,8 +179,8 @@ async fn cut_off_at_every_step(world: &World, office: &Office, tenant: &TenantId
 
 fn wanted_of_receipt() -> impl Iterator<Item = &'static str> {
     let cleared = |path: Erased| {
-        use Erased::{AddressHash, Answers, Asked, Pages, ReadModel, ShownText, Text, Vectors};
-        matches!(path, AddressHash | Answers | Asked | Pages | ReadModel | ShownText | Text | Vectors)
+        use Erased::{AddressHash, Answers, Asked, Pages, ReadModel, Said, ShownText, Text, Vectors};
+        matches!(path, AddressHash | Answers | Asked | Pages | ReadModel | Said | ShownText | Text | Vectors)
     };
     let places = PLACES.iter().filter(move |place| cleared(place.path));
     places.map(|place| place.table).chain(["keys"])
@@ -198,6 +201,20 @@ async fn seed_what_a_run_leaves_empty(world: &World, tenant: &TenantId) {
     ];
     for statement in rows {
         sqlx::query(statement).bind(tenant.as_str()).bind(ADDRESS).execute(&mut *tx).await.unwrap();
+    }
+    // What somebody typed in a conversation, and what was answered.
+    let said = [
+        "insert into threads (tenant_id, thread_id, owner, metadata) values ($1, gen_random_uuid(), 'user:jane', jsonb_build_object('title', $2::text))",
+        "insert into thread_checkpoints (tenant_id, thread_id, checkpoint_id, source, step, messages)
+         select $1, thread_id, gen_random_uuid(), 'input', 0,
+             jsonb_build_array(jsonb_build_object('content', 'Is ' || $2 || ' a founder?'), jsonb_build_object('content', 'Kept')) from threads",
+        "insert into chat_runs (tenant_id, run_id, thread_id, metadata)
+         select $1, gen_random_uuid(), thread_id, jsonb_build_object('asked', $2::text) from threads",
+        "insert into chat_run_events (tenant_id, run_id, seq, event, data)
+         select $1, run_id, 1, 'values', jsonb_build_object('messages', jsonb_build_array($2::text, 'Kept')) from chat_runs",
+    ];
+    for statement in said {
+        sqlx::query(statement).bind(tenant.as_str()).bind(NAME).execute(&mut *tx).await.unwrap();
     }
     tx.commit().await.unwrap();
 }

@@ -108,18 +108,16 @@ pub const PLACES: &[Place] = &[
         &["user_id"],
         Path::Stays("under the tenant's key, for twelve hours at most, and gone with the person's row in users"),
     ),
-    nobody(
-        "threads",
-        &["owner", "metadata", "status"],
-        "the user's random id; what clients attach, addresses in it masked",
-    ),
-    nobody(
-        "thread_checkpoints",
-        &["source", "messages", "pending"],
-        "addresses and numbers masked before they are kept, what was found by reference, an address that waits for a yes under the tenant's key",
-    ),
-    nobody("chat_runs", &["status", "metadata"], "as threads"),
-    nobody("chat_run_events", &["event", "data"], "as thread_checkpoints"),
+    // Conversations: addresses and numbers are masked before they are kept, and what was found stands there by reference. Names are as they
+    // were typed.
+    found("threads", &["metadata"], &["thread_id"], Path::Said),
+    nobody("threads", &["owner", "status"], "the user's random id"),
+    found("thread_checkpoints", &["messages"], &["thread_id", "checkpoint_id"], Path::Said),
+    nobody("thread_checkpoints", &["source", "pending"], "an address that waits for a yes is under the tenant's key"),
+    found("chat_runs", &["metadata"], &["run_id"], Path::Said),
+    nobody("chat_runs", &["status"], CODES),
+    found("chat_run_events", &["data"], &["run_id", "seq"], Path::Said),
+    nobody("chat_run_events", &["event"], CODES),
     // The log's twin.
     found("lead_steps", &["body"], &["run_id", "company_id", "step", "attempt"], Path::Sealed),
     nobody("lead_steps", &["step", "subject"], CODES),
