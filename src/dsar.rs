@@ -138,12 +138,7 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     if let What::Scrub = command.what {
         return overwrite(config, output).await;
     }
-    let session = Session::open(config).await?;
-    let office = session.office().await?;
-    let code = answer(command, &office, output).await?;
-    office.projector.close().await;
-    session.end().await;
-    Ok(code)
+    Session::at_office(config, async |office| answer(command, office, output).await).await
 }
 
 async fn answer(command: &Command, office: &Office, output: &Output) -> anyhow::Result<ExitCode> {

@@ -55,12 +55,7 @@ enum What {
 /// # Errors
 /// When a server cannot be reached, or a tenant's pass was cut off.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let session = Session::open(config).await?;
-    let office = session.office().await?;
-    let code = answer(command, &office, output).await?;
-    office.projector.close().await;
-    session.end().await;
-    Ok(code)
+    Session::at_office(config, async |office| answer(command, office, output).await).await
 }
 
 async fn answer(command: &Command, office: &Office, output: &Output) -> anyhow::Result<ExitCode> {

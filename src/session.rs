@@ -26,12 +26,20 @@ impl Session {
         Ok(Self { desk, broker, database })
     }
 
-    /// The desk as one where read models are cleared, too.
+    /// Opens a session for work at an office, where read models are cleared, too, and ends it after.
     ///
     /// # Errors
-    /// When a server cannot be reached.
-    pub async fn office(&self) -> anyhow::Result<Office> {
-        roles::office(self.desk.clone(), &self.database, &self.broker).await
+    /// When a server cannot be reached, and what the work says.
+    pub async fn at_office<T>(
+        config: &Config,
+        work: impl AsyncFnOnce(&Office) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let session = Self::open(config).await?;
+        let office = roles::office(session.desk.clone(), &session.database, &session.broker).await?;
+        let done = work(&office).await?;
+        office.projector.close().await;
+        session.end().await;
+        Ok(done)
     }
 
     /// The database server behind it.

@@ -169,7 +169,7 @@ fn is_busy(error: &StoreError) -> bool {
 }
 
 /// Removes what a pass is to remove, and tells of it in an event if there was anything.
-async fn enforce(office: &Office, tenant: &TenantId, mut pass: Pass) -> Result<Pass, ComplianceError> {
+async fn enforce(office: &Office, tenant: &TenantId, pass: Pass) -> Result<Pass, ComplianceError> {
     let begun = Instant::now();
     let database = office.desk.database();
     forget_texts(office, tenant, &pass).await?;
@@ -186,10 +186,7 @@ async fn enforce(office: &Office, tenant: &TenantId, mut pass: Pass) -> Result<P
     forget_people(office, tenant, &pass).await?;
 
     let mut tx = database.enter(tenant).await?;
-    let now = office.desk.now();
-    retention::finish(&mut tx, pass.number, now).await?;
-    let newest = retention::list(&mut tx, i64::MAX).await?;
-    pass = newest.into_iter().find(|kept| kept.number == pass.number).unwrap_or(pass);
+    let pass = retention::finish(&mut tx, pass.number, office.desk.now()).await?;
     if pass.removed.is_empty() {
         tx.commit().await?;
         return Ok(pass);

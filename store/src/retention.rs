@@ -277,19 +277,17 @@ pub async fn note(tx: &mut TenantTx, number: i32, table: &str, rows: u64) -> Res
     Ok(())
 }
 
-/// Writes down that a pass is over.
+/// Writes down that a pass is over, and tells what it came to.
 ///
 /// # Errors
 /// What the database says.
-pub async fn finish(tx: &mut TenantTx, number: i32, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn finish(tx: &mut TenantTx, number: i32, now: DateTime<Utc>) -> Result<Pass, StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query("update retention_passes set finished_at = $3 where tenant_id = $1 and number = $2")
-        .bind(tenant.as_str())
-        .bind(number)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+    let statement = format!(
+        "update retention_passes set finished_at = $3 where tenant_id = $1 and number = $2 returning {COLUMNS}"
+    );
+    let finished = sqlx::query_as(AssertSqlSafe(statement)).bind(tenant.as_str()).bind(number).bind(now);
+    Ok(finished.fetch_one(&mut **tx).await?)
 }
 
 /// Drops the text of everybody that expires on `today` or before, a partition at a time. Tells which partitions.

@@ -9,3 +9,17 @@ pub mod meta;
 pub mod runs;
 pub mod shortlist;
 pub mod suppressions;
+
+use crate::Problem;
+
+const PAGE_DEFAULT: u16 = 50;
+const PAGE_MAX: u16 = 200;
+
+/// How many rows a page has: as many as were asked for, or the default.
+fn page_limit(asked: Option<u16>) -> Result<u16, Problem> {
+    let limit = asked.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::bad_request(format!("limit is between 1 and {PAGE_MAX}")));
+    }
+    Ok(limit)
+}

@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Gateway, Problem, http::Query, identity::Caller};
 
-const PAGE_DEFAULT: u16 = 50;
-const PAGE_MAX: u16 = 200;
 const SEARCH_CHARACTERS_MAX: usize = 100;
 
 /// Which places.
@@ -70,10 +68,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Page>, Problem> {
-    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!("limit is between 1 and {PAGE_MAX}")));
-    }
+    let limit = super::page_limit(asked.limit)?;
     let mut tx = gateway.enter(&caller.tenant).await?;
     let Some(run) = run(&mut tx, asked.run_id).await? else {
         return Ok(Json(Page { run_id: None, status: None, items: Vec::new(), next: None }));

@@ -16,8 +16,6 @@ use crate::{
     identity::Caller,
 };
 
-const PAGE_DEFAULT: u16 = 50;
-const PAGE_MAX: u16 = 200;
 /// More at a time is a file for `presdr suppress import`.
 const NAMED_MAX: usize = 1000;
 const REASON_DEFAULT: &str = "do not contact";
@@ -120,10 +118,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Page>, Problem> {
-    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!("limit is between 1 and {PAGE_MAX}")));
-    }
+    let limit = super::page_limit(asked.limit)?;
     let kind = asked.kind.map(ListKind::from);
     let kept = suppressions::list(gateway.desk(), &caller.tenant, kind, limit.into()).await?;
     Ok(Json(Page { items: kept.into_iter().map(Entry::from).collect() }))
