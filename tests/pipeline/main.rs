@@ -5,6 +5,7 @@
 mod acceptance;
 mod alone;
 mod backup;
+mod chat;
 mod erasure;
 mod fairness;
 mod full_log;
