@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     acceptance, audit, backup, bench, completions, config::Config, consent, costs, crawl, demo, doctor, dsar, events,
-    icp, ingest, keys, parked, rebuild, replay, retention, robots, run, sandbox, schema, serve, shortlist, suppress,
-    tenant, up, vendors,
+    icp, ingest, keys, odoo, parked, rebuild, replay, retention, robots, run, sandbox, schema, serve, shortlist,
+    suppress, tenant, up, vendors,
 };
 
 /// Turns a company registry into ranked shortlists for sales, tenant by tenant, night by night.
@@ -57,6 +57,8 @@ pub enum Command {
     Suppress(suppress::Command),
     /// Remove what was kept long enough, or show what would go
     Retention(retention::Command),
+    /// Connect a tenant to its Odoo, check that it works, tell how it stands
+    Odoo(odoo::Command),
     /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows
     Vendors(vendors::Command),
     /// Tell what a tenant's paid vendors cost

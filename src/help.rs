@@ -7,7 +7,7 @@ use clap::Command;
 /// The groups. A command in none of them is listed last, so that nothing is ever missing.
 const GROUPS: [(&str, &[&str]); 9] = [
     ("See it work", &["demo", "up", "doctor"]),
-    ("Set up a tenant", &["tenant", "ingest", "icp"]),
+    ("Set up a tenant", &["tenant", "ingest", "icp", "odoo"]),
     ("Run its pipeline", &["run", "shortlist", "parked"]),
     ("People's rights", &["dsar", "suppress", "consent", "retention"]),
     ("Paid vendors, and what it all comes to", &["vendors", "costs", "acceptance"]),

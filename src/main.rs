@@ -25,6 +25,7 @@ mod icp;
 mod ingest;
 mod key_file;
 mod keys;
+mod odoo;
 mod output;
 mod panics;
 mod parked;
@@ -89,6 +90,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Consent(command) => consent::run(&command, &config, &output).await,
         Command::Suppress(command) => suppress::run(&command, &config, &output).await,
         Command::Retention(command) => retention::run(&command, &config, &output).await,
+        Command::Odoo(command) => odoo::run(&command, &config, &output).await,
         Command::Vendors(command) => vendors::run(&command, &config, &output).await,
         Command::Costs(command) => costs::run(&command, &config, &output).await,
         Command::Acceptance(command) => acceptance::run(&command, &config, &output).await,

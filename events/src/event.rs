@@ -95,6 +95,8 @@ events! {
     TenantCreated(tenant::Created) = "tenant.created" v 1,
     /// Settings were set.
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
+    /// A connection to a tenant's Odoo was set or taken back.
+    OdooConnectionSet(tenant::OdooConnectionSet) = "odoo.connection_set" v 1,
     /// A tenant was erased.
     TenantPurged(tenant::Purged) = "tenant.purged" v 1,
     /// The master key was changed.

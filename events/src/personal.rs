@@ -22,6 +22,7 @@ impl Event {
             Self::LeadContactsFound(found) => found.contacts.iter().flat_map(of_contact).collect(),
             Self::TenantCreated(_)
             | Self::SettingsSet(_)
+            | Self::OdooConnectionSet(_)
             | Self::TenantPurged(_)
             | Self::MasterKeyRotated(_)
             | Self::BackupRestored(_)

@@ -130,3 +130,18 @@ pub struct Ingested {
     /// SHA-256 over the files' bytes, lower-case hex.
     pub content_hash: String,
 }
+
+/// A tenant's connection to its Odoo was set or taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OdooConnectionSet {
+    /// The command.
+    pub step: Step,
+    /// How often it was set, from 1.
+    pub version: u32,
+    /// Whether presdr works with it from now on.
+    pub active: bool,
+    /// The name of the database; none when it was taken back.
+    pub database: Option<String>,
+    /// How it is asked: `json2`, `jsonrpc`; none when it was taken back.
+    pub flavour: Option<String>,
+}

@@ -10,6 +10,7 @@
 //! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
 //! - [`restored`]: telling of a restore
 //! - [`consents`]: who agreed to be written to
+//! - [`odoo`]: connecting a tenant to its Odoo
 //! - [`schedule`]: nightly runs, one per tenant and date
 //! - [`ingest`]: registry files and tenants' own lists
 //! - [`mod@bench`]: how fast ingest is beside the limit
@@ -22,6 +23,7 @@ pub mod icp;
 pub mod ingest;
 pub mod ingested;
 pub mod keys;
+pub mod odoo;
 pub mod parked;
 pub mod purge;
 pub mod restored;

@@ -22,8 +22,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// Commands of a tenant that are counted: the next of each must get a new number.
-const COUNTED: [&str; 8] =
-    ["suppress", "lift_suppression", "consent", "withdraw_consent", "dsar_export", "keys", "ingest", "restore"];
+const COUNTED: [&str; 9] =
+    ["suppress", "lift_suppression", "consent", "withdraw_consent", "dsar_export", "keys", "ingest", "restore", "odoo"];
 /// The longest that text is kept.
 const TEXT_DAYS: TimeDelta = TimeDelta::days(365);
 const WHY: &str = "the database was restored from a backup";

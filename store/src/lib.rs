@@ -20,6 +20,7 @@
 //! - [`users`]: people who use presdr: an opaque id for events, the address here
 //! - [`sessions`]: their browsers, while they are signed in
 //! - [`threads`], [`turns`]: conversations, each of one user, and what was told in them
+//! - [`odoo`]: each tenant's Odoo: where it is, and as whom presdr works there
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -35,6 +36,7 @@ pub mod leases;
 pub mod ledger;
 mod migrate;
 pub mod newer;
+pub mod odoo;
 pub mod parked;
 pub mod purge;
 pub mod restoring;

@@ -10,6 +10,10 @@ pub fn tell(event: &Event) -> String {
     match event {
         Event::TenantCreated(created) => format!("tenant {:?} was created", created.name),
         Event::SettingsSet(set) => format!("settings were set, version {}: {}", set.version, set.sections.join(", ")),
+        Event::OdooConnectionSet(set) => match &set.database {
+            Some(database) => format!("Odoo was connected, version {}: database {database}", set.version),
+            None => "Odoo was disconnected".to_owned(),
+        },
         Event::TenantPurged(gone) => {
             format!(
                 "tenant {} was erased: {} rows, {} events",
