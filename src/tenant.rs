@@ -10,9 +10,10 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use presdr_events::TenantId;
-use presdr_producers::settings;
+use presdr_producers::{settings, tenants};
+use presdr_store::onboarding::{Onboarding, State};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     config::Config,
@@ -30,7 +31,7 @@ pub struct Command {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Create a tenant with its keys and defaults; doing it again is harmless
+    /// Create a tenant with its keys and defaults; doing it again is harmless, and goes on where it stopped
     Create {
         /// Its slug, 1 to 32 of a-z, 0-9 and "-"; never reused
         #[arg(value_parser = TenantId::from_str)]
@@ -38,6 +39,12 @@ enum What {
         /// The organisation's name
         #[arg(long)]
         name: String,
+    },
+    /// How far the setting up of a tenant is, and what cures what stands in the way; exits with 1 while it is not ready
+    Status {
+        /// Which
+        #[arg(value_parser = TenantId::from_str)]
+        tenant: TenantId,
     },
     /// List the tenants, those that were erased included
     List,
@@ -75,8 +82,10 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
         _ => None,
     };
     let session = Session::open(config).await?;
+    let mut code = ExitCode::SUCCESS;
     match &command.what {
-        What::Create { slug, name } => create(&session, slug, name, output).await?,
+        What::Create { slug, name } => code = create(&session, slug, name, output).await?,
+        What::Status { tenant } => code = status(&session, tenant, output).await?,
         What::List => list(&session, output).await?,
         What::Purge { tenant, confirm, eraser_nats_url } => {
             purge::run(&session, tenant, confirm, eraser_nats_url.as_ref(), output).await?;
@@ -87,13 +96,45 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
         },
     }
     session.end().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-async fn create(session: &Session, slug: &TenantId, name: &str, output: &Output) -> anyhow::Result<()> {
-    let sequence = presdr_producers::tenants::create(&session.desk, slug, name).await?;
-    let answer = json!({ "tenant": slug, "name": name, "sequence": sequence });
-    output.answer(&answer, |_| format!("tenant {slug} stands; next: presdr icp set --tenant {slug} icp.json"))
+async fn create(session: &Session, slug: &TenantId, name: &str, output: &Output) -> anyhow::Result<ExitCode> {
+    let sequence = tenants::begin(&session.desk, slug, name).await?;
+    let stands = tenants::go_on(&session.desk, slug).await?;
+    let mut answer = json(slug, &stands);
+    answer["sequence"] = sequence.into();
+    output.answer(&answer, |_| text(slug, &stands))?;
+    Ok(code(&stands))
+}
+
+async fn status(session: &Session, tenant: &TenantId, output: &Output) -> anyhow::Result<ExitCode> {
+    let stands = tenants::standing(&session.desk, tenant).await?;
+    output.answer(&json(tenant, &stands), |_| text(tenant, &stands))?;
+    Ok(code(&stands))
+}
+
+fn json(tenant: &TenantId, stands: &Onboarding) -> Value {
+    let Onboarding { name, state, problem, begun_by, begun_at, ready_by, ready_at } = stands;
+    json!({
+        "tenant": tenant, "name": name, "state": state, "problem": problem,
+        "begun_by": begun_by, "begun_at": begun_at, "ready_by": ready_by, "ready_at": ready_at,
+    })
+}
+
+fn text(tenant: &TenantId, stands: &Onboarding) -> String {
+    match (stands.state, &stands.problem) {
+        (State::Ready, _) => format!("tenant {tenant} is ready; next: presdr icp set --tenant {tenant} icp.json"),
+        (state, Some(problem)) => format!("tenant {tenant} is {}: {problem}", state.as_str()),
+        (state, None) => {
+            let name = stands.name.replace('"', "\\\"");
+            format!("tenant {tenant} is {}: `presdr tenant create {tenant} --name \"{name}\"` goes on", state.as_str())
+        }
+    }
+}
+
+fn code(stands: &Onboarding) -> ExitCode {
+    if stands.state == State::Ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn list(session: &Session, output: &Output) -> anyhow::Result<()> {

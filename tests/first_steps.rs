@@ -103,8 +103,12 @@ async fn bringing_servers_up_to_date_twice_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_gets_from_nothing_to_a_run() {
     let desk = Desk::with_schema().await;
-    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
-    desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let made = desk.answer(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let again = desk.answer(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    assert_eq!((&made["state"], &made), (&"ready".into(), &again));
+    let stands = desk.answer(&["tenant", "status", "acme"]);
+    assert_eq!((&stands["problem"], &stands["ready_by"]), (&Value::Null, &made["begun_by"]));
+    assert!(desk.refused(&["tenant", "status", "nosuch"]).contains("presdr tenant create nosuch"));
     assert_eq!(desk.answer(&["tenant", "list"])[0]["name"], "Acme Pte Ltd");
 
     let list = desk.file("list.csv", "Domain,Company Name\ntan.example,Tan Logistics\nlim.example,Lim Foods\n");

@@ -9,7 +9,11 @@ use std::{
 use presdr_events::{Actor, TenantId};
 use presdr_nats::Broker;
 use presdr_producers::Desk;
-use presdr_store::{Database, StoreError, TenantTx, tenants, users};
+use presdr_store::{
+    Database, StoreError, TenantTx,
+    tenants::{self, Stage},
+    users,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -159,7 +163,7 @@ impl Gateway {
     }
 
     async fn actor(&self, caller: &Caller) -> Result<Actor, Problem> {
-        let mut tx = self.enter(&caller.tenant).await?;
+        let (mut tx, _) = tenants::enter_open(self.database(), &caller.tenant).await?;
         let (keyring, issuer) = (self.desk().keyring(), &self.expected().issuer);
         let user = users::upsert(&mut tx, &keyring, issuer, &caller.subject, caller.email.as_deref()).await?;
         tx.commit().await?;
@@ -168,13 +172,23 @@ impl Gateway {
 
     /// Whether the tenant is active, or was a moment ago.
     pub(crate) async fn is_active(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        match self.stage(tenant).await? {
+            Stage::Active => Ok(()),
+            Stage::SettingUp => Err(StoreError::NoTenant(tenant.clone())),
+        }
+    }
+
+    /// Whether the tenant is active, or was a moment ago, or is being set up.
+    pub(crate) async fn stage(&self, tenant: &TenantId) -> Result<Stage, StoreError> {
         let seen = self.0.active.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).copied();
         if seen.is_some_and(|seen| seen.elapsed() < ACTIVE_FRESH) {
-            return Ok(());
+            return Ok(Stage::Active);
         }
-        drop(self.enter(tenant).await?);
-        // Tenants that exist alone come here, so this does not grow with what is asked.
-        self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Instant::now());
-        Ok(())
+        let (_, stage) = tenants::enter_open(self.database(), tenant).await?;
+        if stage == Stage::Active {
+            // Tenants that exist alone come here, so this does not grow with what is asked.
+            self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Instant::now());
+        }
+        Ok(stage)
     }
 }

@@ -6,7 +6,13 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use crate::{Gateway, Mode, identity};
+use presdr_producers::tenants;
+use presdr_store::onboarding;
+
+use crate::{
+    Gateway, Mode,
+    identity::{self, Caller, roles::Permission},
+};
 
 /// `GET /`
 pub(crate) async fn start(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
@@ -16,8 +22,9 @@ pub(crate) async fn start(State(gateway): State<Gateway>, headers: HeaderMap) ->
     };
     let person = match identity::identify(&gateway, &Method::GET, &headers).await {
         Ok(caller) => format!(
-            "<p>Signed in as <b id=\"who\">{}</b> for <b id=\"tenant\">{}</b>.</p>\
+            "{}<p>Signed in as <b id=\"who\">{}</b> for <b id=\"tenant\">{}</b>.</p>\
              <form method=\"post\" action=\"/logout\"><button id=\"logout\">Sign out</button></form>",
+            set_up(&gateway, &caller).await,
             text(caller.email.as_deref().unwrap_or(&caller.subject)),
             caller.tenant,
         ),
@@ -35,6 +42,24 @@ pub(crate) async fn start(State(gateway): State<Gateway>, headers: HeaderMap) ->
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// Of a tenant that is not ready: how far it is, what stands in the way, and, for whoever may, to go on.
+async fn set_up(gateway: &Gateway, caller: &Caller) -> String {
+    let stands = match tenants::standing(gateway.desk(), &caller.tenant).await {
+        Ok(stands) if stands.state != onboarding::State::Ready => stands,
+        _ => return String::new(),
+    };
+    let button = match caller.may(Permission::FinishOnboarding) {
+        true => "<form method=\"post\" action=\"/onboarding/finish\"><button id=\"finish\">Go on</button></form>",
+        false => "",
+    };
+    format!(
+        "<p>{} is still being set up: <b id=\"state\">{}</b>. <span id=\"problem\">{}</span></p>{button}",
+        text(&stands.name),
+        stands.state.as_str(),
+        text(stands.problem.as_deref().unwrap_or_default()),
+    )
 }
 
 /// Text as it may stand in HTML.

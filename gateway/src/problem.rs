@@ -158,6 +158,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoTenant(_) | StoreError::Erased(_) => Self::forbidden("this tenant is not active here"),
+            StoreError::NoKeys(_) => Self::forbidden(
+                "your tenant has no keys yet: whoever runs presdr goes on with setting it up (`presdr tenant create`)",
+            ),
             error if error.is_transient() => {
                 tracing::warn!(%error, "the database cannot be reached");
                 Self::unavailable("the database cannot be reached; try again")

@@ -16,7 +16,7 @@ use crate::{
     Gateway, Problem, chat, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
-    rest::{company, costs, events, export, icp, meta, runs, shortlist, suppressions},
+    rest::{company, costs, events, export, icp, meta, onboarding, runs, shortlist, suppressions},
 };
 
 /// Who may come in.
@@ -74,6 +74,8 @@ pub struct Route {
     pub answer: Answer,
     /// Other statuses it may answer, besides those that its shape implies.
     pub others: &'static [u16],
+    /// Whether it is open to a tenant that is still being set up, too.
+    pub before_ready: bool,
     handler: MethodRouter<Gateway>,
 }
 
@@ -87,7 +89,8 @@ impl Route {
     ) -> Self {
         let answer = Answer::Nothing(200);
         let (surface, query, body, others) = (Surface::Rest, None, None, &[][..]);
-        Self { method, path, operation, summary: "", access, surface, query, body, answer, others, handler }
+        let (summary, before_ready) = ("", false);
+        Self { method, path, operation, summary, access, surface, query, body, answer, others, before_ready, handler }
     }
 
     pub(crate) fn summary(self, summary: &'static str) -> Self {
@@ -120,6 +123,10 @@ impl Route {
 
     pub(crate) fn others(self, others: &'static [u16]) -> Self {
         Self { others, ..self }
+    }
+
+    fn before_ready(self) -> Self {
+        Self { before_ready: true, ..self }
     }
 
     pub(crate) fn langgraph(self) -> Self {
@@ -159,7 +166,22 @@ pub fn list() -> Vec<Route> {
         // Who asks
         get_("/whoami", "whoAmI", SignedIn, get(meta::whoami))
             .summary("Who asks, for which tenant, until when")
-            .json::<meta::WhoAmI>(),
+            .json::<meta::WhoAmI>()
+            .before_ready(),
+        get_("/onboarding", "getOnboarding", READ, get(onboarding::show))
+            .summary("How far the setting up of the tenant is, and what stands in the way")
+            .json::<onboarding::Onboarding>()
+            .before_ready(),
+        post_(
+            "/onboarding/finish",
+            "finishOnboarding",
+            Allowed(Permission::FinishOnboarding),
+            post(onboarding::finish),
+        )
+        .summary("Go on with the setting up of the tenant as far as that can go now; ready stays ready")
+        .json::<onboarding::Onboarding>()
+        .others(&[303, 409])
+        .before_ready(),
         get_("/", "showStart", Public, get(page::start)).summary("A page to sign in and out on").stream("text/html"),
         get_("/login", "beginLogin", Public, get(login::begin))
             .summary("Sign a browser in: leads to the identity provider")
@@ -297,8 +319,8 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// A route's handler behind its door. There is no other way to a handler.
 fn guarded(route: Route, gateway: &Gateway) -> MethodRouter<Gateway> {
-    let (gateway, access) = (gateway.clone(), route.access);
-    let door = move |request: Request, next: Next| http::open(gateway.clone(), access, request, next);
+    let (gateway, way) = (gateway.clone(), http::Way { access: route.access, before_ready: route.before_ready });
+    let door = move |request: Request, next: Next| http::open(gateway.clone(), way, request, next);
     let handler = route.handler.route_layer(middleware::from_fn(door));
     match route.surface {
         Surface::Rest => handler,

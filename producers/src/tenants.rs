@@ -1,21 +1,96 @@
-//! Creating tenants.
+//! Creating tenants, and setting them up: `provisioning` -> `syncing` -> `ready`. Each step commits on its own and does nothing when it was
+//! done before, so whoever comes after a crash goes on from where it was.
 
 use presdr_events::{Event, Step, TenantId, tenant};
-use presdr_store::tenants;
+use presdr_store::{
+    onboarding::{self, Onboarding, State},
+    tenants,
+};
 
 use crate::{CommandError, Desk, desk::tenant_step};
 
-/// Creates a tenant with its keys and defaults, and tells its event's sequence. Doing it again is harmless.
+/// Creates a tenant that has nothing to wait for, and tells its event's sequence. Doing it again is harmless.
+///
+/// # Errors
+/// [`CommandError::Refused`] for the platform's own name, and when the tenant could not be made ready; otherwise what the database or the
+/// broker says.
+pub async fn create(desk: &Desk, tenant: &TenantId, name: &str) -> Result<u64, CommandError> {
+    let sequence = begin(desk, tenant, name).await?;
+    let stands = go_on(desk, tenant).await?;
+    match (stands.state, stands.problem) {
+        (State::Ready, _) => Ok(sequence),
+        (state, problem) => Err(CommandError::Refused(format!(
+            "tenant {tenant} is {}: {}",
+            state.as_str(),
+            problem.unwrap_or_else(|| "give the command again".to_owned())
+        ))),
+    }
+}
+
+/// Makes the tenant's row, and tells its event's sequence. Doing it again is harmless.
 ///
 /// # Errors
 /// [`CommandError::Refused`] for the platform's own name; otherwise what the database or the broker says.
-pub async fn create(desk: &Desk, tenant: &TenantId, name: &str) -> Result<u64, CommandError> {
+pub async fn begin(desk: &Desk, tenant: &TenantId, name: &str) -> Result<u64, CommandError> {
     if tenant.as_str() == TenantId::PLATFORM {
         return Err(CommandError::Refused(format!("{tenant} is the platform's own name: choose another slug")));
     }
     let mut tx = desk.database.enter(tenant).await?;
-    tenants::create(&mut tx, &desk.keyring, name).await?;
+    onboarding::begin(&mut tx, name, desk.actor(), desk.now()).await?;
     let event =
         Event::TenantCreated(tenant::Created { step: Step::done("tenant", 0, 1, Vec::new()), name: name.to_owned() });
     desk.commit(tx, tenant_step(tenant, "tenant", 1), &event).await
+}
+
+/// Goes on setting a tenant up as far as that can go now, and tells how it stands: what keeps it from being ready stands in its problem.
+///
+/// # Errors
+/// What the database says: then nobody knows how far it came, and doing it again is harmless.
+pub async fn go_on(desk: &Desk, tenant: &TenantId) -> Result<Onboarding, CommandError> {
+    loop {
+        let stands = standing(desk, tenant).await?;
+        let problem = match stands.state {
+            State::Ready => return Ok(stands),
+            State::Provisioning => provide(desk, tenant).await?,
+            State::Syncing => finish(desk, tenant).await?,
+        };
+        if let Some(problem) = problem {
+            let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
+            onboarding::note(&mut tx, &problem, desk.now()).await?;
+            tx.commit().await?;
+            return standing(desk, tenant).await;
+        }
+    }
+}
+
+/// How the setting up of a tenant stands.
+///
+/// # Errors
+/// [`StoreError::NoTenant`](presdr_store::StoreError::NoTenant) of one that is not there; otherwise what the database says.
+pub async fn standing(desk: &Desk, tenant: &TenantId) -> Result<Onboarding, CommandError> {
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
+    Ok(onboarding::standing(&mut tx).await?)
+}
+
+/// Keys and defaults. `Some` is what stands in the way.
+async fn provide(desk: &Desk, tenant: &TenantId) -> Result<Option<String>, CommandError> {
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
+    match onboarding::provide(&mut tx, &desk.keyring, desk.now()).await {
+        Ok(()) => {
+            tx.commit().await?;
+            Ok(None)
+        }
+        // A master key that is missing here is worth knowing; a database that is away could not be told.
+        Err(error @ (presdr_store::StoreError::NoMaster(_) | presdr_store::StoreError::Pii { .. })) => {
+            Ok(Some(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn finish(desk: &Desk, tenant: &TenantId) -> Result<Option<String>, CommandError> {
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
+    onboarding::finish(&mut tx, desk.actor(), desk.now()).await?;
+    tx.commit().await?;
+    Ok(None)
 }

@@ -21,6 +21,7 @@
 //! - [`sessions`]: their browsers, while they are signed in
 //! - [`threads`], [`turns`]: conversations, each of one user, and what was told in them
 //! - [`odoo`]: each tenant's Odoo: where it is, and as whom presdr works there
+//! - [`onboarding`]: how far the setting up of a tenant is
 //! - [`migrate`]: roles and schema
 
 pub mod admissions;
@@ -37,6 +38,7 @@ pub mod ledger;
 mod migrate;
 pub mod newer;
 pub mod odoo;
+pub mod onboarding;
 pub mod parked;
 pub mod purge;
 pub mod restoring;

@@ -27,7 +27,8 @@ impl Tenant {
     }
 }
 
-/// Creates a tenant with its keys and defaults; `false` when it exists. Doing it again is harmless.
+/// Creates a tenant with its keys and defaults, ready to work; `false` when it exists. Doing it again is harmless. People's tenants come to be
+/// by way of [`onboarding`](crate::onboarding).
 ///
 /// # Errors
 /// What the database says.
@@ -38,6 +39,16 @@ pub async fn create(tx: &mut TenantTx, keyring: &Keyring, name: &str) -> Result<
         .bind(name)
         .execute(&mut **tx)
         .await?;
+    provide(tx, keyring).await?;
+    Ok(made.rows_affected() == 1)
+}
+
+/// Makes a tenant's keys and defaults; what is there stays.
+///
+/// # Errors
+/// What the database says.
+pub(crate) async fn provide(tx: &mut TenantTx, keyring: &Keyring) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
     keyring.create_tenant(tx, &tenant).await?;
     sqlx::query("insert into admission_windows (tenant_id) values ($1) on conflict do nothing")
         .bind(tenant.as_str())
@@ -47,7 +58,7 @@ pub async fn create(tx: &mut TenantTx, keyring: &Keyring, name: &str) -> Result<
         .bind(tenant.as_str())
         .execute(&mut **tx)
         .await?;
-    Ok(made.rows_affected() == 1)
+    Ok(())
 }
 
 /// Every active tenant, by slug.
@@ -105,11 +116,34 @@ pub async fn created(database: &Database) -> Result<BTreeMap<TenantId, DateTime<
 /// # Errors
 /// [`StoreError::NoTenant`] when it does not or is not.
 pub async fn enter_active(database: &Database, tenant: &TenantId) -> Result<TenantTx, StoreError> {
+    match enter_open(database, tenant).await? {
+        (tx, Stage::Active) => Ok(tx),
+        (_, Stage::SettingUp) => Err(StoreError::NoTenant(tenant.clone())),
+    }
+}
+
+/// Enters a tenant that is active or being set up.
+///
+/// # Errors
+/// [`StoreError::NoTenant`] when it is neither.
+pub async fn enter_open(database: &Database, tenant: &TenantId) -> Result<(TenantTx, Stage), StoreError> {
     let mut tx = database.enter(tenant).await?;
-    let active: bool =
-        sqlx::query_scalar("select exists (select 1 from tenants where tenant_id = $1 and status = 'active')")
-            .bind(tenant.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-    if active { Ok(tx) } else { Err(StoreError::NoTenant(tenant.clone())) }
+    let status: Option<String> = sqlx::query_scalar("select status from tenants where tenant_id = $1")
+        .bind(tenant.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+    match status.as_deref() {
+        Some("active") => Ok((tx, Stage::Active)),
+        Some("provisioning") => Ok((tx, Stage::SettingUp)),
+        _ => Err(StoreError::NoTenant(tenant.clone())),
+    }
+}
+
+/// What can be done for a tenant that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Anything.
+    Active,
+    /// Nothing but to go on setting it up.
+    SettingUp,
 }

@@ -206,6 +206,11 @@ pub const PLACES: &[Place] = &[
         &["identity", "uen", "name", "website_domain", "industry_norm", "industry_code", "revenue_bucket", "place"],
         COMPANY,
     ),
+    nobody(
+        "tenant_onboarding",
+        &["state", "problem", "begun_by", "ready_by"],
+        "states of our own, and opaque ids of who did it",
+    ),
     nobody("tenant_settings", &["settings"], SETTINGS),
     nobody("vendor_alert_claims", &["about", "kind"], CODES),
     nobody("vendor_breakers", &["vendor", "state", "reason", "key_id"], CODES),

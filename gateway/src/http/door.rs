@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
+use presdr_store::tenants::Stage;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::address;
@@ -17,17 +18,25 @@ use crate::{
     routes::Access,
 };
 
-/// Lets a request in to a route that asks for `access`: who they are, whether their tenant is active, whether they may, whether there is
+/// A route, as far as it matters who may come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) access: Access,
+    /// Whether it is open to a tenant that is still being set up, too.
+    pub(crate) before_ready: bool,
+}
+
+/// Lets a request in to a route: who they are, whether their tenant is active, whether they may, whether there is
 /// room. In this order: who may not know does not learn.
-pub(crate) async fn open(gateway: Gateway, access: Access, mut request: Request, next: Next) -> Response {
+pub(crate) async fn open(gateway: Gateway, way: Way, mut request: Request, next: Next) -> Response {
     let address = address::of(gateway.config(), request.extensions(), request.headers());
-    if access == Access::Public {
+    if way.access == Access::Public {
         return match gateway.limits().stranger(address) {
             Ok(()) => next.run(request).await,
             Err(too_many) => too_many.into_response(),
         };
     }
-    match admitted(&gateway, access, request.method(), request.headers()).await {
+    match admitted(&gateway, way, request.method(), request.headers()).await {
         Ok((caller, place)) => {
             request.extensions_mut().insert(caller.clone());
             let answer = next.run(request).await;
@@ -42,13 +51,15 @@ pub(crate) async fn open(gateway: Gateway, access: Access, mut request: Request,
 
 async fn admitted(
     gateway: &Gateway,
-    access: Access,
+    way: Way,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(Caller, OwnedSemaphorePermit), Problem> {
     let caller = identify(gateway, method, headers).await?;
-    gateway.is_active(&caller.tenant).await?;
-    if let Access::Allowed(permission) = access
+    if gateway.stage(&caller.tenant).await? == Stage::SettingUp && !way.before_ready {
+        return Err(Problem::forbidden("your tenant is still being set up: GET /onboarding tells how far it is"));
+    }
+    if let Access::Allowed(permission) = way.access
         && !caller.may(permission)
     {
         return Err(Problem::forbidden("your role does not allow this"));

@@ -13,6 +13,6 @@ mod headers;
 mod take;
 
 pub(crate) use cors::cors;
-pub(crate) use door::{in_langgraph_shape, in_time, open};
+pub(crate) use door::{Way, in_langgraph_shape, in_time, open};
 pub(crate) use headers::headers;
 pub(crate) use take::{Body, Id, Query};

@@ -49,6 +49,8 @@ pub enum Permission {
     Approve,
     /// Say who must not be contacted.
     Suppress,
+    /// Go on with the setting up of the tenant.
+    FinishOnboarding,
     /// Change what vendors may cost.
     Budget,
     /// Erase a person.
@@ -56,7 +58,7 @@ pub enum Permission {
 }
 
 /// Each permission and the roles that have it.
-pub const TABLE: [(Permission, &[Role]); 9] = [
+pub const TABLE: [(Permission, &[Role]); 10] = [
     (Permission::Read, &[Role::Viewer, Role::Ops, Role::Admin]),
     (Permission::ReadPersonal, &[Role::Ops, Role::Admin]),
     (Permission::EditIcp, &[Role::Ops, Role::Admin]),
@@ -64,6 +66,7 @@ pub const TABLE: [(Permission, &[Role]); 9] = [
     (Permission::Enrich, &[Role::Ops, Role::Admin]),
     (Permission::Approve, &[Role::Ops, Role::Admin]),
     (Permission::Suppress, &[Role::Admin]),
+    (Permission::FinishOnboarding, &[Role::Admin]),
     (Permission::Budget, &[Role::Admin]),
     (Permission::Erase, &[Role::Admin]),
 ];

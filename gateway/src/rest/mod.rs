@@ -6,6 +6,7 @@ pub mod events;
 pub mod export;
 pub mod icp;
 pub mod meta;
+pub mod onboarding;
 pub mod runs;
 pub mod shortlist;
 pub mod suppressions;

@@ -11,6 +11,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod logout;
+mod onboarding;
 mod progress;
 mod rest;
 mod sdks;
