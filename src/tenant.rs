@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use presdr_events::TenantId;
 use presdr_producers::{settings, tenants};
 use presdr_store::onboarding::{Onboarding, State};
@@ -39,6 +39,9 @@ enum What {
         /// The organisation's name
         #[arg(long)]
         name: String,
+        /// Whether it is ready only once it is connected to an Odoo that works [default: as it was told before, none at first]
+        #[arg(long, value_enum)]
+        odoo: Option<OdooArgument>,
     },
     /// How far the setting up of a tenant is, and what cures what stands in the way; exits with 1 while it is not ready
     Status {
@@ -71,6 +74,14 @@ enum What {
     },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OdooArgument {
+    /// It waits for one
+    Wait,
+    /// It goes on without
+    None,
+}
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -84,7 +95,10 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     let session = Session::open(config).await?;
     let mut code = ExitCode::SUCCESS;
     match &command.what {
-        What::Create { slug, name } => code = create(&session, slug, name, output).await?,
+        What::Create { slug, name, odoo } => {
+            let awaits_odoo = odoo.map(|odoo| odoo == OdooArgument::Wait);
+            code = create(&session, slug, name, awaits_odoo, output).await?;
+        }
         What::Status { tenant } => code = status(&session, tenant, output).await?,
         What::List => list(&session, output).await?,
         What::Purge { tenant, confirm, eraser_nats_url } => {
@@ -99,8 +113,14 @@ pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow:
     Ok(code)
 }
 
-async fn create(session: &Session, slug: &TenantId, name: &str, output: &Output) -> anyhow::Result<ExitCode> {
-    let sequence = tenants::begin(&session.desk, slug, name).await?;
+async fn create(
+    session: &Session,
+    slug: &TenantId,
+    name: &str,
+    awaits_odoo: Option<bool>,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let sequence = tenants::begin(&session.desk, slug, name, awaits_odoo).await?;
     let stands = tenants::go_on(&session.desk, slug).await?;
     let mut answer = json(slug, &stands);
     answer["sequence"] = sequence.into();
@@ -115,9 +135,9 @@ async fn status(session: &Session, tenant: &TenantId, output: &Output) -> anyhow
 }
 
 fn json(tenant: &TenantId, stands: &Onboarding) -> Value {
-    let Onboarding { name, state, problem, begun_by, begun_at, ready_by, ready_at } = stands;
+    let Onboarding { name, state, awaits_odoo, problem, begun_by, begun_at, ready_by, ready_at } = stands;
     json!({
-        "tenant": tenant, "name": name, "state": state, "problem": problem,
+        "tenant": tenant, "name": name, "state": state, "awaits_odoo": awaits_odoo, "problem": problem,
         "begun_by": begun_by, "begun_at": begun_at, "ready_by": ready_by, "ready_at": ready_at,
     })
 }

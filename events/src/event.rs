@@ -93,6 +93,8 @@ macro_rules! events {
 events! {
     /// A tenant was created.
     TenantCreated(tenant::Created) = "tenant.created" v 1,
+    /// A tenant that waited for its Odoo is ready.
+    TenantReady(tenant::Ready) = "tenant.ready" v 1,
     /// Settings were set.
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
     /// A connection to a tenant's Odoo was set or taken back.

@@ -21,6 +21,7 @@ impl Event {
             Self::LeadExtracted(extracted) => of_extracted(extracted),
             Self::LeadContactsFound(found) => found.contacts.iter().flat_map(of_contact).collect(),
             Self::TenantCreated(_)
+            | Self::TenantReady(_)
             | Self::SettingsSet(_)
             | Self::OdooConnectionSet(_)
             | Self::TenantPurged(_)

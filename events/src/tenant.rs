@@ -17,6 +17,13 @@ pub struct Created {
     pub name: String,
 }
 
+/// A tenant that waited for its Odoo is ready: the connection works. One that waited for nothing was ready when it was created.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ready {
+    /// The command.
+    pub step: Step,
+}
+
 /// A tenant's ideal customer profile was set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IcpSet {

@@ -9,11 +9,12 @@ use presdr_nats::{
     Broker, BrokerError,
     callout::{self, CalloutKeys, Grant, Token},
 };
-use presdr_store::StoreError;
+use presdr_store::{StoreError, tenants::Stage};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Gateway,
+    gateway::NotAdmitted,
     identity::token::{self, TokenError},
 };
 
@@ -47,9 +48,12 @@ async fn decide(gateway: &Gateway, token: Token) -> Result<Grant, &'static str> 
             return Err("the token is not believed");
         }
     };
-    match gateway.is_active(&claims.tenant).await {
-        Ok(()) => {}
-        Err(StoreError::NoTenant(_) | StoreError::Erased(_)) => return Err("the token's tenant is not active here"),
+    match gateway.admit(&claims.tenant, claims.odoo_db.as_deref()).await {
+        Ok(Stage::Active) => {}
+        Ok(Stage::SettingUp) | Err(NotAdmitted::Tenant(StoreError::NoTenant(_) | StoreError::Erased(_))) => {
+            return Err("the token's tenant is not active here");
+        }
+        Err(NotAdmitted::OtherOdoo) => return Err("the token names another Odoo database"),
         Err(error) => {
             tracing::warn!(%error, "could not look whether a tenant is active");
             return Err("the database cannot be reached");

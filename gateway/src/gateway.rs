@@ -11,6 +11,7 @@ use presdr_nats::Broker;
 use presdr_producers::Desk;
 use presdr_store::{
     Database, StoreError, TenantTx,
+    odoo::connections,
     tenants::{self, Stage},
     users,
 };
@@ -48,7 +49,7 @@ struct Inner {
     limits: Limits,
     watch: Watch,
     stopping: CancellationToken,
-    active: Mutex<HashMap<TenantId, Instant>>,
+    active: Mutex<HashMap<TenantId, (Instant, Option<String>)>>,
 }
 
 /// Why there is no gateway.
@@ -60,6 +61,33 @@ pub enum StartError {
     /// It cannot speak to the provider.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+}
+
+/// Why somebody whose token is believed does not come in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAdmitted {
+    /// Their tenant is not here, or that cannot be looked up.
+    #[error(transparent)]
+    Tenant(#[from] StoreError),
+    /// Their token names another Odoo database than their tenant's.
+    #[error("the token names another Odoo database than the one that the tenant is connected to")]
+    OtherOdoo,
+}
+
+impl NotAdmitted {
+    /// Whether it may be another way in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Tenant(error) if error.is_transient())
+    }
+}
+
+impl From<NotAdmitted> for Problem {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::Tenant(error) => error.into(),
+            NotAdmitted::OtherOdoo => Self::forbidden(error.to_string()),
+        }
+    }
 }
 
 impl Gateway {
@@ -170,25 +198,32 @@ impl Gateway {
         users::actor(user).map_err(|_| Problem::internal())
     }
 
-    /// Whether the tenant is active, or was a moment ago.
-    pub(crate) async fn is_active(&self, tenant: &TenantId) -> Result<(), StoreError> {
-        match self.stage(tenant).await? {
-            Stage::Active => Ok(()),
-            Stage::SettingUp => Err(StoreError::NoTenant(tenant.clone())),
+    /// Whether somebody of a tenant, with a token that may name the tenant's Odoo database, comes in, as of a moment ago. Where the tenant is
+    /// connected to an Odoo, another name is refused; nothing else is made of it.
+    pub(crate) async fn admit(&self, tenant: &TenantId, odoo_db: Option<&str>) -> Result<Stage, NotAdmitted> {
+        let (stage, database) = self.known(tenant).await?;
+        match (odoo_db, database) {
+            (Some(named), Some(database)) if named != database => Err(NotAdmitted::OtherOdoo),
+            _ => Ok(stage),
         }
     }
 
-    /// Whether the tenant is active, or was a moment ago, or is being set up.
-    pub(crate) async fn stage(&self, tenant: &TenantId) -> Result<Stage, StoreError> {
-        let seen = self.0.active.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).copied();
-        if seen.is_some_and(|seen| seen.elapsed() < ACTIVE_FRESH) {
-            return Ok(Stage::Active);
+    /// How far the tenant is, and the database of its Odoo. Of an active one what was read a moment ago is told.
+    async fn known(&self, tenant: &TenantId) -> Result<(Stage, Option<String>), StoreError> {
+        let known = self.0.active.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        if let Some((seen, database)) = known
+            && seen.elapsed() < ACTIVE_FRESH
+        {
+            return Ok((Stage::Active, database));
         }
-        let (_, stage) = tenants::enter_open(self.database(), tenant).await?;
+        let (mut tx, stage) = tenants::enter_open(self.database(), tenant).await?;
+        let database = connections::database(&mut tx).await?;
+        drop(tx);
         if stage == Stage::Active {
             // Tenants that exist alone come here, so this does not grow with what is asked.
-            self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Instant::now());
+            let known = (Instant::now(), database.clone());
+            self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), known);
         }
-        Ok(stage)
+        Ok((stage, database))
     }
 }

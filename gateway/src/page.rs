@@ -10,7 +10,7 @@ use presdr_producers::tenants;
 use presdr_store::onboarding;
 
 use crate::{
-    Gateway, Mode,
+    Gateway, Mode, Problem,
     identity::{self, Caller, roles::Permission},
 };
 
@@ -20,7 +20,7 @@ pub(crate) async fn start(State(gateway): State<Gateway>, headers: HeaderMap) ->
         Mode::Production => "",
         Mode::Development => "<p><strong>Development mode: whoever asks is believed to be who they say.</strong></p>",
     };
-    let person = match identity::identify(&gateway, &Method::GET, &headers).await {
+    let person = match signed_in(&gateway, &headers).await {
         Ok(caller) => format!(
             "{}<p>Signed in as <b id=\"who\">{}</b> for <b id=\"tenant\">{}</b>.</p>\
              <form method=\"post\" action=\"/logout\"><button id=\"logout\">Sign out</button></form>",
@@ -42,6 +42,12 @@ pub(crate) async fn start(State(gateway): State<Gateway>, headers: HeaderMap) ->
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+async fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let caller = identity::identify(gateway, &Method::GET, headers).await?;
+    gateway.admit(&caller.tenant, caller.odoo_db.as_deref()).await?;
+    Ok(caller)
 }
 
 /// Of a tenant that is not ready: how far it is, what stands in the way, and, for whoever may, to go on.

@@ -1,4 +1,4 @@
-//! Connecting a tenant to its Odoo, checking that, and taking it back.
+//! Connecting a tenant to its Odoo, checking that, and taking it back: also while the tenant is being set up.
 
 use presdr_events::{Clear, Event, Step, TenantId, tenant::OdooConnectionSet};
 use presdr_odoo::{
@@ -64,7 +64,7 @@ pub async fn connect(desk: &Desk, tenant: &TenantId, given: &Given) -> Result<(u
         key: &Clear(key.to_owned()),
         flavour: given.flavour,
     };
-    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
     let number = next_number(&mut tx, "odoo").await?;
     let version = connections::set(&mut tx, &desk.keyring, &new, desk.actor(), desk.now()).await?;
     let event = Event::OdooConnectionSet(OdooConnectionSet {
@@ -83,7 +83,7 @@ pub async fn connect(desk: &Desk, tenant: &TenantId, given: &Given) -> Result<(u
 /// # Errors
 /// [`CommandError::Refused`] when there is none.
 pub async fn disconnect(desk: &Desk, tenant: &TenantId) -> Result<u64, CommandError> {
-    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
     let number = next_number(&mut tx, "odoo").await?;
     let Some(version) = connections::take_back(&mut tx, desk.actor(), desk.now()).await? else {
         return Err(OdooError::NotConnected(tenant.clone()).into());
@@ -103,7 +103,7 @@ pub async fn disconnect(desk: &Desk, tenant: &TenantId) -> Result<u64, CommandEr
 /// # Errors
 /// [`CommandError::Refused`] when there is no connection; that it does not work is an answer.
 pub async fn check(desk: &Desk, tenant: &TenantId) -> Result<Checked, CommandError> {
-    tenants::enter_active(&desk.database, tenant).await?.commit().await?;
+    drop(tenants::enter_open(&desk.database, tenant).await?);
     let (connection, odoo) = desk::open(&desk.database, &desk.keyring, tenant).await?;
     let checked = check::check(&odoo, true).await;
     let mut tx = desk.database.enter(tenant).await?;
@@ -117,7 +117,7 @@ pub async fn check(desk: &Desk, tenant: &TenantId) -> Result<Checked, CommandErr
 /// # Errors
 /// What the database says.
 pub async fn connection(desk: &Desk, tenant: &TenantId) -> Result<Option<Connection>, CommandError> {
-    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
     let connection = connections::get(&mut tx).await?;
     tx.commit().await?;
     Ok(connection)

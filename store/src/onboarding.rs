@@ -43,6 +43,8 @@ pub struct Onboarding {
     pub name: String,
     /// How far it is.
     pub state: State,
+    /// Whether it waits for an Odoo, or did.
+    pub awaits_odoo: bool,
     /// What keeps it from going on, and what cures that.
     pub problem: Option<String>,
     /// Who began it; nobody knows of a tenant that is older than these rows, nor the times.
@@ -55,11 +57,17 @@ pub struct Onboarding {
     pub ready_at: Option<DateTime<Utc>>,
 }
 
-/// Makes the tenant's row and begins to set it up. One that is there stays as it is.
+/// Makes the tenant's row and begins to set it up. One that is there stays as it is; until it is ready, what is said of `awaits_odoo` last counts.
 ///
 /// # Errors
 /// What the database says; [`StoreError::Erased`] of a name that was used before.
-pub async fn begin(tx: &mut TenantTx, name: &str, actor: &Actor, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn begin(
+    tx: &mut TenantTx,
+    name: &str,
+    awaits_odoo: Option<bool>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     let made = sqlx::query(
         "insert into tenants (tenant_id, name, status) values ($1, $2, 'provisioning') on conflict do nothing",
@@ -68,15 +76,25 @@ pub async fn begin(tx: &mut TenantTx, name: &str, actor: &Actor, now: DateTime<U
     .bind(name)
     .execute(&mut **tx)
     .await?;
-    if made.rows_affected() == 0 {
-        return Ok(());
-    }
-    sqlx::query("insert into tenant_onboarding (tenant_id, begun_by, begun_at, changed_at) values ($1, $2, $3, $3)")
+    if made.rows_affected() == 1 {
+        sqlx::query(
+            "insert into tenant_onboarding (tenant_id, begun_by, begun_at, changed_at) values ($1, $2, $3, $3)",
+        )
         .bind(tenant.as_str())
         .bind(actor.as_str())
         .bind(now)
         .execute(&mut **tx)
         .await?;
+    }
+    sqlx::query(
+        "update tenant_onboarding set awaits_odoo = $2, problem = null, changed_at = $3
+         where tenant_id = $1 and state <> 'ready' and awaits_odoo <> $2",
+    )
+    .bind(tenant.as_str())
+    .bind(awaits_odoo)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -114,11 +132,11 @@ pub async fn note(tx: &mut TenantTx, problem: &str, now: DateTime<Utc>) -> Resul
     Ok(())
 }
 
-/// Lets the tenant work: from the commit on it is active. Only one that has all that comes before is let.
+/// Lets the tenant work: from the commit on it is active. Only one that has all that comes before is let; `false` when it was not, or was before.
 ///
 /// # Errors
 /// What the database says.
-pub async fn finish(tx: &mut TenantTx, actor: &Actor, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn finish(tx: &mut TenantTx, actor: &Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
     let ready = sqlx::query(
         "update tenant_onboarding set state = 'ready', problem = null, changed_at = $3, ready_by = $2, ready_at = $3
@@ -135,7 +153,7 @@ pub async fn finish(tx: &mut TenantTx, actor: &Actor, now: DateTime<Utc>) -> Res
             .execute(&mut **tx)
             .await?;
     }
-    Ok(())
+    Ok(ready.rows_affected() == 1)
 }
 
 /// How it stands.
@@ -145,7 +163,7 @@ pub async fn finish(tx: &mut TenantTx, actor: &Actor, now: DateTime<Utc>) -> Res
 pub async fn standing(tx: &mut TenantTx) -> Result<Onboarding, StoreError> {
     let tenant = tx.tenant().clone();
     let row = sqlx::query(
-        "select t.name, coalesce(o.state, 'ready') as state, o.problem, o.begun_by, o.begun_at, o.ready_by, o.ready_at
+        "select t.name, coalesce(o.state, 'ready') as state, coalesce(o.awaits_odoo, false) as awaits_odoo, o.problem, o.begun_by, o.begun_at, o.ready_by, o.ready_at
          from tenants t left join tenant_onboarding o on o.tenant_id = t.tenant_id
          where t.tenant_id = $1 and t.status in ('provisioning', 'active')",
     )
@@ -156,6 +174,7 @@ pub async fn standing(tx: &mut TenantTx) -> Result<Onboarding, StoreError> {
     Ok(Onboarding {
         name: row.get("name"),
         state: State::read(row.get("state"))?,
+        awaits_odoo: row.get("awaits_odoo"),
         problem: row.get("problem"),
         begun_by: row.get("begun_by"),
         begun_at: row.get("begun_at"),

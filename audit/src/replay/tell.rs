@@ -9,6 +9,7 @@ use presdr_events::{Event, Route, audit::Checkpoint, lead, run, tenant, vendor};
 pub fn tell(event: &Event) -> String {
     match event {
         Event::TenantCreated(created) => format!("tenant {:?} was created", created.name),
+        Event::TenantReady(_) => "tenant is ready: its Odoo is connected".to_owned(),
         Event::SettingsSet(set) => format!("settings were set, version {}: {}", set.version, set.sections.join(", ")),
         Event::OdooConnectionSet(set) => match &set.database {
             Some(database) => format!("Odoo was connected, version {}: database {database}", set.version),

@@ -56,7 +56,7 @@ async fn admitted(
     headers: &HeaderMap,
 ) -> Result<(Caller, OwnedSemaphorePermit), Problem> {
     let caller = identify(gateway, method, headers).await?;
-    if gateway.stage(&caller.tenant).await? == Stage::SettingUp && !way.before_ready {
+    if gateway.admit(&caller.tenant, caller.odoo_db.as_deref()).await? == Stage::SettingUp && !way.before_ready {
         return Err(Problem::forbidden("your tenant is still being set up: GET /onboarding tells how far it is"));
     }
     if let Access::Allowed(permission) = way.access

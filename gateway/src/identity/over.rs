@@ -1,5 +1,6 @@
 //! Until when somebody who reads a stream may: their token or session ends, or their tenant does.
 
+use presdr_store::tenants::Stage;
 use tokio::time::{Instant, sleep_until};
 
 use super::{caller::Caller, session};
@@ -48,10 +49,10 @@ pub(crate) async fn over(gateway: Gateway, caller: Caller) -> Over {
 
 /// What cannot be looked up now is looked up again later: a database that is away ends no stream.
 async fn looked(gateway: &Gateway, caller: &Caller) -> Option<Over> {
-    if let Err(error) = gateway.is_active(&caller.tenant).await
-        && !error.is_transient()
-    {
-        return Some(Over::Closed);
+    match gateway.admit(&caller.tenant, caller.odoo_db.as_deref()).await {
+        Ok(Stage::Active) => {}
+        Err(error) if error.is_transient() => {}
+        Ok(Stage::SettingUp) | Err(_) => return Some(Over::Closed),
     }
     match &caller.session {
         Some(cookie) if matches!(session::caller(gateway, cookie).await, Ok(None)) => Some(Over::SignedOut),

@@ -154,7 +154,7 @@ pub(super) async fn begin(
     let (keyring, issuer) = (gateway.desk().keyring(), &gateway.expected().issuer);
     let claims = &vouched.claims;
     // Somebody of a tenant that is still being set up comes in, too: to see that.
-    gateway.stage(&claims.tenant).await?;
+    gateway.admit(&claims.tenant, claims.odoo_db.as_deref()).await?;
     if let Some(before) = before {
         end(gateway, &before).await?;
     }

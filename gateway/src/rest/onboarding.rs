@@ -24,6 +24,8 @@ pub struct Onboarding {
     pub name: String,
     /// `provisioning`, `syncing` or `ready`.
     pub state: &'static str,
+    /// Whether it waits for an Odoo, or did.
+    pub awaits_odoo: bool,
     /// What keeps it from going on, and what cures that.
     pub problem: Option<String>,
     /// Since when it is ready; null before, and where nobody knows.
@@ -32,8 +34,8 @@ pub struct Onboarding {
 
 impl Onboarding {
     pub(crate) fn new(tenant_id: TenantId, stands: onboarding::Onboarding) -> Self {
-        let onboarding::Onboarding { name, state, problem, ready_at, .. } = stands;
-        Self { tenant_id, name, state: state.as_str(), problem, ready_at }
+        let onboarding::Onboarding { name, state, awaits_odoo, problem, ready_at, .. } = stands;
+        Self { tenant_id, name, state: state.as_str(), awaits_odoo, problem, ready_at }
     }
 }
 

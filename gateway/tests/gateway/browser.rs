@@ -3,6 +3,7 @@
 use std::{path::Path, process::Stdio};
 
 use presdr_gateway::Transport;
+use presdr_producers::odoo;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -10,12 +11,12 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::support::World;
+use crate::support::{World, connection};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider");
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider");
 
 /// Whether node, provider and browser are there; says so when not.
-async fn can_run() -> bool {
+pub async fn can_run() -> bool {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/oidc-provider.sh");
     let installed = Command::new(script).output().await.unwrap();
     if !installed.status.success() {
@@ -25,12 +26,8 @@ async fn can_run() -> bool {
     installed.status.success()
 }
 
-/// The provider, and its issuer. It ends with this value, since its standard input does.
-async fn provider(gateway: &str, trusted: &Path) -> (Child, String) {
-    let person = |tenant: &str| json!({ "email": "jane@people.example", "tenant_id": tenant, "roles": ["ops"] });
-    let accounts = json!({
-        "jane-at-acme": person("acme"), "jane-at-globex": person("globex"), "joe-at-nowhere": person("nowhere"),
-    });
+/// The provider that is told of this, and its issuer. It ends with this value, since its standard input does.
+pub async fn provider(told: &Value, trusted: &Path) -> (Child, String) {
     let mut node = Command::new("node");
     let mut child = node
         .arg("provider.mjs")
@@ -41,14 +38,13 @@ async fn provider(gateway: &str, trusted: &Path) -> (Child, String) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let told = json!({ "gateway": gateway, "seconds": 2, "accounts": accounts });
     child.stdin.as_mut().unwrap().write_all(format!("{told}\n").as_bytes()).await.unwrap();
     let mut issuer = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut issuer).await.unwrap();
     (child, issuer.trim().to_owned())
 }
 
-fn chromium() -> &'static str {
+pub fn chromium() -> &'static str {
     ["/usr/bin/chromium", "/usr/bin/chromium-browser"]
         .into_iter()
         .find(|path| Path::new(path).exists())
@@ -64,7 +60,13 @@ async fn people_sign_in_work_and_sign_out_in_a_browser() {
     let origin = format!("https://{}", listener.local_addr().unwrap());
     let files = tempfile::tempdir().unwrap();
     let (certificates, key) = certificate(files.path());
-    let (_provider, issuer) = provider(&origin, &certificates).await;
+    let person = |tenant: &str| json!({ "email": "jane@people.example", "tenant_id": tenant, "roles": ["ops"] });
+    let accounts = json!({
+        "jane-at-acme": person("acme"), "jane-at-globex": person("globex"), "joe-at-nowhere": person("nowhere"),
+        "jim-at-acme": { "tenant_id": "acme", "roles": ["ops"], "odoo_db": "globex" },
+    });
+    let told = json!({ "gateway": origin, "seconds": 2, "accounts": accounts });
+    let (_provider, issuer) = provider(&told, &certificates).await;
     let world = World::on(listener, |config| {
         config.transport = Transport::Tls { certificates, key };
         config.public_url = origin.parse().unwrap();
@@ -72,7 +74,8 @@ async fn people_sign_in_work_and_sign_out_in_a_browser() {
     })
     .await;
     for slug in ["acme", "globex"] {
-        world.tenant(slug).await;
+        let tenant = world.tenant(slug).await;
+        odoo::connect(&world.desk, &tenant, &connection("http://127.0.0.1:1", slug)).await.unwrap();
     }
     let told = json!({ "gateway": origin, "executable": chromium() }).to_string();
     let done =
@@ -95,11 +98,11 @@ async fn people_sign_in_work_and_sign_out_in_a_browser() {
     assert_eq!(seen["second"], json!({ "who": "jane@people.example", "tenant": "globex" }));
     assert_eq!((&seen["secondWho"], &seen["firstAfterSecond"]), (&json!("globex"), &json!(401)));
     assert_eq!(seen["backchannel"], json!([200, 401]));
-    assert_eq!(seen["stranger"], 403);
+    assert_eq!(seen["strangers"], json!([403, 403]), "of a tenant that is not here; of another Odoo than the tenant's");
 }
 
 /// A certificate of this test, for 127.0.0.1.
-fn certificate(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
+pub fn certificate(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let made = std::process::Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"])

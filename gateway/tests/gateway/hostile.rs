@@ -3,10 +3,11 @@
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Utc;
+use presdr_producers::odoo;
 use presdr_store::Role;
 use serde_json::{Value, json};
 
-use crate::support::{Provider, Signer, World, body};
+use crate::support::{Provider, Signer, World, body, connection};
 
 /// A token of any header and payload, signed with the provider's own key: only what stands in it is wrong.
 fn signed(world: &World, header: &str, payload: &str) -> String {
@@ -169,6 +170,39 @@ async fn a_tenant_that_is_not_here_is_not_made() {
     let mut tx = owner.shared().await.unwrap();
     let tenants: Vec<String> = sqlx::query_scalar("select tenant_id from tenants").fetch_all(&mut *tx).await.unwrap();
     assert_eq!(tenants, ["acme"]);
+}
+
+#[tokio::test]
+async fn a_token_that_names_another_odoo_database_is_refused() {
+    let world = World::new().await;
+    for slug in ["acme", "globex"] {
+        let tenant = world.tenant(slug).await;
+        odoo::connect(&world.desk, &tenant, &connection("http://127.0.0.1:1", slug)).await.unwrap();
+    }
+    world.tenant("initech").await;
+    let token = |tenant: &str, database: Value| {
+        let mut claims = world.provider.claims(tenant, "admin");
+        claims["odoo_db"] = database;
+        world.signer.sign(&claims)
+    };
+    for (tenant, database, status) in [
+        ("acme", json!("acme"), 200),
+        ("acme", Value::Null, 200),
+        ("acme", json!("globex"), 403),
+        ("acme", json!("ACME"), 403),
+        ("acme", json!("acme "), 403),
+        ("acme", json!("acme\0globex"), 403),
+        ("acme", json!(""), 403),
+        ("acme", json!(["acme"]), 401),
+        ("globex", json!("acme"), 403),
+        ("globex", json!("globex"), 200),
+        ("initech", json!("acme"), 200), // it has no Odoo: nothing is made of the name
+    ] {
+        let token = token(tenant, database.clone());
+        assert_eq!(world.status(&token).await, status, "{database} for {tenant}");
+        let page = world.get("/", &token).send().await.unwrap().text().await.unwrap();
+        assert_eq!(page.contains("id=\"tenant\""), status == 200, "{database} for {tenant}: {page}");
+    }
 }
 
 #[tokio::test]

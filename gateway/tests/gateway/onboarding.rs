@@ -6,7 +6,7 @@ use chrono::Utc;
 use presdr_events::{Actor, Key, TenantId};
 use presdr_gateway::routes;
 use presdr_nats::topology::User;
-use presdr_producers::{Desk, tenants};
+use presdr_producers::{Desk, odoo, tenants};
 use presdr_store::{
     Role,
     keys::Keyring,
@@ -14,7 +14,7 @@ use presdr_store::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{World, body, connect};
+use crate::support::{World, body, connect, connection};
 
 async fn asked(world: &World, path: &str, role: &str) -> (u16, Value) {
     let answer = world.get(path, &world.token("acme", role)).send().await.unwrap();
@@ -35,7 +35,7 @@ async fn what_an_operator_began_is_seen_and_finished_and_nothing_else() {
     assert_eq!(finished(&world, "admin").await.0, 403);
 
     // Killed after the first step: there is a row, and no key yet.
-    tenants::begin(&world.desk, &acme, "Acme <Pte> Ltd").await.unwrap();
+    tenants::begin(&world.desk, &acme, "Acme <Pte> Ltd", None).await.unwrap();
     let (status, stands) = asked(&world, "/onboarding", "viewer").await;
     assert_eq!((status, &stands["state"], &stands["ready_at"]), (200, &json!("provisioning"), &Value::Null));
     let (status, problem) = finished(&world, "admin").await;
@@ -88,7 +88,7 @@ async fn a_missing_master_key_is_told_and_cured() {
         Actor::service("other"),
         Utc::now,
     );
-    tenants::begin(&wrong, &acme, "Acme").await.unwrap();
+    tenants::begin(&wrong, &acme, "Acme", None).await.unwrap();
     let stands = tenants::go_on(&wrong, &acme).await.unwrap();
     assert_eq!(stands.state, State::Provisioning);
     assert!(stands.problem.as_deref().unwrap().contains("master key file"), "{stands:?}");
@@ -101,4 +101,27 @@ async fn a_missing_master_key_is_told_and_cured() {
     tenants::create(&world.desk, &acme, "Acme").await.unwrap();
     let stands = tenants::standing(&world.desk, &acme).await.unwrap();
     assert_eq!((stands.state, stands.problem), (State::Ready, None));
+}
+
+#[tokio::test]
+async fn whoever_waits_for_an_odoo_is_ready_when_it_works_or_is_waited_for_no_longer() {
+    let world = World::new().await;
+    let acme = TenantId::new("acme").unwrap();
+    tenants::begin(&world.desk, &acme, "Acme", Some(true)).await.unwrap();
+    let stands = tenants::go_on(&world.desk, &acme).await.unwrap();
+    assert_eq!((stands.state, stands.awaits_odoo), (State::Syncing, true));
+    assert!(stands.problem.unwrap().contains("presdr odoo connect --tenant acme"));
+
+    // Nobody listens on port 1.
+    odoo::connect(&world.desk, &acme, &connection("http://127.0.0.1:1", "acme")).await.unwrap();
+    let (status, stands) = finished(&world, "admin").await;
+    assert_eq!((status, &stands["state"]), (200, &json!("syncing")));
+    let problem = stands["problem"].as_str().unwrap();
+    assert!(problem.contains("127.0.0.1:1") && !problem.contains("secret"), "{problem}");
+    assert_eq!(tenants::go_on(&world.desk, &acme).await.unwrap().problem.as_deref(), Some(problem));
+
+    tenants::begin(&world.desk, &acme, "Acme", Some(false)).await.unwrap();
+    assert_eq!(finished(&world, "admin").await.1["state"], "ready");
+    tenants::begin(&world.desk, &acme, "Acme", Some(true)).await.unwrap();
+    assert_eq!(asked(&world, "/onboarding", "viewer").await.1["state"], "ready", "ready stays ready");
 }

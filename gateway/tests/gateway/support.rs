@@ -17,7 +17,7 @@ use aws_lc_rs::{
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Utc;
-use presdr_events::{Actor, TenantId};
+use presdr_events::{Actor, Clear, TenantId};
 use presdr_gateway::{
     Gateway, GatewayConfig, LimitPolicy, Mode, Transport,
     identity::{keys::KeyPolicy, provider::Registration},
@@ -26,9 +26,9 @@ use presdr_nats::{
     Broker,
     topology::{self, TopologyConfig, User},
 };
-use presdr_producers::{Desk, tenants};
+use presdr_producers::{Desk, odoo::Given, tenants};
 use presdr_servers::{Nats, NatsConfig, testing};
-use presdr_store::{Role, testing::TestStore};
+use presdr_store::{Role, odoo::connections::Flavour, testing::TestStore};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -250,4 +250,10 @@ pub async fn connect(url: &str, user: User) -> Broker {
 pub async fn body(answer: reqwest::Response) -> Value {
     let bytes = answer.bytes().await.unwrap();
     serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))
+}
+
+/// A connection to an Odoo that nobody asks.
+pub fn connection(base_url: &str, database: &str) -> Given {
+    let (base_url, database, login) = (base_url.to_owned(), database.to_owned(), "presdr".to_owned());
+    Given { base_url, database, login, key: Clear("secret".to_owned()), flavour: Flavour::Json2 }
 }

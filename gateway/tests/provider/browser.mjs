@@ -78,18 +78,21 @@ try {
     }
     seen.backchannel = [before, after];
 
-    // Somebody whose tenant is not here.
-    const stranger = await person();
-    await stranger.page.goto(`${gateway}/login`);
-    await stranger.page.fill("input[name=login]", "joe-at-nowhere");
-    await stranger.page.fill("input[name=password]", "any");
-    await stranger.page.click("button[type=submit]");
-    await stranger.page.waitForSelector("input[name=prompt][value=consent]", { state: "attached" });
-    const [answer] = await Promise.all([
-        stranger.page.waitForResponse((answer) => answer.url().startsWith(`${gateway}/login/callback`)),
-        stranger.page.click("button[type=submit]"),
-    ]);
-    seen.stranger = answer.status();
+    // Somebody whose tenant is not here, and somebody whose token names another Odoo than the tenant's.
+    seen.strangers = [];
+    for (const account of ["joe-at-nowhere", "jim-at-acme"]) {
+        const stranger = await person();
+        await stranger.page.goto(`${gateway}/login`);
+        await stranger.page.fill("input[name=login]", account);
+        await stranger.page.fill("input[name=password]", "any");
+        await stranger.page.click("button[type=submit]");
+        await stranger.page.waitForSelector("input[name=prompt][value=consent]", { state: "attached" });
+        const [answer] = await Promise.all([
+            stranger.page.waitForResponse((answer) => answer.url().startsWith(`${gateway}/login/callback`)),
+            stranger.page.click("button[type=submit]"),
+        ]);
+        seen.strangers.push(answer.status());
+    }
 } catch (error) {
     seen.error = String(error.stack ?? error);
 } finally {

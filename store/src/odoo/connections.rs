@@ -197,6 +197,16 @@ pub async fn get(tx: &mut TenantTx) -> Result<Option<Connection>, StoreError> {
     Ok(row(tx).await?.as_ref().and_then(connection))
 }
 
+/// The name of the database that the tenant's active connection leads to.
+///
+/// # Errors
+/// What the database says.
+pub async fn database(tx: &mut TenantTx) -> Result<Option<String>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let database = sqlx::query_scalar("select database from odoo_connections where tenant_id = $1 and active");
+    Ok(database.bind(tenant.as_str()).fetch_optional(&mut **tx).await?)
+}
+
 /// The tenant's active connection, with its key.
 ///
 /// # Errors
