@@ -4,7 +4,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean-data
+.PHONY: help install demo test test-odoo check bench clean-data
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: install ## Two tenants' pipelines over an invented web, live, ending in th
 
 test: ## Build and run all tests, with a PostgreSQL and NATS servers of their own (ARGS goes to the test runner)
 	@scripts/test.sh $(ARGS)
+
+test-odoo: ## Run the tests against a real Odoo: one that is started, or that of ODOO_URL and ODOO_KEYS (scripts/odoo.sh says more)
+	@scripts/test-odoo.sh $(ARGS)
 
 check: ## All that CI checks: formatting, lints, documentation, dependencies, tests
 	@.ci/run

@@ -7,6 +7,9 @@ use std::process::ExitStatus;
 /// Why a server could not be started, stopped or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
+    /// The tests' Odoo is not at hand.
+    #[error("{0}")]
+    Odoo(String),
     /// No usable program of that name is on this machine.
     #[error("found no {program} of version {version_min} or newer{seen}; {cure}")]
     NotInstalled {

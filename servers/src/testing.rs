@@ -26,6 +26,10 @@ use tokio::sync::OnceCell;
 
 use crate::{Durability, Nats, NatsConfig, Postgres, ServerError};
 
+pub use odoo::{Account, ODOO_VARIABLE, Odoo, OdooTenant, odoo};
+
+mod odoo;
+
 /// Names the environment variable with the superuser's URL of the PostgreSQL that all tests share.
 pub const DATABASE_VARIABLE: &str = "PRESDR_TEST_DATABASE_URL";
 

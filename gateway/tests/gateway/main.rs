@@ -13,6 +13,7 @@ mod keys;
 mod logout;
 mod onboarding;
 mod progress;
+mod real_odoo;
 mod rest;
 mod sdks;
 mod support;
