@@ -92,6 +92,21 @@ impl DatabaseServer {
         connected.with_context(|| format!("connecting as {}", role.name()))
     }
 
+    /// The same for whoever answers people: no statement takes longer than `statement_max`.
+    ///
+    /// # Errors
+    /// As [`DatabaseServer::connect`].
+    pub async fn connect_within(
+        &self,
+        role: Role,
+        connections_max: u32,
+        statement_max: Duration,
+    ) -> anyhow::Result<Database> {
+        let url = self.url.expose_secret();
+        let connected = Database::connect_within(url, role, connections_max, statement_max).await;
+        connected.with_context(|| format!("connecting as {}", role.name()))
+    }
+
     /// The same for a restore, which keeps everybody else out.
     ///
     /// # Errors

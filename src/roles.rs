@@ -31,6 +31,8 @@ use crate::{broker::BrokerServer, database::DatabaseServer, panics};
 const WORKER_CONNECTIONS: u32 = 24;
 /// Connections of a gateway.
 const GATEWAY_CONNECTIONS: u32 = 16;
+/// A statement of a gateway: whoever asked is told after 30 s that it took too long.
+const GATEWAY_STATEMENT: Duration = Duration::from_secs(25);
 /// How long roles may take to finish what is in hand once they are asked to stop.
 const FINISH_WAIT: Duration = Duration::from_secs(20);
 
@@ -216,7 +218,7 @@ pub async fn desk_of_many(
     broker: &BrokerServer,
     actor: Actor,
 ) -> anyhow::Result<(Desk, Broker)> {
-    let pool = database.connect_many(Role::Producer, GATEWAY_CONNECTIONS).await?;
+    let pool = database.connect_within(Role::Producer, GATEWAY_CONNECTIONS, GATEWAY_STATEMENT).await?;
     let connection = broker.connect(User::Gateway).await?;
     Ok((desk_over(pool, database, connection.clone(), actor)?, connection))
 }

@@ -2,21 +2,23 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use presdr_consumers::candidates::{self, Preview};
 use presdr_events::{Actor, TenantId};
 use presdr_nats::Broker;
 use presdr_producers::Desk;
+use presdr_rules::icp::IcpDocument;
 use presdr_store::{
     Database, StoreError, TenantTx,
     odoo::connections,
     tenants::{self, Stage},
     users,
 };
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
@@ -35,6 +37,8 @@ use crate::{
 
 /// So long a tenant that was active is taken to be.
 const ACTIVE_FRESH: Duration = Duration::from_secs(2);
+/// Tenants that were never seen to be active and are looked for at the same time.
+const STRANGERS_MAX: usize = 2;
 
 /// What every request has at hand. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +53,11 @@ struct Inner {
     limits: Limits,
     watch: Watch,
     stopping: CancellationToken,
-    active: Mutex<HashMap<TenantId, (Instant, Option<String>)>>,
+    turns: TaskTracker,
+    /// When a tenant was seen to be active, and the database of its Odoo then.
+    seen: Mutex<HashMap<TenantId, (Instant, Option<String>)>>,
+    /// Places of those who ask for tenants that were never seen to be.
+    strangers: Semaphore,
 }
 
 /// Why there is no gateway.
@@ -108,8 +116,20 @@ impl Gateway {
         let keys = Keys::new(Arc::clone(&provider), config.keys);
         let limits = Limits::new(config.limits);
         let (watch, stopping) = (Watch::new(broker), CancellationToken::new());
-        let active = Mutex::default();
-        Ok(Self(Arc::new(Inner { config, desk, provider, keys, expected, limits, watch, stopping, active })))
+        let (turns, seen, strangers) = (TaskTracker::new(), Mutex::default(), Semaphore::new(STRANGERS_MAX));
+        Ok(Self(Arc::new(Inner {
+            config,
+            desk,
+            provider,
+            keys,
+            expected,
+            limits,
+            watch,
+            stopping,
+            turns,
+            seen,
+            strangers,
+        })))
     }
 
     /// How it is run.
@@ -172,6 +192,11 @@ impl Gateway {
         &self.0.stopping
     }
 
+    /// The chats' answers that are being given.
+    pub(crate) fn turns(&self) -> &TaskTracker {
+        &self.0.turns
+    }
+
     /// Enters a tenant that is active.
     ///
     /// # Errors
@@ -198,6 +223,12 @@ impl Gateway {
         users::actor(user).map_err(|_| Problem::internal())
     }
 
+    /// What a profile would find. One count of a tenant's is made at a time.
+    pub(crate) async fn preview(&self, tenant: &TenantId, document: &IcpDocument) -> Result<Preview, Problem> {
+        let _counting = self.limits().counting(tenant).await?;
+        Ok(candidates::preview(self.database(), tenant, document).await?)
+    }
+
     /// Whether somebody of a tenant, with a token that may name the tenant's Odoo database, comes in, as of a moment ago. Where the tenant is
     /// connected to an Odoo, another name is refused; nothing else is made of it.
     pub(crate) async fn admit(&self, tenant: &TenantId, odoo_db: Option<&str>) -> Result<Stage, NotAdmitted> {
@@ -210,20 +241,25 @@ impl Gateway {
 
     /// How far the tenant is, and the database of its Odoo. Of an active one what was read a moment ago is told.
     async fn known(&self, tenant: &TenantId) -> Result<(Stage, Option<String>), StoreError> {
-        let known = self.0.active.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
-        if let Some((seen, database)) = known
-            && seen.elapsed() < ACTIVE_FRESH
-        {
-            return Ok((Stage::Active, database));
-        }
+        let known = self.seen().get(tenant).cloned();
+        // Tenants that were never seen to be active wait for one another: whoever has tokens of such takes few connections.
+        let _place = match known {
+            Some((seen, database)) if seen.elapsed() < ACTIVE_FRESH => return Ok((Stage::Active, database)),
+            Some(_) => None,
+            None => self.0.strangers.acquire().await.ok(),
+        };
         let (mut tx, stage) = tenants::enter_open(self.database(), tenant).await?;
         let database = connections::database(&mut tx).await?;
         drop(tx);
         if stage == Stage::Active {
             // Tenants that exist alone come here, so this does not grow with what is asked.
             let known = (Instant::now(), database.clone());
-            self.0.active.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), known);
+            self.seen().insert(tenant.clone(), known);
         }
         Ok((stage, database))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<TenantId, (Instant, Option<String>)>> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -40,8 +40,21 @@ pub struct LimitPolicy {
     pub request: Duration,
     /// Connections at the same time.
     pub connections: usize,
+    /// Connections at the same time from one client address, where clients connect to us rather than to a proxy.
+    pub address_connections: usize,
+    /// How long a client may take to say who it is, and to send the head of a request.
+    pub head: Duration,
+    /// How long nothing may happen on a connection.
+    pub quiet: Duration,
     /// How often it is looked whether somebody who reads a stream still may.
     pub stream_look: Duration,
+    /// Requests of one tenant that are worked on at the same time; the others wait. Fewer than half of the database's connections, so that no
+    /// tenant has them all.
+    pub tenant_working: usize,
+    /// Answers of one tenant's chats that are being given at the same time.
+    pub tenant_turns: usize,
+    /// Of these, those that follow a run have other places: they mostly wait.
+    pub tenant_followers: usize,
 }
 
 impl Default for LimitPolicy {
@@ -56,7 +69,13 @@ impl Default for LimitPolicy {
             body_bytes: 256 * 1024,
             request: Duration::from_secs(30),
             connections: 4096,
+            address_connections: 128,
+            head: Duration::from_secs(10),
+            quiet: Duration::from_secs(120),
             stream_look: Duration::from_secs(5),
+            tenant_working: 6,
+            tenant_turns: 16,
+            tenant_followers: 48,
         }
     }
 }
@@ -66,28 +85,48 @@ pub(crate) struct Limits {
     tenants: Rate<TenantId>,
     strangers: Rate<IpAddr>,
     logins: Rate<IpAddr>,
-    at_once: Places,
-    streams: Places,
+    connections: Places<IpAddr>,
+    at_once: Places<TenantId>,
+    streams: Places<TenantId>,
+    working: Places<TenantId>,
+    counting: Places<TenantId>,
+    turns: Places<TenantId>,
+    followers: Places<TenantId>,
 }
 
-/// So many of a tenant's at the same time.
-struct Places {
+/// So many of one's at the same time.
+struct Places<Key> {
     each: usize,
-    of: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    of: Mutex<HashMap<Key, Arc<Semaphore>>>,
 }
 
-impl Places {
+impl<Key: Hash + Eq> Places<Key> {
     fn new(each: usize) -> Self {
         Self { each, of: Mutex::default() }
     }
 
-    /// A place, for as long as it is held.
-    fn take(&self, tenant: &TenantId) -> Option<OwnedSemaphorePermit> {
+    fn of(&self, key: Key) -> Arc<Semaphore> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = of.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.each)));
-        Arc::clone(places).try_acquire_owned().ok()
+        if of.len() >= FORGET_FROM {
+            // Nobody holds a place of those that have them all.
+            of.retain(|_, places| Arc::strong_count(places) > 1 || places.available_permits() < self.each);
+        }
+        Arc::clone(of.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.each))))
+    }
+
+    /// A place, for as long as it is held.
+    fn take(&self, key: Key) -> Option<OwnedSemaphorePermit> {
+        self.of(key).try_acquire_owned().ok()
+    }
+
+    /// The next place that is free.
+    async fn wait(&self, key: Key) -> Result<OwnedSemaphorePermit, Problem> {
+        self.of(key).acquire_owned().await.map_err(|_| Problem::internal())
     }
 }
+
+/// From so many on, those who hold no place are forgotten.
+const FORGET_FROM: usize = 8192;
 
 impl Limits {
     pub(crate) fn new(policy: LimitPolicy) -> Self {
@@ -96,8 +135,13 @@ impl Limits {
             tenants: Rate::new(per_second(policy.tenant_per_second)),
             strangers: Rate::new(per_second(policy.stranger_per_second)),
             logins: Rate::new(Quota::per_minute(policy.logins_per_minute)),
+            connections: Places::new(policy.address_connections),
             at_once: Places::new(policy.tenant_at_once),
             streams: Places::new(policy.tenant_streams),
+            working: Places::new(policy.tenant_working),
+            counting: Places::new(1),
+            turns: Places::new(policy.tenant_turns),
+            followers: Places::new(policy.tenant_followers),
         }
     }
 
@@ -107,13 +151,39 @@ impl Limits {
             return Err(Problem::too_many("your organisation asks too often; wait a moment", 1));
         }
         let too_many = || Problem::too_many("your organisation has too many requests open; wait for one to end", 1);
-        self.at_once.take(tenant).ok_or_else(too_many)
+        self.at_once.take(tenant.clone()).ok_or_else(too_many)
     }
 
     /// Lets one more stream of a tenant begin, for as long as the permit lives.
     pub(crate) fn stream(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
         let too_many = || Problem::too_many("your organisation watches too much at once; end a stream first", 5);
-        self.streams.take(tenant).ok_or_else(too_many)
+        self.streams.take(tenant.clone()).ok_or_else(too_many)
+    }
+
+    /// A place for one more connection of an address, for as long as it is held.
+    pub(crate) fn connection(&self, address: IpAddr) -> Option<OwnedSemaphorePermit> {
+        self.connections.take(network(address))
+    }
+
+    /// Waits until one more request of a tenant may be worked on.
+    pub(crate) async fn working(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
+        self.working.wait(tenant.clone()).await
+    }
+
+    /// Waits until the tenant's candidates may be counted: that reads much of the registry, so one does at a time.
+    pub(crate) async fn counting(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
+        self.counting.wait(tenant.clone()).await
+    }
+
+    /// Lets one more answer of a tenant's chats be given, for as long as the permit lives.
+    pub(crate) fn turn(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
+        let too_many = || Problem::too_many("your organisation asks too much at once; wait for an answer", 1);
+        self.turns.take(tenant.clone()).ok_or_else(too_many)
+    }
+
+    /// A place for an answer that follows a run.
+    pub(crate) fn follower(&self, tenant: &TenantId) -> Option<OwnedSemaphorePermit> {
+        self.followers.take(tenant.clone())
     }
 
     /// Counts a request of somebody without a valid token.

@@ -68,7 +68,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, generator),
         "responses": responses(route, generator),
         "security": match route.access {
-            Access::Public => json!([]),
+            Access::Public | Access::Provider => json!([]),
             Access::SignedIn | Access::Allowed(_) => json!([{ "bearer": [] }, { "apiKey": [] }]),
         },
     });

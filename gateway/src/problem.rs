@@ -54,9 +54,9 @@ impl Problem {
         &self.detail
     }
 
-    /// Whether whoever asked is nobody we know.
-    pub(crate) fn is_of_a_stranger(&self) -> bool {
-        self.status == StatusCode::UNAUTHORIZED
+    /// Whether whoever asked is nobody here, or may not.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
     }
 
     /// Nobody we know.

@@ -24,6 +24,8 @@ use crate::{
 pub enum Access {
     /// Anybody: nothing of a tenant is shown.
     Public,
+    /// Anybody who sends what the identity provider has signed.
+    Provider,
     /// Anybody of an active tenant.
     SignedIn,
     /// Those whose role has this permission.
@@ -143,7 +145,7 @@ impl Route {
 /// Every route.
 #[must_use]
 pub fn list() -> Vec<Route> {
-    use Access::{Allowed, Public, SignedIn};
+    use Access::{Allowed, Provider, Public, SignedIn};
     const READ: Access = Allowed(Permission::Read);
     const STEER: Access = Allowed(Permission::SteerRuns);
     const SUPPRESS: Access = Allowed(Permission::Suppress);
@@ -197,7 +199,7 @@ pub fn list() -> Vec<Route> {
             .summary("End the browser's session, here and at the identity provider")
             .redirect(303)
             .others(&[401, 403, 503]),
-        post_("/logout/backchannel", "backchannelLogout", Public, post(logout::by_provider))
+        post_("/logout/backchannel", "backchannelLogout", Provider, post(logout::by_provider))
             .summary("The identity provider says that somebody has signed out")
             .others(&[400, 413, 429, 503]),
         // Ranking and companies
@@ -319,7 +321,8 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// A route's handler behind its door. There is no other way to a handler.
 fn guarded(route: Route, gateway: &Gateway) -> MethodRouter<Gateway> {
-    let (gateway, way) = (gateway.clone(), http::Way { access: route.access, before_ready: route.before_ready });
+    let (gateway, way) =
+        (gateway.clone(), http::Way { access: route.access, surface: route.surface, before_ready: route.before_ready });
     let door = move |request: Request, next: Next| http::open(gateway.clone(), way, request, next);
     let handler = route.handler.route_layer(middleware::from_fn(door));
     match route.surface {
@@ -357,8 +360,8 @@ mod tests {
 
     #[test]
     fn only_what_shows_nothing_of_a_tenant_is_public() {
-        let public: Vec<_> =
-            list().into_iter().filter(|route| route.access == Access::Public).map(|route| route.path).collect();
+        let open = |route: &Route| matches!(route.access, Access::Public | Access::Provider);
+        let public: Vec<_> = list().into_iter().filter(open).map(|route| route.path).collect();
         let meta = ["/info", "/health/live", "/health/ready", "/openapi.json"];
         assert_eq!(public, [&meta[..], &["/", "/login", "/login/callback", "/logout", "/logout/backchannel"]].concat());
     }

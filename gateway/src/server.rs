@@ -20,12 +20,14 @@ use tower::ServiceExt;
 
 use crate::{
     Gateway, Transport,
-    http::address::{self, Peer},
+    http::{
+        address::{self, Peer},
+        quiet::Quiet,
+    },
+    limits::LimitPolicy,
     routes, tls,
 };
 
-/// How long a client may take to say who it is, and to send the head of a request.
-const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// How long requests may take to finish once the process is asked to end.
 const FINISH_WAIT: Duration = Duration::from_secs(10);
 /// Longest head of a request, in bytes: two tokens and then some.
@@ -56,17 +58,27 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, stopping: Cancellati
         if !address::is_answered(gateway.config(), peer.ip()) {
             continue;
         }
+        // Behind a proxy all come from one address: there the proxy counts.
+        let of_address = match gateway.config().transport {
+            Transport::Behind(_) => None,
+            Transport::Plain | Transport::Tls { .. } => match gateway.limits().connection(peer.ip()) {
+                Some(place) => Some(place),
+                None => continue,
+            },
+        };
         let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), closing.watcher());
+        let limits = gateway.config().limits;
         tokio::spawn(async move {
-            let _place = place;
-            if let Err(error) = connection(stream, peer, router, acceptor, watcher).await {
+            let _places = (place, of_address);
+            if let Err(error) = connection(stream, peer, router, acceptor, watcher, &limits).await {
                 tracing::debug!(%error, "a connection ended");
             }
         });
     }
     drop(listener);
     gateway.stopping().cancel();
-    if timeout(FINISH_WAIT, closing.shutdown()).await.is_err() {
+    gateway.turns().close();
+    if timeout(FINISH_WAIT, async { tokio::join!(closing.shutdown(), gateway.turns().wait()) }).await.is_err() {
         tracing::warn!("some requests did not finish in {FINISH_WAIT:?}");
     }
     Ok(())
@@ -91,11 +103,15 @@ async fn connection(
     router: Router,
     acceptor: Option<TlsAcceptor>,
     watcher: hyper_util::server::graceful::Watcher,
+    limits: &LimitPolicy,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     match acceptor {
-        None => speak(stream, peer, router, watcher).await,
-        Some(acceptor) => speak(timeout(HEAD_WAIT, acceptor.accept(stream)).await??, peer, router, watcher).await,
+        None => speak(stream, peer, router, watcher, limits).await,
+        Some(acceptor) => {
+            let stream = timeout(limits.head, acceptor.accept(stream)).await??;
+            speak(stream, peer, router, watcher, limits).await
+        }
     }
 }
 
@@ -104,20 +120,29 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: SocketAddr,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
+    limits: &LimitPolicy,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
         .max_concurrent_streams(64)
         .keep_alive_interval(Duration::from_secs(20));
+    let quiet = Quiet::new(limits.head, limits.quiet);
+    let noted = quiet.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        noted.broken();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
-        router.clone().oneshot(request)
+        let (router, noted) = (router.clone(), noted.clone());
+        async move { router.oneshot(request).await.map(|answer| answer.map(|body| noted.noting(body))) }
     });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    watcher.watch(connection).await
+    tokio::select! {
+        over = watcher.watch(connection) => over,
+        // Not even the builder looks at the clock before it has heard which version is spoken.
+        () = quiet.too_long() => Err("nothing happened for too long".into()),
+    }
 }

@@ -12,11 +12,14 @@ use futures::StreamExt;
 use presdr_events::{RunId, TenantId};
 use presdr_nats::{Broker, topology::PROGRESS};
 use presdr_projections::progress::{self, Progress};
+use presdr_store::{StoreError, TenantTx};
 use tokio::{sync::broadcast, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 /// News that one who watches may be behind: more are summed up by the newest, since counts are absolute.
 const BEHIND_MAX: usize = 64;
+/// Runs whose counts are remembered.
+const COUNTED_MAX: usize = 1000;
 /// Before listening again when the broker would not have it.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -28,6 +31,8 @@ struct Inner {
     broker: Broker,
     runs: Arc<Runs>,
     listening: OnceLock<AbortOnDropHandle<()>>,
+    /// What was counted of runs, by subject.
+    counted: Mutex<HashMap<String, Progress>>,
 }
 
 /// The runs that somebody watches, by subject.
@@ -69,8 +74,9 @@ pub(crate) struct Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         let mut runs = self.runs.lock();
-        // This one still counts.
-        if runs.get(&self.subject).is_some_and(|sender| sender.receiver_count() <= 1) {
+        // Two that leave together leave one after the other.
+        self.news = broadcast::channel(1).1;
+        if runs.get(&self.subject).is_some_and(|sender| sender.receiver_count() == 0) {
             runs.remove(&self.subject);
         }
     }
@@ -79,12 +85,12 @@ impl Drop for Watching {
 impl Watch {
     /// `broker` is a connection of [`User::Gateway`](presdr_nats::topology::User::Gateway). Nothing is heard before somebody watches.
     pub(crate) fn new(broker: Broker) -> Self {
-        Self(Arc::new(Inner { broker, runs: Arc::default(), listening: OnceLock::new() }))
+        Self(Arc::new(Inner { broker, runs: Arc::default(), listening: OnceLock::new(), counted: Mutex::default() }))
     }
 
     /// Watches a run from now on.
     pub(crate) fn run(&self, tenant: &TenantId, run: RunId) -> Watching {
-        let Inner { broker, runs, listening } = &*self.0;
+        let Inner { broker, runs, listening, .. } = &*self.0;
         let subject = progress::subject(tenant, run.get());
         let news = {
             let mut watched = runs.lock();
@@ -93,6 +99,31 @@ impl Watch {
         };
         listening.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(listen(broker.clone(), Arc::clone(runs)))));
         Watching { news, subject, runs: Arc::clone(runs) }
+    }
+
+    /// What the read models know of a run, which is in them up to a place in the log. Counted once for all who ask until there is more.
+    pub(crate) async fn counted(
+        &self,
+        tx: &mut TenantTx,
+        run: RunId,
+        up_to: i64,
+    ) -> Result<Option<Progress>, StoreError> {
+        let subject = progress::subject(tx.tenant(), run.get());
+        let known = self.counts().get(&subject).filter(|counted| counted.sequence >= up_to).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let counted = progress::standing(tx, run).await?;
+        let mut counts = self.counts();
+        if counts.len() >= COUNTED_MAX {
+            counts.clear();
+        }
+        counts.extend(counted.iter().map(|counted| (subject.clone(), counted.clone())));
+        Ok(counted)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, Progress>> {
+        self.0.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest that a run has published, if it has lately. `None` as well when the broker cannot be asked: the read models know, too.

@@ -35,7 +35,7 @@ pub async fn find(tx: &mut TenantTx, written: &str) -> Result<Which<Named>, Stor
                union select company_id from tenant_companies where tenant_id = $1) own
          join tenant_company c using (company_id)",
     );
-    let own = meant(written, own.bind(tenant.as_str()).fetch_all(&mut **tx).await?)?;
+    let own = meant(written, own.bind(tenant.as_str()).fetch_all(&mut **tx).await?).await?;
     if own != Which::None {
         return Ok(own);
     }
@@ -45,14 +45,29 @@ pub async fn find(tx: &mut TenantTx, written: &str) -> Result<Which<Named>, Stor
     );
     let telling = written.split(' ').max_by_key(|word| word.chars().count()).unwrap_or_default();
     let candidates = candidates.bind(tenant.as_str()).bind(telling).bind(CANDIDATES_MAX);
-    meant(written, candidates.fetch_all(&mut **tx).await?)
+    meant(written, candidates.fetch_all(&mut **tx).await?).await
 }
 
 type Row = (i64, Option<String>, Option<String>);
 
-fn meant(written: &str, rows: Vec<Row>) -> Result<Which<Named>, StoreError> {
+/// Names that are compared where they are; more keep a thread busy that others wait for.
+const COMPARED_HERE_MAX: usize = 1000;
+
+async fn meant(written: &str, rows: Vec<Row>) -> Result<Which<Named>, StoreError> {
     let companies = rows.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
-    Ok(which(written, companies.into_iter().map(|company| (company.clone(), company.name))))
+    let (many, written) = (companies.len() > COMPARED_HERE_MAX, written.to_owned());
+    let compare = move || {
+        let named = companies.into_iter().map(|company| {
+            let name = company.name.clone();
+            (company, name)
+        });
+        which(&written, named)
+    };
+    if !many {
+        return Ok(compare());
+    }
+    let compared = tokio::task::spawn_blocking(compare).await;
+    compared.map_err(|_| StoreError::Refused("the names could not be compared".to_owned()))
 }
 
 fn named((id, uen, name): Row) -> Result<Named, StoreError> {

@@ -189,6 +189,16 @@ pub async fn standing(tx: &mut TenantTx, run: RunId) -> Result<Option<Progress>,
     Ok(Tally::read(tx, run.get(), i64::MAX).await?.progress(run.get()))
 }
 
+/// The newest place in the log that the read models know of a run; `None` before its first event is in them.
+///
+/// # Errors
+/// What the database says.
+pub async fn known_up_to(tx: &mut TenantTx, run: RunId) -> Result<Option<i64>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let newest = sqlx::query_scalar("select max(sequence) from run_event_logs where tenant_id = $1 and run_id = $2");
+    Ok(newest.bind(tenant.as_str()).bind(run.get()).fetch_one(&mut **tx).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

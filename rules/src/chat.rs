@@ -23,7 +23,7 @@ mod schedule;
 mod told;
 
 pub use command::{Command, Day, Export, IcpChanges, PageWish, Period, Suppressed};
-pub use forms::examples;
+pub use forms::{TOP_MAX, examples};
 
 use crate::mask;
 
@@ -58,7 +58,7 @@ pub fn redact(text: &str) -> String {
 }
 
 /// Digits that stand in one row, with nothing but blanks, hyphens and brackets between them, are a phone number when they begin with a plus,
-/// or are eight and begin as numbers in Singapore do. Years, scores and UENs are none.
+/// or are eight and begin as numbers in Singapore do, with its 65 before them or not. Years, scores and UENs are none.
 fn without_numbers(text: &str) -> String {
     let is_part = |character: char| character.is_ascii_digit() || "+-() ".contains(character);
     let mut redacted = String::with_capacity(text.len());
@@ -84,8 +84,10 @@ fn without_numbers(text: &str) -> String {
 
 fn is_number(row: &str) -> bool {
     let digits: String = row.chars().filter(char::is_ascii_digit).collect();
-    let local = digits.len() == 8 && digits.starts_with(['3', '6', '8', '9']) && row.len() <= digits.len() + 1;
-    (row.starts_with('+') && (8..=15).contains(&digits.len())) || local
+    let is_local = |digits: &str| digits.len() == 8 && digits.starts_with(['3', '6', '8', '9']);
+    let local = is_local(&digits) && row.len() <= digits.len() + 1;
+    let with_code = digits.strip_prefix("65").is_some_and(is_local);
+    (row.starts_with('+') && (8..=15).contains(&digits.len())) || local || with_code
 }
 
 fn without_addresses(text: &str) -> String {

@@ -61,10 +61,28 @@ impl Database {
     /// [`StoreError::TenantInUrl`] and [`StoreError::RoleTooStrong`] when the URL would undo isolation, [`StoreError::Restoring`] while a
     /// restore is not over; otherwise what the database says.
     pub async fn connect(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
-        let database = Self::connect_restoring(url, role, connections_max).await?;
-        match database.is_being_restored().await? {
+        Self::connect_restoring(url, role, connections_max).await?.unless_restoring().await
+    }
+
+    /// The same for whoever answers people: a statement that takes longer than `statement_max` is ended, since nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As [`Database::connect`].
+    pub async fn connect_within(
+        url: &str,
+        role: Role,
+        connections_max: u32,
+        statement_max: Duration,
+    ) -> Result<Self, StoreError> {
+        let milliseconds = statement_max.as_millis().to_string();
+        let more = [("statement_timeout", milliseconds.as_str())];
+        Self::connect_with(url, role, connections_max, &more).await?.unless_restoring().await
+    }
+
+    async fn unless_restoring(self) -> Result<Self, StoreError> {
+        match self.is_being_restored().await? {
             true => Err(StoreError::Restoring),
-            false => Ok(database),
+            false => Ok(self),
         }
     }
 
@@ -73,10 +91,20 @@ impl Database {
     /// # Errors
     /// As [`Database::connect`].
     pub async fn connect_restoring(url: &str, role: Role, connections_max: u32) -> Result<Self, StoreError> {
+        Self::connect_with(url, role, connections_max, &[]).await
+    }
+
+    async fn connect_with(
+        url: &str,
+        role: Role,
+        connections_max: u32,
+        more: &[(&str, &str)],
+    ) -> Result<Self, StoreError> {
         // A process that stops in the middle of a transaction must not hold its locks for ever.
         let options = PgConnectOptions::from_str(url)?
             .application_name(role.name())
-            .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MAX), ("tcp_user_timeout", "30s")]);
+            .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MAX), ("tcp_user_timeout", "30s")])
+            .options(more.iter().copied());
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_secs(30))

@@ -85,7 +85,7 @@ impl Keyring {
         Self { ring, tenants: Mutex::default() }
     }
 
-    /// Seals what belongs to no tenant and lives for minutes, such as a cookie that is set before anybody is known. Every process opens it,
+    /// Seals what belongs to no tenant and lives for hours at most, such as a cookie. Every process opens it,
     /// as long as it knows the master key that this one knows first.
     ///
     /// # Errors

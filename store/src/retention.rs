@@ -133,8 +133,15 @@ const AGED: [Aged; 7] = [
         old: "made_at < $2 and not exists (select from lead_texts t where t.tenant_id = $1 and t.company_id = embeddings.company_id)",
         age: Age::Text,
     },
-    // Its states, turns and what they told go with it.
-    Aged { table: "threads", key: "tenant_id, thread_id", old: "updated_at < $2 and status <> 'busy'", age: Age::Threads },
+    // Its states, turns and what they told go with it. One that was made for a single answer is asked for no more after a day, and nobody
+    // answers for so long.
+    Aged {
+        table: "threads",
+        key: "tenant_id, thread_id",
+        old: "(updated_at < $2 or hidden and updated_at < now() - interval '1 day')
+              and (status <> 'busy' or updated_at < now() - interval '1 day')",
+        age: Age::Threads,
+    },
 ];
 
 /// The newest checkpoint that is older than `before`: its number and the last event that it covers. The log can be verified from it on. The

@@ -229,8 +229,10 @@ pub async fn delete(tx: &mut TenantTx, owner: &str, id: Uuid) -> Result<bool, St
 pub async fn take_back(tx: &mut TenantTx, thread: Uuid, run: Uuid) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     let statements = [
+        // What is left last is where it stood, also when the turn went back to an older state.
         "update threads set head = (
-             select parent_id from thread_checkpoints where tenant_id = $1 and thread_id = $2 and run_id = $3 order by checkpoint_id limit 1)
+             select checkpoint_id from thread_checkpoints where tenant_id = $1 and thread_id = $2 and run_id is distinct from $3
+             order by checkpoint_id desc limit 1)
          where tenant_id = $1 and thread_id = $2
            and head in (select checkpoint_id from thread_checkpoints where tenant_id = $1 and thread_id = $2 and run_id = $3)",
         "delete from thread_checkpoints where tenant_id = $1 and thread_id = $2 and run_id = $3",
@@ -302,6 +304,22 @@ pub async fn advance(
     Ok(checkpoint)
 }
 
+/// Takes what waits for a yes in a state of a thread; `None` when it was taken before, or nothing waits. The caller has made sure whose the
+/// thread is.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_pending(tx: &mut TenantTx, thread: Uuid, id: Uuid) -> Result<Option<Value>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let taken = sqlx::query_scalar(
+        "update thread_checkpoints c set pending = null
+         from (select pending from thread_checkpoints where tenant_id = $1 and thread_id = $2 and checkpoint_id = $3 for update) before
+         where c.tenant_id = $1 and c.thread_id = $2 and c.checkpoint_id = $3 and before.pending is not null
+         returning before.pending",
+    );
+    Ok(taken.bind(tenant.as_str()).bind(thread).bind(id).fetch_optional(&mut **tx).await?)
+}
+
 /// A state of a thread; the caller has made sure whose the thread is.
 ///
 /// # Errors
@@ -312,6 +330,19 @@ pub async fn checkpoint(tx: &mut TenantTx, thread: Uuid, id: Uuid) -> Result<Opt
         "select * from thread_checkpoints where tenant_id = $1 and thread_id = $2 and checkpoint_id = $3",
     );
     Ok(checkpoint.bind(tenant.as_str()).bind(thread).bind(id).fetch_optional(&mut **tx).await?)
+}
+
+/// The last state that a turn led to. The caller has made sure whose the thread is.
+///
+/// # Errors
+/// What the database says.
+pub async fn last_of(tx: &mut TenantTx, thread: Uuid, run: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let last = sqlx::query_scalar(
+        "select checkpoint_id from thread_checkpoints where tenant_id = $1 and thread_id = $2 and run_id = $3
+         order by checkpoint_id desc limit 1",
+    );
+    Ok(last.bind(tenant.as_str()).bind(thread).bind(run).fetch_optional(&mut **tx).await?)
 }
 
 /// The states of a thread, newest first, all branches; only those before `before`, if it is given. The caller has made sure whose the

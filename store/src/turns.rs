@@ -157,17 +157,36 @@ pub async fn last_told(tx: &mut TenantTx, run: Uuid) -> Result<i64, StoreError> 
     Ok(last.unwrap_or(0))
 }
 
-/// Ends the thread's turns whose gateway has said nothing for `silent`, by the database's clock: it is gone. Tells how many there were.
+/// Ends the thread's turns whose gateway has said nothing for `silent`, by the database's clock: it is gone. The last that each tells is
+/// `told`, an error. Tells how many there were.
 ///
 /// # Errors
 /// What the database says.
-pub async fn end_lost(tx: &mut TenantTx, thread: Uuid, silent: Duration) -> Result<u64, StoreError> {
+pub async fn end_lost(tx: &mut TenantTx, thread: Uuid, silent: Duration, told: &Value) -> Result<u64, StoreError> {
     let tenant = tx.tenant().clone();
     let ended = sqlx::query(
-        "update chat_runs set status = 'error', updated_at = now()
-         where tenant_id = $1 and thread_id = $2 and status in ('pending', 'running') and alive_at < now() - make_interval(secs => $3)",
+        "with ended as (
+             update chat_runs set status = 'error', updated_at = now()
+             where tenant_id = $1 and thread_id = $2 and status in ('pending', 'running') and alive_at < now() - make_interval(secs => $3)
+             returning run_id)
+         insert into chat_run_events (tenant_id, run_id, seq, event, data)
+         select $1, run_id, (select coalesce(max(seq), 0) + 1 from chat_run_events e where e.tenant_id = $1 and e.run_id = ended.run_id),
+                'error', $4 from ended",
     );
-    Ok(ended.bind(tenant.as_str()).bind(thread).bind(silent.as_secs_f64()).execute(&mut **tx).await?.rows_affected())
+    let ended = ended.bind(tenant.as_str()).bind(thread).bind(silent.as_secs_f64()).bind(told);
+    Ok(ended.execute(&mut **tx).await?.rows_affected())
+}
+
+/// The thread's turns that are not over.
+///
+/// # Errors
+/// What the database says.
+pub async fn under_way(tx: &mut TenantTx, thread: Uuid) -> Result<Vec<Uuid>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let turns = sqlx::query_scalar(
+        "select run_id from chat_runs where tenant_id = $1 and thread_id = $2 and status in ('pending', 'running')",
+    );
+    Ok(turns.bind(tenant.as_str()).bind(thread).fetch_all(&mut **tx).await?)
 }
 
 /// Interrupts the thread's turns that are not over.

@@ -128,10 +128,14 @@ async fn a_turn_tells_in_order_until_it_is_cancelled() {
     assert!(turns::get(&mut tx, JANE, run).await.unwrap().unwrap().is_over());
     let lost = Uuid::now_v7();
     turns::begin(&mut tx, id, lost, &json!({}), true).await.unwrap();
-    assert_eq!(turns::end_lost(&mut tx, id, Duration::from_secs(60)).await.unwrap(), 0, "its gateway has just spoken");
+    assert_eq!(
+        turns::end_lost(&mut tx, id, Duration::from_secs(60), &json!({})).await.unwrap(),
+        0,
+        "its gateway has just spoken"
+    );
     tx.commit().await.unwrap();
     let mut tx = producer.enter(&acme).await.unwrap();
-    assert_eq!(turns::end_lost(&mut tx, id, Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(turns::end_lost(&mut tx, id, Duration::ZERO, &json!({ "error": "lost" })).await.unwrap(), 1);
     assert_eq!(turns::list(&mut tx, id, 10, 0).await.unwrap().len(), 2);
     turns::delete(&mut tx, lost).await.unwrap();
     assert_eq!(turns::list(&mut tx, id, 10, 0).await.unwrap().len(), 1);

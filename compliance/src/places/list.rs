@@ -113,7 +113,11 @@ pub const PLACES: &[Place] = &[
     found("threads", &["metadata"], &["thread_id"], Path::Said),
     nobody("threads", &["owner", "status"], "the user's random id"),
     found("thread_checkpoints", &["messages"], &["thread_id", "checkpoint_id"], Path::Said),
-    nobody("thread_checkpoints", &["source", "pending"], "an address that waits for a yes is under the tenant's key"),
+    nobody(
+        "thread_checkpoints",
+        &["source", "pending"],
+        "a profile without addresses and numbers; an address that waits for a yes is under the tenant's key",
+    ),
     found("chat_runs", &["metadata"], &["run_id"], Path::Said),
     nobody("chat_runs", &["status"], CODES),
     found("chat_run_events", &["data"], &["run_id", "seq"], Path::Said),

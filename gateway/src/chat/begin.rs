@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use presdr_store::{
+    TenantTx,
     threads::{self, Thread},
     turns,
 };
@@ -48,6 +49,7 @@ pub async fn begin(gateway: &Gateway, caller: &Caller, thread: Option<Uuid>, ask
     let modes = asked.modes()?;
     let given =
         message::read(asked.input.as_ref().unwrap_or(&serde_json::Value::Null)).map_err(Problem::unprocessable)?;
+    let turn_place = gateway.limits().turn(&caller.tenant)?;
     let owner = gateway.owner(caller).await?;
     let (id, run) = (thread.unwrap_or_else(Uuid::now_v7), Uuid::now_v7());
     let known = place(gateway, caller, &owner, (id, thread.is_none()), run, &asked).await?;
@@ -62,7 +64,7 @@ pub async fn begin(gateway: &Gateway, caller: &Caller, thread: Option<Uuid>, ask
         parent: named.or(known.head),
     };
     // Boxed, since futures that hold one another grow deeper than the compiler follows.
-    tokio::spawn(Box::pin(turn.give()));
+    gateway.turns().spawn(Box::pin(turn.give(turn_place)));
     let (gateway, caller) = (gateway.clone(), caller.clone());
     Ok(Begun { reader: Reader { gateway, caller, owner, thread: id, run, modes, after: 0 }, alone: thread.is_none() })
 }
@@ -83,8 +85,8 @@ async fn place(
         if alone || asked.if_not_exists.as_deref() == Some("create") {
             threads::create(&mut tx, owner, id, &json!({}), alone).await?;
         }
-        let known = threads::lock(&mut tx, owner, id).await?.ok_or_else(Problem::not_found)?;
-        let lost = turns::end_lost(&mut tx, id, LOST_AFTER).await? > 0;
+        let mut known = threads::lock(&mut tx, owner, id).await?.ok_or_else(Problem::not_found)?;
+        let lost = end_lost(&mut tx, id).await?;
         if known.status == "busy" && !lost {
             match asked.multitask_strategy.as_deref() {
                 Some("reject") => {
@@ -92,7 +94,14 @@ async fn place(
                         "Thread is already running a task. Wait for it to finish or choose a different multitask strategy.",
                     ));
                 }
-                Some("interrupt" | "rollback") => turns::interrupt(&mut tx, id).await?,
+                Some("interrupt") => turns::interrupt(&mut tx, id).await?,
+                Some("rollback") => {
+                    for turn in turns::under_way(&mut tx, id).await? {
+                        threads::take_back(&mut tx, id, turn).await?;
+                        turns::delete(&mut tx, turn).await?;
+                    }
+                    known = threads::lock(&mut tx, owner, id).await?.ok_or_else(Problem::not_found)?;
+                }
                 _ if begun.elapsed() >= WAIT_MAX => turns::interrupt(&mut tx, id).await?,
                 _ => {
                     drop(tx);
@@ -128,13 +137,18 @@ pub async fn stop(reader: &Reader, taking_back: bool) -> Result<bool, Problem> {
     Ok(true)
 }
 
-/// Ends the thread's turns whose gateway is gone.
-pub async fn bury(reader: &Reader) -> Result<(), Problem> {
-    let mut tx = reader.gateway.enter(&reader.caller.tenant).await?;
-    threads::lock(&mut tx, &reader.owner, reader.thread).await?;
-    if turns::end_lost(&mut tx, reader.thread, LOST_AFTER).await? > 0 {
-        threads::change_status(&mut tx, &reader.owner, reader.thread, &["busy"], "error").await?;
+/// Ends the thread's turns whose gateway is gone, and the thread with them.
+pub async fn bury(gateway: &Gateway, caller: &Caller, owner: &str, thread: Uuid) -> Result<(), Problem> {
+    let mut tx = gateway.enter(&caller.tenant).await?;
+    threads::lock(&mut tx, owner, thread).await?;
+    if end_lost(&mut tx, thread).await? {
+        threads::change_status(&mut tx, owner, thread, &["busy"], "error").await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+async fn end_lost(tx: &mut TenantTx, thread: Uuid) -> Result<bool, Problem> {
+    let told = json!({ "error": "CommandFailed", "message": "the answer was cut off; look whether its command was carried out, and ask again" });
+    Ok(turns::end_lost(tx, thread, LOST_AFTER, &told).await? > 0)
 }

@@ -50,20 +50,21 @@ impl Reading {
         Self { sight, seen: HashMap::new() }
     }
 
-    /// A block as Markdown.
+    /// Writes a block as Markdown behind `text`.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn shown(&mut self, tx: &mut TenantTx, block: &Block) -> Result<String, StoreError> {
-        let Block::Text(text) = block else {
-            if let Some(seen) = self.seen.get(block) {
-                return Ok(seen.clone());
-            }
-            let shown = found(tx, block, self.sight).await?;
-            self.seen.insert(block.clone(), shown.clone());
-            return Ok(shown);
-        };
-        Ok(text.clone())
+    pub async fn write(&mut self, tx: &mut TenantTx, block: &Block, text: &mut String) -> Result<(), StoreError> {
+        if let Block::Text(words) = block {
+            text.push_str(words);
+            return Ok(());
+        }
+        if !self.seen.contains_key(block) {
+            let found = found(tx, block, self.sight).await?;
+            self.seen.insert(block.clone(), found);
+        }
+        text.push_str(self.seen.get(block).map_or("", String::as_str));
+        Ok(())
     }
 }
 

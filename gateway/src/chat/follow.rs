@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use presdr_events::RunId;
 use presdr_projections::read::run::{self, View};
+use presdr_rules::chat::TOP_MAX;
 use presdr_store::runs;
 use serde_json::json;
 use tokio::time::Instant;
@@ -38,26 +39,41 @@ impl Telling<'_> {
                 last = progress;
             }
             let over = view.run.finished_at.is_some() && is_readable(&view);
-            if !over && begun.elapsed() <= FOLLOW_MAX {
+            let stopping = self.turn.gateway.stopping();
+            if !over && begun.elapsed() <= FOLLOW_MAX && !stopping.is_cancelled() {
                 self.still_wanted().await?;
-                tokio::time::sleep(LOOK_MIN).await;
-                // News of the run, or long enough without.
-                let _ = tokio::time::timeout(pause, watching.news.recv()).await;
+                let news = async {
+                    tokio::time::sleep(LOOK_MIN).await;
+                    // News of the run, or long enough without.
+                    let _ = tokio::time::timeout(pause, watching.news.recv()).await;
+                };
+                tokio::select! {
+                    () = news => {}
+                    () = stopping.cancelled() => {}
+                }
                 pause = pause.mul_f64(1.2).min(LOOK_MAX);
                 continue;
             }
-            let end = match over {
-                true => vec![
-                    Block::Text(format!("\n\nRun {run} is {}.\n\n", view.run.status)),
-                    Block::Shortlist { run_id: run, top: view.run.cap.unsigned_abs() },
-                ],
-                false => vec![Block::Text(format!("\n\nIt goes on. Ask: status of run {run}"))],
-            };
+            let stood = vec![Block::Text(format!("\n\n{last}"))];
+            if !over {
+                return Ok([stood, self.leave(id, run).await?].concat());
+            }
+            let end = vec![
+                Block::Text(format!("\n\nRun {run} is {}.\n\n", view.run.status)),
+                Block::Shortlist { run_id: run, top: view.run.cap.unsigned_abs().min(TOP_MAX) },
+            ];
             for block in &end {
                 self.piece(id, block, false).await?;
             }
-            return Ok([vec![Block::Text(format!("\n\n{last}"))], end].concat());
+            return Ok([stood, end].concat());
         }
+    }
+
+    /// Says how to hear more of a run that is not followed, or no longer.
+    pub async fn leave(&mut self, id: &str, run: RunId) -> Result<Vec<Block>, Ended> {
+        let block = Block::Text(format!("\n\nIt goes on. Ask: status of run {run}"));
+        self.piece(id, &block, false).await?;
+        Ok(vec![block])
     }
 
     async fn look(&self, run: RunId) -> Result<View, Ended> {

@@ -44,8 +44,11 @@ pub struct Given {
 /// Ids and texts longer than this are refused.
 const ID_CHARACTERS_MAX: usize = 200;
 const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Messages of one turn.
+const GIVEN_MAX: usize = 100;
 /// A thread that is longer is cut at its beginning.
 const MESSAGES_MAX: usize = 400;
+const MESSAGES_BYTES_MAX: usize = 256 * 1024;
 
 /// Reads `input`: `{"messages": [...]}`, where one message may stand without its list.
 ///
@@ -57,6 +60,9 @@ pub fn read(input: &Value) -> Result<Given, &'static str> {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
     };
+    if messages.len() > GIVEN_MAX {
+        return Err("a turn says at most 100 messages");
+    }
     let mut given = Given::default();
     for message in messages {
         let (message, text) = read_one(message)?;
@@ -80,11 +86,11 @@ fn read_one(message: &Value) -> Result<(Message, String), &'static str> {
         None | Some(Value::Null) => Uuid::new_v4().to_string(),
         Some(_) => return Err("a message's id is a text of at most 200 characters, no address among them"),
     };
-    let text = text_of(message.get("content"));
+    let text = text_of(message.get("content")).replace('\0', " ");
     if text.len() > TEXT_BYTES_MAX {
         return Err("a message has at most 64 KiB of text");
     }
-    let blocks = vec![Block::Text(redact(&text.replace('\0', " ")))];
+    let blocks = vec![Block::Text(redact(&text))];
     Ok((Message { id, by, blocks }, text))
 }
 
@@ -103,11 +109,11 @@ fn text_of(content: Option<&Value>) -> String {
     }
 }
 
-/// A client's JSON with every address in its texts masked.
+/// A client's JSON with every address and number in its texts masked.
 #[must_use]
 pub fn masked(value: Value) -> Value {
     match value {
-        Value::String(text) if text.contains('@') => Value::String(redact(&text)),
+        Value::String(text) => Value::String(redact(&text)),
         Value::Array(list) => list.into_iter().map(masked).collect(),
         Value::Object(members) => members
             .into_iter()
@@ -118,7 +124,18 @@ pub fn masked(value: Value) -> Value {
     }
 }
 
-/// Appends messages; one whose id is there already takes its place.
+impl Message {
+    /// Bytes of what is kept of it as text.
+    fn bytes(&self) -> usize {
+        let texts = self.blocks.iter().map(|block| match block {
+            Block::Text(text) => text.len(),
+            Block::Shortlist { .. } | Block::Explained { .. } => 0,
+        });
+        self.id.len() + texts.sum::<usize>()
+    }
+}
+
+/// Appends messages; one whose id is there already takes its place. What is too much goes at the beginning.
 #[must_use]
 pub fn merged(mut kept: Vec<Message>, new: Vec<Message>) -> Vec<Message> {
     for message in new {
@@ -127,7 +144,12 @@ pub fn merged(mut kept: Vec<Message>, new: Vec<Message>) -> Vec<Message> {
             None => kept.push(message),
         }
     }
-    let surplus = kept.len().saturating_sub(MESSAGES_MAX);
+    let mut bytes = 0;
+    let fits = kept.iter().rev().take(MESSAGES_MAX).take_while(|message| {
+        bytes += message.bytes();
+        bytes <= MESSAGES_BYTES_MAX
+    });
+    let surplus = kept.len() - fits.count();
     kept.drain(..surplus);
     kept
 }
@@ -218,6 +240,19 @@ mod tests {
         let messages = merged(vec![human("1", "a"), human("2", "b")], vec![human("1", "c"), human("3", "d")]);
         assert_eq!(messages, [human("1", "c"), human("2", "b"), human("3", "d")]);
         assert_eq!(last_line(&messages).as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_thread_that_grows_too_long_is_cut_at_its_beginning() {
+        let human = |id: usize, bytes: usize| Message {
+            id: id.to_string(),
+            by: By::Human,
+            blocks: vec![Block::Text("x".repeat(bytes))],
+        };
+        let many = merged(Vec::new(), (0..MESSAGES_MAX + 2).map(|id| human(id, 1)).collect());
+        assert_eq!((many.len(), many[0].id.as_str()), (MESSAGES_MAX, "2"));
+        let long = merged(Vec::new(), (0..9).map(|id| human(id, TEXT_BYTES_MAX)).collect());
+        assert_eq!((long.len(), long[0].id.as_str()), (3, "6"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, pin::Pin, time::Duration};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::{Body as HttpBody, Bytes},
     extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -11,7 +11,10 @@ use axum::{
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream as streams};
-use presdr_store::turns::{self, Turn as Held};
+use presdr_store::{
+    threads,
+    turns::{self, Turn as Held},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,7 +31,7 @@ use super::{
 };
 use crate::{
     Gateway, Problem,
-    http::{Body, Query},
+    http::{Body, Cut, Query},
     identity::Caller,
 };
 
@@ -78,11 +81,14 @@ impl Asked {
     }
 }
 
-/// Interrupts a turn when its reader leaves before its end; a turn that is over cannot be interrupted.
-struct Leaving(Reader);
+/// Interrupts a turn when its reader leaves before its end; a turn that is over cannot be interrupted. Who had to leave has not left.
+struct Leaving(Reader, Cut);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        if self.1.is_ours() {
+            return;
+        }
         let reader = self.0.clone();
         tokio::spawn(async move {
             if let Err(problem) = begin::stop(&reader, false).await {
@@ -100,7 +106,8 @@ fn located(path: &str, more: &str) -> Result<[(header::HeaderName, HeaderValue);
 /// `place` is the reader's among the tenant's streams: it is taken before anything is begun.
 fn followed(begun: Begun, cancel_on_leaving: bool, place: OwnedSemaphorePermit) -> Result<Response, Problem> {
     let path = begun.path();
-    let leaving = cancel_on_leaving.then(|| Leaving(begun.reader.clone()));
+    let cut = Cut::default();
+    let leaving = cancel_on_leaving.then(|| Leaving(begun.reader.clone(), cut.clone()));
     let events = stream::events(begun.reader).map(move |event| {
         let _ = (&leaving, &place);
         event
@@ -110,7 +117,7 @@ fn followed(begun: Begun, cancel_on_leaving: bool, place: OwnedSemaphorePermit) 
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    Ok((headers, located(&path, "stream")?, HttpBody::from_stream(events)).into_response())
+    Ok((headers, located(&path, "stream")?, Extension(cut), HttpBody::from_stream(events)).into_response())
 }
 
 /// `POST /threads/{thread_id}/runs/stream`
@@ -173,10 +180,11 @@ pub(crate) async fn create_alone(
 /// So often a blank is sent while a client waits: JSON may begin with blanks, and proxies cut what is silent.
 const BLANK_EVERY: Duration = Duration::from_secs(5);
 
-/// Waits for the end of a turn and answers with the thread's values.
-fn waited(reader: Reader, path: &str) -> Result<Response, Problem> {
+/// Waits for the end of a turn and answers with the thread's values. `place` is the client's among the tenant's streams.
+fn waited(reader: Reader, path: &str, place: OwnedSemaphorePermit) -> Result<Response, Problem> {
     type Waiting = Pin<Box<dyn Future<Output = Value> + Send>>;
     let waiting: Waiting = Box::pin(async move {
+        let _place = place;
         match outcome(reader).await {
             Ok(values) => values,
             Err(problem) => json!({ "__error__": { "error": "Unavailable", "message": problem.detail() } }),
@@ -200,8 +208,12 @@ async fn outcome(reader: Reader) -> Result<Value, Problem> {
     if let Some(failure) = turns::failure(&mut tx, reader.run).await? {
         return Ok(json!({ "__error__": failure }));
     }
-    let head = held(&mut tx, &reader.owner, reader.thread).await?.head;
-    state::values(&mut tx, reader.thread, &json!(head), &mut Reading::new(reader.caller.sight())).await
+    // What it came to itself, whatever was said since; where the thread stands, when it said nothing.
+    let last = match threads::last_of(&mut tx, reader.thread, reader.run).await? {
+        Some(last) => Some(last),
+        None => held(&mut tx, &reader.owner, reader.thread).await?.head,
+    };
+    state::values(&mut tx, reader.thread, &json!(last), &mut Reading::new(reader.caller.sight())).await
 }
 
 /// `POST /threads/{thread_id}/runs/wait`
@@ -211,9 +223,10 @@ pub(crate) async fn wait_in(
     Path(thread): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
+    let place = gateway.limits().stream(&caller.tenant)?;
     let begun = begin(&gateway, &caller, Some(id(&thread)?), asked).await?;
     let path = begun.path();
-    waited(begun.reader, &path)
+    waited(begun.reader, &path, place)
 }
 
 /// `POST /runs/wait`
@@ -222,18 +235,26 @@ pub(crate) async fn wait_alone(
     caller: Caller,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
+    let place = gateway.limits().stream(&caller.tenant)?;
     let begun = begin(&gateway, &caller, None, asked).await?;
     let path = begun.path();
-    waited(begun.reader, &path)
+    waited(begun.reader, &path, place)
 }
 
 /// A turn of a thread of the caller's, by the ids of a path.
 async fn known(gateway: &Gateway, caller: Caller, thread: &str, run: &str) -> Result<(Reader, Held), Problem> {
     let (owner, thread) = (gateway.owner(&caller).await?, id(thread)?);
     let run = Uuid::parse_str(run).map_err(|_| Problem::unprocessable("Invalid run ID: must be a UUID"))?;
-    let mut tx = gateway.enter(&caller.tenant).await?;
-    let turn = turns::get(&mut tx, &owner, run).await?.filter(|turn| turn.thread_id == thread);
-    let turn = turn.ok_or_else(Problem::not_found)?;
+    let found = async || {
+        let mut tx = gateway.enter(&caller.tenant).await?;
+        let turn = turns::get(&mut tx, &owner, run).await?.filter(|turn| turn.thread_id == thread);
+        turn.ok_or_else(Problem::not_found)
+    };
+    let mut turn = found().await?;
+    if !turn.is_over() {
+        begin::bury(gateway, &caller, &owner, thread).await?;
+        turn = found().await?;
+    }
     let gateway = gateway.clone();
     Ok((Reader { gateway, caller, owner, thread, run, modes: Modes::all(), after: 0 }, turn))
 }
@@ -338,7 +359,8 @@ pub(crate) async fn join(
     Path((thread, asked)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let (reader, turn) = known(&gateway, caller, &thread, &asked).await?;
-    waited(reader, &format!("/threads/{}/runs/{}", turn.thread_id, turn.run_id))
+    let place = reader.gateway.limits().stream(&reader.caller.tenant)?;
+    waited(reader, &format!("/threads/{}/runs/{}", turn.thread_id, turn.run_id), place)
 }
 
 /// `POST /threads/{thread_id}/runs/{run_id}/cancel`: it is interrupted when this answers, whether the client waits or not.

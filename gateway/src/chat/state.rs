@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    block::Reading,
+    block::{Block, Reading},
     message::{self, Message},
 };
 use crate::Problem;
@@ -32,16 +32,30 @@ pub async fn values(
     }
 }
 
+/// So many bytes of a state are read anew for whoever reads it; what was found longer ago is not shown again.
+const FOUND_BYTES_MAX: usize = 1024 * 1024;
+const NOT_AGAIN: &str = "*(Too long ago to be shown again: ask once more.)*";
+
 async fn of(tx: &mut TenantTx, held: &Checkpoint, reading: &mut Reading) -> Result<Value, Problem> {
     let messages: Vec<Message> = serde_json::from_value(held.messages.clone()).map_err(|_| Problem::internal())?;
-    let mut shown = Vec::with_capacity(messages.len());
-    for message in &messages {
+    let (mut shown, mut found_bytes) = (Vec::with_capacity(messages.len()), 0);
+    // The newest first: it is what people look at.
+    for message in messages.iter().rev() {
         let mut text = String::new();
         for block in &message.blocks {
-            text.push_str(&reading.shown(tx, block).await?);
+            let before = text.len();
+            match block {
+                Block::Text(_) => reading.write(tx, block, &mut text).await?,
+                _ if found_bytes > FOUND_BYTES_MAX => text.push_str(NOT_AGAIN),
+                _ => {
+                    reading.write(tx, block, &mut text).await?;
+                    found_bytes += text.len() - before;
+                }
+            }
         }
         shown.extend(message::shown(message, &text));
     }
+    shown.reverse();
     Ok(json!({ "messages": shown }))
 }
 
@@ -95,9 +109,51 @@ pub async fn thread(tx: &mut TenantTx, held: &Thread, reading: &mut Reading) -> 
     }))
 }
 
+/// How much of an answer may still be filled: what lists many states or threads is not longer than it should be.
+pub struct Room(usize);
+
+/// Longer answers are cut: whoever reads on asks on.
+const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+impl Room {
+    /// That of an answer.
+    pub fn of_an_answer() -> Self {
+        Self(ANSWER_BYTES_MAX)
+    }
+
+    /// Takes what a value needs; whether there is room for more.
+    pub fn take(&mut self, value: &Value) -> bool {
+        self.0 = self.0.saturating_sub(bytes(value));
+        self.0 > 0
+    }
+}
+
+/// About as many as it is written in.
+fn bytes(value: &Value) -> usize {
+    const EACH: usize = 8;
+    EACH + match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(bytes).sum(),
+        Value::Object(members) => members.iter().map(|(key, value)| key.len() + bytes(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
 /// The only graph.
 pub const GRAPH: &str = "agent";
 
 fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_so_much_room() {
+        let mut room = Room::of_an_answer();
+        let state = json!({ "messages": ["x".repeat(ANSWER_BYTES_MAX / 2)] });
+        assert!(room.take(&state) && !room.take(&state));
+    }
 }

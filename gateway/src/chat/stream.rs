@@ -75,6 +75,8 @@ struct Place {
     reading: Reading,
     /// The text told so far of the message that is being said, for the mode that accumulates.
     said: String,
+    /// Whether `said` holds what was told before this reader came.
+    caught_up: bool,
     beat: Instant,
     over: bool,
 }
@@ -82,7 +84,7 @@ struct Place {
 /// The events of a turn from where its reader stands to its end.
 pub fn events(reader: Reader) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let reading = Reading::new(reader.caller.sight());
-    let place = Place { reader, reading, said: String::new(), beat: Instant::now(), over: false };
+    let place = Place { reader, reading, said: String::new(), caught_up: false, beat: Instant::now(), over: false };
     stream::unfold(place, |mut place| async move {
         if place.over {
             return None;
@@ -112,7 +114,8 @@ impl Place {
             }
             if self.beat.elapsed() >= HEARTBEAT_EVERY {
                 self.beat = Instant::now();
-                if let Err(problem) = begin::bury(&self.reader).await {
+                let Reader { gateway, caller, owner, thread, .. } = &self.reader;
+                if let Err(problem) = begin::bury(gateway, caller, owner, *thread).await {
                     tracing::warn!(chat.run = %self.reader.run, detail = problem.detail(), "whether a turn is lost could not be told");
                 }
                 return Bytes::from_static(b": heartbeat\r\n\r\n");
@@ -130,6 +133,9 @@ impl Place {
         let told = turns::told_after(&mut tx, reader.run, reader.after, BATCH).await?;
         let more = i64::try_from(told.len()).unwrap_or(BATCH) == BATCH;
         let resumable = turn.as_ref().is_some_and(|turn| turn.resumable);
+        if !self.caught_up {
+            self.catch_up(&mut tx).await?;
+        }
         let mut text = String::new();
         for told in told {
             self.reader.after = told.seq;
@@ -139,6 +145,23 @@ impl Place {
             }
         }
         Ok((text, !more && turn.as_ref().is_none_or(Turn::is_over)))
+    }
+
+    /// Whoever is told messages so far, and comes back, has to be told what was said before they came.
+    async fn catch_up(&mut self, tx: &mut presdr_store::TenantTx) -> Result<(), Problem> {
+        self.caught_up = true;
+        let mut seen = 0;
+        while self.reader.modes.want("messages") && seen < self.reader.after {
+            let told = turns::told_after(tx, self.reader.run, seen, BATCH).await?;
+            let Some(last) = told.last().map(|told| told.seq) else { break };
+            for told in told.iter().filter(|told| told.event == "messages" && told.seq <= self.reader.after) {
+                let block: Block =
+                    serde_json::from_value(told.data["block"].clone()).map_err(|_| Problem::internal())?;
+                self.reading.write(tx, &block, &mut self.said).await?;
+            }
+            seen = last;
+        }
+        Ok(())
     }
 
     /// The events as which this reader sees what was told.
@@ -160,7 +183,8 @@ impl Place {
             "messages" => {
                 let (tuple, partial) = (want("messages-tuple"), want("messages"));
                 let block: Block = serde_json::from_value(data["block"].clone()).map_err(|_| Problem::internal())?;
-                let text = self.reading.shown(tx, &block).await?;
+                let mut text = String::new();
+                self.reading.write(tx, &block, &mut text).await?;
                 let (id, last) = (data["id"].as_str().unwrap_or_default(), data["last"] == true);
                 self.pieces(id, &text, last, tuple, partial)
             }

@@ -15,12 +15,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{block::Reading, message, state};
+use super::{
+    begin,
+    block::Reading,
+    message,
+    state::{self, Room},
+};
 use crate::{Gateway, Problem, http::Body, identity::Caller};
 
 const PAGE_DEFAULT: i64 = 10;
 const PAGE_MAX: i64 = 1000;
+/// States of a history that are in memory as they are kept.
+const HISTORY_AT_ONCE: i64 = 20;
 const OFFSET_MAX: i64 = 1_000_000;
+const BUSY: &str = "busy";
 const STATUSES: [&str; 4] = ["idle", "busy", "interrupted", "error"];
 /// What a client may attach to a thread.
 const METADATA_BYTES_MAX: usize = 16 * 1024;
@@ -111,11 +119,16 @@ pub(crate) async fn search(
     let (owner, asked) = (gateway.owner(&caller).await?, asked.search()?);
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
     let (found, total) = threads::search(&mut tx, &owner, &asked).await?;
-    let mut shown = Vec::with_capacity(found.len());
+    let (mut shown, mut room) = (Vec::with_capacity(found.len()), Room::of_an_answer());
     for held in &found {
-        shown.push(state::thread(&mut tx, held, &mut reading).await?);
+        let thread = state::thread(&mut tx, held, &mut reading).await?;
+        let more = room.take(&thread);
+        shown.push(thread);
+        if !more {
+            break;
+        }
     }
-    let next = asked.offset + asked.limit;
+    let next = asked.offset + i64::try_from(shown.len()).unwrap_or(asked.limit);
     let mut response = ([("x-pagination-total", total.to_string())], Json(shown)).into_response();
     if next < total {
         response.headers_mut().insert("x-pagination-next", next.into());
@@ -143,7 +156,13 @@ pub(crate) async fn get(
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
-    let held = held(&mut tx, &owner, asked).await?;
+    let mut held = self::held(&mut tx, &owner, asked).await?;
+    if held.status == BUSY {
+        drop(tx);
+        begin::bury(&gateway, &caller, &owner, asked).await?;
+        tx = gateway.enter(&caller.tenant).await?;
+        held = self::held(&mut tx, &owner, asked).await?;
+    }
     Ok(Json(state::thread(&mut tx, &held, &mut reading).await?))
 }
 
@@ -163,7 +182,13 @@ pub(crate) async fn patch(
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
     let changed = threads::merge_metadata(&mut tx, &owner, asked, &metadata_of(change.metadata)?).await?;
-    let shown = state::thread(&mut tx, &changed.ok_or_else(Problem::not_found)?, &mut reading).await?;
+    let changed = changed.ok_or_else(Problem::not_found)?;
+    if changed.metadata.to_string().len() > METADATA_BYTES_MAX {
+        return Err(Problem::unprocessable(format!(
+            "a thread's metadata has at most {METADATA_BYTES_MAX} bytes in all"
+        )));
+    }
+    let shown = state::thread(&mut tx, &changed, &mut reading).await?;
     tx.commit().await?;
     Ok(Json(shown))
 }
@@ -237,12 +262,22 @@ pub(crate) async fn history(
     }
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
     held(&mut tx, &owner, asked).await?;
-    let before = before.before.as_ref().and_then(checkpoint_of);
-    let mut states = Vec::new();
-    for held in threads::history(&mut tx, asked, before, limit).await? {
-        states.push(state::state(&mut tx, asked, &held, &mut reading).await?);
+    let mut before = before.before.as_ref().and_then(checkpoint_of);
+    let (mut states, mut room) = (Vec::new(), Room::of_an_answer());
+    loop {
+        let left = limit - i64::try_from(states.len()).unwrap_or(limit);
+        let held = threads::history(&mut tx, asked, before, left.min(HISTORY_AT_ONCE)).await?;
+        let Some(last) = held.last() else { return Ok(Json(states)) };
+        before = Some(last.checkpoint_id);
+        for held in &held {
+            let state = state::state(&mut tx, asked, held, &mut reading).await?;
+            let more = room.take(&state);
+            states.push(state);
+            if !more {
+                return Ok(Json(states));
+            }
+        }
     }
-    Ok(Json(states))
 }
 
 /// The id of a checkpoint, given bare, as a checkpoint, or as a configuration.
@@ -270,9 +305,10 @@ pub(crate) async fn update(
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let given = message::read(&update.values.unwrap_or_default()).map_err(Problem::unprocessable)?;
+    begin::bury(&gateway, &caller, &owner, asked).await?;
     let mut tx = gateway.enter(&caller.tenant).await?;
     let known = threads::lock(&mut tx, &owner, asked).await?.ok_or_else(Problem::not_found)?;
-    if known.status == "busy" {
+    if known.status == BUSY {
         return Err(Problem::conflict("something is being answered in this thread; wait for it or cancel it"));
     }
     let parent = update.checkpoint.as_ref().and_then(checkpoint_of).or(known.head);

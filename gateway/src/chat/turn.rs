@@ -4,14 +4,15 @@
 
 use presdr_store::{
     StoreError,
-    threads::{self, NewCheckpoint},
+    threads::{self, Checkpoint, NewCheckpoint},
     turns::{self, Told},
 };
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{
-    agent::{Agent, Answer, Pending},
+    agent::{Agent, Answer, Waiting},
     block::Block,
     message::{self, By, Given, Message},
 };
@@ -59,14 +60,16 @@ impl From<sqlx::Error> for Ended {
 /// What is told, one after the other.
 pub struct Telling<'t> {
     pub turn: &'t Turn,
+    /// Its place among the tenant's answers that are being given; later among those that follow a run.
+    place: OwnedSemaphorePermit,
     seq: i64,
 }
 
 impl Turn {
     /// Gives the answer. Thread and turn end in a state that says how it went, unless the database is away; then the turn is taken for
     /// lost after a while.
-    pub async fn give(self) {
-        let mut telling = Telling { turn: &self, seq: 0 };
+    pub async fn give(self, place: OwnedSemaphorePermit) {
+        let mut telling = Telling { turn: &self, place, seq: 0 };
         let (status, thread) = match telling.answer().await {
             Ok(()) => ("success", "idle"),
             Err(Ended::Interrupted) => return, // whoever interrupted it has said so
@@ -104,34 +107,41 @@ impl Telling<'_> {
             return Err(Ended::Interrupted);
         }
         tx.commit().await?;
-        let mut tx = turn.gateway.enter(&turn.caller.tenant).await?;
-        let parent = match turn.parent {
-            Some(parent) => {
-                let held = threads::checkpoint(&mut tx, turn.thread, parent).await?;
-                Some(
-                    held.ok_or_else(|| Problem::unprocessable("the thread was never in the state of that checkpoint"))?,
-                )
-            }
-            None => None,
-        };
-        drop(tx);
         self.tell("metadata", json!({ "run_id": turn.run, "attempt": 1 })).await?;
-        let kept: Vec<Message> = parent.as_ref().map_or(Ok(Vec::new()), |held| {
-            serde_json::from_value(held.messages.clone()).map_err(|_| Problem::internal())
-        })?;
-        let pending: Option<Pending> = parent.and_then(|held| serde_json::from_value(held.pending?).ok());
+        let parent = match turn.parent {
+            Some(parent) => self.state(parent).await?,
+            // Everything begins in a state in which nothing was said, to which whoever says their first line otherwise goes back.
+            None => {
+                let root = self.keep(None, "input", &[], None).await?;
+                self.state(root).await?
+            }
+        };
+        let kept: Vec<Message> = serde_json::from_value(parent.messages).map_err(|_| Problem::internal())?;
+        let waiting = parent.pending.is_some().then_some(Waiting {
+            thread: turn.thread,
+            checkpoint: parent.checkpoint_id,
+            since: parent.created_at,
+        });
         let messages = message::merged(kept, turn.given.messages.clone());
-        let asked = match turn.parent.filter(|_| turn.given.messages.is_empty()) {
+        let asked = match turn.given.messages.is_empty() {
             // Nothing is said anew: the answer alone is given again.
-            Some(parent) => parent,
-            None => self.keep(turn.parent, "input", &messages, None).await?,
+            true => parent.checkpoint_id,
+            false => self.keep(Some(parent.checkpoint_id), "input", &messages, None).await?,
         };
         self.tell("values", json!({ "checkpoint": asked })).await?;
         self.tell("custom", json!({ "type": "progress", "step": "reading the command" })).await?;
         let line = turn.given.line.clone().or_else(|| message::last_line(&messages)).unwrap_or_default();
         let agent = Agent { gateway: &turn.gateway, caller: &turn.caller };
-        let answer = agent.hear(&line, pending).await?;
+        let answer = agent.hear(&line, waiting).await?;
         self.say(asked, messages, answer).await
+    }
+
+    /// A state of the turn's thread.
+    async fn state(&self, id: Uuid) -> Result<Checkpoint, Ended> {
+        let mut tx = self.turn.gateway.enter(&self.turn.caller.tenant).await?;
+        let held = threads::checkpoint(&mut tx, self.turn.thread, id).await?;
+        let never = || Problem::unprocessable("the thread was never in the state of that checkpoint");
+        Ok(held.ok_or_else(never)?)
     }
 
     /// Says an answer piece by piece under one id, and keeps it. One that follows a run is kept before it follows, too: whoever interrupts it
@@ -151,7 +161,14 @@ impl Telling<'_> {
         let mut answered = self.keep(Some(asked), "loop", &with(blocks.clone()), pending).await?;
         if let Some(run) = answer.follow {
             self.tell("updates", json!({ "checkpoint": answered })).await?;
-            blocks.extend(self.follow(&id, run).await?);
+            let more = match self.turn.gateway.limits().follower(&self.turn.caller.tenant) {
+                Some(place) => {
+                    self.place = place;
+                    self.follow(&id, run).await?
+                }
+                None => self.leave(&id, run).await?,
+            };
+            blocks.extend(more);
             answered = self.keep(Some(answered), "loop", &with(blocks), None).await?;
         }
         self.piece(&id, &Block::Text(String::new()), true).await?;

@@ -7,6 +7,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use presdr_events::TenantId;
 use presdr_projections::read::Sight;
+use url::Url;
 
 use super::{
     claims::Claims,
@@ -14,7 +15,7 @@ use super::{
     session::{self, Cookie},
     token::{self, TokenError},
 };
-use crate::{Gateway, Mode, Problem};
+use crate::{Gateway, Mode, Problem, config::is_loopback};
 
 /// Who asks. Only the layer that checked them makes one, so a handler that takes a caller cannot be reached by anybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub(crate) async fn identify(gateway: &Gateway, method: &Method, headers: &Heade
         let claims = token::check(token, gateway.expected(), gateway.keys(), now).await;
         return claims.map(Caller::from).map_err(|error| refusal(&error));
     }
-    let Some(cookie) = Cookie::read(headers) else { return developer(gateway, headers) };
+    let Some(cookie) = Cookie::read(headers, &gateway.desk().keyring()) else { return developer(gateway, headers) };
     if !session::is_from_our_pages(gateway, method, headers) {
         return Err(Problem::forbidden("what changes something is taken from our own pages alone"));
     }
@@ -143,6 +144,20 @@ fn developer(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, Problem> 
     if gateway.config().mode != Mode::Development {
         return Err(signed_out());
     }
+    if !is_named_locally(gateway, headers) {
+        return Err(Problem::forbidden(
+            "in development the gateway is asked under its public URL, or as localhost: a name of somebody else's leads here",
+        ));
+    }
     let tenant = headers.get("x-tenant-id").and_then(|value| value.to_str().ok()).ok_or_else(signed_out)?;
     TenantId::new(tenant).map(Caller::developer).map_err(|error| Problem::bad_request(format!("X-Tenant-ID: {error}")))
+}
+
+/// Whether the client asks under a name of ours: a page whose name was made to lead to this machine asks under its own.
+fn is_named_locally(gateway: &Gateway, headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else { return true }; // HTTP/2, or no browser
+    let Some(url) = host.to_str().ok().and_then(|host| Url::parse(&format!("http://{host}")).ok()) else {
+        return false;
+    };
+    is_loopback(&url) || url.host() == gateway.config().public_url.host()
 }

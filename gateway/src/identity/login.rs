@@ -117,7 +117,7 @@ pub(crate) async fn end(
     if vouched.nonce.as_deref() != Some(&pending.nonce) {
         return Err(again("the identity provider's answer belongs to another sign-in"));
     }
-    let cookie = session::begin(&gateway, &vouched, Cookie::read(headers)).await?;
+    let cookie = session::begin(&gateway, &vouched, Cookie::read(headers, &gateway.desk().keyring())).await?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, pending.return_to)]).into_response();
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response.headers_mut().append(header::SET_COOKIE, session::set_cookie(COOKIE, "", 0)?);

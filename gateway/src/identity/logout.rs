@@ -24,7 +24,7 @@ const REMEMBERED_LONGER: TimeDelta = TimeDelta::minutes(5);
 
 /// `POST /logout`: ends the browser's session and leads to the provider's own sign-out.
 pub(crate) async fn by_person(State(gateway): State<Gateway>, headers: HeaderMap) -> Result<Response, Problem> {
-    let Some(cookie) = Cookie::read(&headers) else {
+    let Some(cookie) = Cookie::read(&headers, &gateway.desk().keyring()) else {
         return Err(Problem::unauthenticated("this browser is not signed in"));
     };
     if !session::is_from_our_pages(&gateway, &Method::POST, &headers) {
@@ -85,19 +85,34 @@ pub(crate) async fn by_provider(State(gateway): State<Gateway>, request: Request
     if sessions::is_logout_known(gateway.database(), &token_id).await? {
         return Err(unfit("this logout token was used before"));
     }
+    let until = claims::time(&read, "exp").ok().flatten().unwrap_or(now) + REMEMBERED_LONGER;
+    // Goes on when the provider does not wait: it does not say so twice.
+    let ending = tokio::spawn(async move {
+        end_everywhere(&gateway, &issuer, subject.as_deref(), provider_session.as_deref()).await?;
+        sessions::remember_logout(gateway.database(), &token_id, until, now).await
+    });
+    ending.await.map_err(|_| Problem::internal())??;
+    Ok(StatusCode::OK)
+}
+
+/// Ends the sessions of a person, or one of the provider's, whichever tenant's they are.
+async fn end_everywhere(
+    gateway: &Gateway,
+    issuer: &str,
+    subject: Option<&str>,
+    provider_session: Option<&str>,
+) -> Result<(), StoreError> {
     let keyring = gateway.desk().keyring();
     for tenant in tenants::active(gateway.database()).await? {
         let end = async {
             let mut tx = gateway.database().enter(&tenant.id).await?;
-            sessions::end_of(&mut tx, &keyring, &issuer, subject.as_deref(), provider_session.as_deref()).await?;
+            sessions::end_of(&mut tx, &keyring, issuer, subject, provider_session).await?;
             Ok(tx.commit().await?)
         };
         match end.await {
             Ok(()) | Err(StoreError::Erased(_)) => {} // a tenant that was erased meanwhile has no sessions
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    let until = claims::time(&read, "exp").ok().flatten().unwrap_or(now) + REMEMBERED_LONGER;
-    sessions::remember_logout(gateway.database(), &token_id, until, now).await?;
-    Ok(StatusCode::OK)
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::Gateway;
 /// Why somebody may read on no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// The token, or the longest that a session lasts, has run out.
+    /// The token, or the longest that a session lasts, has run out; or the reader has other roles by now.
     Expired,
     /// The session was ended: here, at the provider, or because it was not renewed.
     SignedOut,
@@ -54,8 +54,10 @@ async fn looked(gateway: &Gateway, caller: &Caller) -> Option<Over> {
         Err(error) if error.is_transient() => {}
         Ok(Stage::SettingUp) | Err(_) => return Some(Over::Closed),
     }
-    match &caller.session {
-        Some(cookie) if matches!(session::caller(gateway, cookie).await, Ok(None)) => Some(Over::SignedOut),
-        _ => None,
+    match session::caller(gateway, caller.session.as_ref()?).await {
+        Ok(None) => Some(Over::SignedOut),
+        // They come back as what they are now.
+        Ok(Some(now)) if now.roles != caller.roles => Some(Over::Expired),
+        Ok(Some(_)) | Err(_) => None,
     }
 }

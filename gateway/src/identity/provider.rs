@@ -193,12 +193,18 @@ impl Provider {
                 if fault.error.len() <= 64
                     && fault.error.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) =>
             {
-                Err(ProviderError::Refused(fault.error))
+                match ENDS_A_GRANT.contains(&fault.error.as_str()) {
+                    true => Err(ProviderError::Refused(fault.error)),
+                    false => Err(unusable(WHAT)(format!("answered {status}, {}", fault.error))),
+                }
             }
             _ => Err(unusable(WHAT)(format!("answered {status}"))),
         }
     }
 }
+
+/// What says that a code or a refresh token is worth nothing any more. Anything else is a fault of the provider's, or of ours.
+const ENDS_A_GRANT: [&str; 3] = ["invalid_grant", "login_required", "interaction_required"];
 
 /// RFC 6749, section 2.3.1: name and secret are form-encoded before they become basic credentials.
 fn form_encoded(text: &str) -> String {

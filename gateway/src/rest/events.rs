@@ -13,8 +13,8 @@ use axum::{
 };
 use futures::stream;
 use presdr_events::{RunId, TenantId};
-use presdr_projections::progress;
-use presdr_store::runs;
+use presdr_projections::progress::{self, Progress};
+use presdr_store::{StoreError, runs};
 use tokio::{
     sync::{OwnedSemaphorePermit, broadcast::error::RecvError},
     time::timeout,
@@ -128,18 +128,31 @@ impl Following {
     }
 
     /// What was published last, or what the read models know, whichever is newer.
-    async fn newest(&self) -> Option<News> {
-        let read = async {
-            let mut tx = self.gateway.enter(&self.tenant).await?;
-            progress::standing(&mut tx, self.run).await
-        };
-        let (published, read) = tokio::join!(self.gateway.watch().newest(&self.tenant, self.run), read);
-        let read = read.unwrap_or_else(|error| {
-            tracing::warn!(%error, "how far a run is could not be read");
-            None
-        });
-        let newest = published.into_iter().chain(read).max_by_key(|progress| progress.sequence)?;
+    async fn newest(&mut self) -> Option<News> {
+        let published = self.gateway.watch().newest(&self.tenant, self.run).await;
+        let told = published.as_ref().map_or(0, |progress| progress.sequence);
+        let newest = match self.known(told).await {
+            Ok(Some(read)) => Some(read),
+            Ok(None) => published,
+            Err(error) => {
+                tracing::warn!(%error, "how far a run is could not be read");
+                published
+            }
+        }?;
         News::of(&newest).ok()
+    }
+
+    /// What the read models know, if it is newer, or the broker has forgotten.
+    async fn known(&mut self, told: i64) -> Result<Option<Progress>, StoreError> {
+        let mut tx = self.gateway.enter(&self.tenant).await?;
+        let up_to = progress::known_up_to(&mut tx, self.run).await?.unwrap_or(0);
+        if self.seen > up_to.max(told) {
+            self.seen = 0; // not an id of ours: the log has not come so far
+        }
+        match up_to > told {
+            true => self.gateway.watch().counted(&mut tx, self.run, up_to).await,
+            false => Ok(None),
+        }
     }
 
     /// The event for a reader who has not seen it.

@@ -14,6 +14,7 @@ use presdr_projections::read::export::{self, LatestScore, PAGE_ROWS, RunEvent};
 use presdr_store::{StoreError, runs};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{Gateway, Problem, http::Query, identity::Caller};
 
@@ -28,6 +29,7 @@ pub struct Asked {
 
 /// `GET /export/latest_scores.csv`
 pub(crate) async fn scores_csv(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
+    let place = gateway.limits().stream(&caller.tenant)?;
     const HEADINGS: [&str; 10] = [
         "company_id",
         "uen",
@@ -61,11 +63,12 @@ pub(crate) async fn scores_csv(State(gateway): State<Gateway>, caller: Caller) -
         },
         Vec::new(),
     );
-    file(rows, "text/csv; charset=utf-8", "latest_scores.csv").await
+    file(rows, "text/csv; charset=utf-8", "latest_scores.csv", place).await
 }
 
 /// `GET /export/latest_scores.json`
 pub(crate) async fn scores_json(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
+    let place = gateway.limits().stream(&caller.tenant)?;
     let pages = Scores { gateway, tenant: caller.tenant };
     let mut first = true;
     let rows = streamed(
@@ -80,7 +83,7 @@ pub(crate) async fn scores_json(State(gateway): State<Gateway>, caller: Caller) 
         },
         b"\n]\n".to_vec(),
     );
-    file(rows, "application/json", "latest_scores.json").await
+    file(rows, "application/json", "latest_scores.json", place).await
 }
 
 /// `GET /export/run_events.csv`
@@ -89,6 +92,7 @@ pub(crate) async fn run_events_csv(
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
+    let place = gateway.limits().stream(&caller.tenant)?;
     const HEADINGS: [&str; 12] = [
         "run_id",
         "sequence",
@@ -134,7 +138,7 @@ pub(crate) async fn run_events_csv(
         },
         Vec::new(),
     );
-    file(rows, "text/csv; charset=utf-8", "run_events.csv").await
+    file(rows, "text/csv; charset=utf-8", "run_events.csv", place).await
 }
 
 /// Rows that are read page by page.
@@ -224,15 +228,22 @@ async fn file(
     rows: impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static,
     kind: &'static str,
     name: &'static str,
+    place: OwnedSemaphorePermit,
 ) -> Result<Response, Problem> {
     use futures::{StreamExt, TryStreamExt};
     let mut rows = Box::pin(rows);
     let first = rows.try_next().await?.unwrap_or_default();
-    let rest = rows.inspect_err(|error| tracing::warn!(%error, "an export was cut short"));
+    let rest = rows.inspect_err(move |error| {
+        let _held = &place;
+        tracing::warn!(%error, "an export was cut short");
+    });
     let body = Body::from_stream(stream::once(async { Ok(first) }).chain(rest));
     let disposition = format!("attachment; filename=\"{name}\"");
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
 }
+
+/// What a cell begins with that a spreadsheet computes; the wide ones are taken for the narrow ones by some.
+const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// A row of CSV (RFC 4180) that is safe to open in a spreadsheet: a leading apostrophe makes it show a cell instead of computing it
 /// (OWASP, CSV injection).
@@ -242,7 +253,7 @@ fn csv_row(cells: &[&str]) -> Vec<u8> {
         if number > 0 {
             row.push(b',');
         }
-        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let formula = cell.starts_with(FORMULA_STARTS);
         let quoted = cell.contains([',', '"', '\n', '\r']);
         let quote = if quoted { "\"" } else { "" };
         let apostrophe = if formula { "'" } else { "" };
@@ -259,6 +270,9 @@ mod tests {
 
     #[test]
     fn a_formula_is_only_text() {
+        for start in super::FORMULA_STARTS {
+            assert!(String::from_utf8(csv_row(&[&format!("{start}1")])).unwrap().trim_matches('"').starts_with('\''));
+        }
         let cells = ["=HYPERLINK(\"x\")", "+65", "-1", "@sum", "\tx", "\rx", "a, \"b\"", ""];
         let row = String::from_utf8(csv_row(&cells)).unwrap();
         assert_eq!(row, "\"'=HYPERLINK(\"\"x\"\")\",'+65,'-1,'@sum,'\tx,\"'\rx\",\"a, \"\"b\"\"\",\r\n");

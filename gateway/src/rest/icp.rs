@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
-use presdr_consumers::candidates;
 use presdr_producers::icp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +75,7 @@ pub(crate) async fn preview(
     Body(Document(document)): Body<Document>,
 ) -> Result<Json<Preview>, Problem> {
     let checked = icp::check(gateway.desk(), &caller.tenant, &Value::Object(document).to_string()).await?;
-    let preview = candidates::preview(gateway.database(), &caller.tenant, &checked).await?;
+    let preview = gateway.preview(&caller.tenant, &checked).await?;
     Ok(Json(Preview {
         candidates: preview.candidates,
         companies: preview.before,

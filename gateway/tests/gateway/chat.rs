@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use presdr_events::TenantId;
-use presdr_store::Role;
+use presdr_producers::icp;
+use presdr_store::{Role, turns};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -165,8 +166,9 @@ async fn a_turn_is_streamed_kept_and_told_again() {
         ask(&world, &talk.token, Method::POST, "/threads/search", json!({ "metadata": { "graph_id": "agent" } })).await;
     assert_eq!(found.headers()["x-pagination-total"], "1");
     assert_eq!(body(found).await[0]["values"]["messages"][0]["content"], "help");
-    let renamed = talk.ask(Method::PATCH, "", json!({ "metadata": { "title": "of jane@people.example" } })).await;
-    assert_eq!(body(renamed).await["metadata"]["title"], "of j***@people.example");
+    let renamed =
+        talk.ask(Method::PATCH, "", json!({ "metadata": { "title": "of jane@people.example, +65 9123 4567" } })).await;
+    assert_eq!(body(renamed).await["metadata"]["title"], "of j***@people.example, +65***67");
     assert_eq!(talk.ask(Method::DELETE, "", Value::Null).await.status(), 204);
     let gone = talk.ask(Method::GET, "", Value::Null).await;
     assert_eq!((gone.status().as_u16(), body(gone).await), (404, json!({ "detail": "there is no such thing" })));
@@ -182,20 +184,25 @@ async fn going_back_makes_a_branch() {
     talk.say("show the icp").await;
     let history = async || body(talk.ask(Method::POST, "/history", json!({ "limit": 100 })).await).await;
     let before = history().await;
-    assert_eq!(before.as_array().unwrap().len(), 4);
+    assert_eq!(before.as_array().unwrap().len(), 5);
     for pair in before.as_array().unwrap().windows(2) {
         assert_eq!(pair[0]["parent_checkpoint"]["checkpoint_id"], pair[1]["checkpoint_id"], "the chain links");
         assert_eq!((&pair[0]["next"], &pair[0]["tasks"]), (&json!([]), &json!([])));
     }
-    assert_eq!(before[3]["parent_checkpoint"], Value::Null);
+    let nothing_said = &before[4];
+    assert_eq!((&nothing_said["parent_checkpoint"], &nothing_said["values"]["messages"]), (&Value::Null, &json!([])));
+    assert_eq!((&nothing_said["metadata"]["step"], &before[3]["metadata"]["step"]), (&json!(-1), &json!(0)));
 
     // Something else in place of the second line.
     let edited = talk.run(json!({ "input": human("costs this week"), "checkpoint": root })).await;
     assert_eq!(edited["messages"].as_array().unwrap().len(), 4);
     assert_eq!(edited["messages"][2]["content"], "costs this week");
     assert_eq!(history().await[1]["parent_checkpoint"], root);
+    // Something else in place of the first line: as clients do it, from the state before the one that first had it.
+    let first_line = json!({ "input": human("status of the run"), "checkpoint": before[3]["parent_checkpoint"] });
+    assert_eq!(talk.run(first_line).await["messages"].as_array().unwrap().len(), 2);
     // The first answer once more, with nothing said anew.
-    let asked = history().await.as_array().unwrap().last().unwrap()["checkpoint"].clone();
+    let asked = before[3]["checkpoint"].clone();
     let again = talk.run(json!({ "input": null, "checkpoint": asked })).await;
     assert_eq!((again["messages"].as_array().unwrap().len(), last(&again)), (2, first));
     assert_eq!(history().await[0]["parent_checkpoint"], asked);
@@ -231,10 +238,23 @@ async fn whoever_reads_sees_as_much_as_their_role() {
     }
     let history = body(demoted.ask(Method::POST, "/history", json!({})).await).await.to_string();
     assert!(history.contains(MASKED) && !history.contains("jane@"), "{history}");
+    // What the agent repeats of what was written is no clearer than what was written.
+    for line in [
+        "explain why jane@people.example is High",
+        "re-enrich +65 9123 4567",
+        "set icp to software; keywords jane@people.example",
+        "set icp to software; keywords 65 9123 4567",
+    ] {
+        let told = ops.say(line).await;
+        assert!(!told.contains("jane@") && !told.contains("9123"), "{line}: {told}");
+    }
     // What is kept says nothing of the kind.
     let kept = kept(&world, &acme).await;
     assert!(
-        kept.contains("Show today's shortlist") && !kept.contains("Jane") && !kept.contains("people.example"),
+        kept.contains("Show today's shortlist")
+            && !kept.contains("Jane")
+            && !kept.contains("jane")
+            && !kept.contains("9123"),
         "{kept}"
     );
 
@@ -302,6 +322,16 @@ async fn a_change_is_shown_back_and_done_after_a_yes_by_who_may() {
     let set = body(profile().await).await;
     assert_eq!(set["document"]["employee_range"], json!({ "min": 10, "max": 200 }));
     assert!(ops.say("show the icp").await.contains("\"software\""));
+    // Yes to what was shown once is one yes, and not to what others have changed since.
+    ops.say("Refresh ICP to logistics").await;
+    let shown = ops.get("/state").await["checkpoint"].clone();
+    ops.say("yes").await;
+    let again = ops.run(json!({ "input": human("yes"), "checkpoint": shown })).await;
+    assert_eq!(last(&again), "There is nothing that waits for a yes.");
+    ops.say("Refresh ICP to fintech").await;
+    icp::set(&world.desk, &acme, r#"{"keywords": ["api"], "employee_range": {"min": 10, "max": 200}}"#).await.unwrap();
+    assert!(ops.say("yes").await.starts_with("The ICP was changed meanwhile"));
+    assert_eq!(body(profile().await).await["document"]["keywords"], json!(["api"]));
 
     // Whom not to contact is for admins, and the address waits for its yes in no readable form.
     let suppress = "Suppress jane.roe@people.example";
@@ -388,4 +418,65 @@ async fn a_run_from_the_chat_is_told_until_somebody_says_something_else() {
     assert_eq!(talk.ask(Method::POST, &cancel, json!({})).await.status(), 200);
     assert_eq!(talk.get("/state").await, before);
     assert_eq!(talk.get("").await["status"], "idle");
+    // Also when it went back to an older state: the conversation stands where it stood.
+    let history = body(talk.ask(Method::POST, "/history", json!({ "limit": 100 })).await).await;
+    let older = history.as_array().unwrap().last().unwrap()["checkpoint"].clone();
+    talk.run(json!({ "input": human("run with 2 leads"), "checkpoint": older })).await;
+    let shown = talk.get("/state").await;
+    let asked = json!({ "assistant_id": "agent", "input": human("yes"), "checkpoint": shown["checkpoint"] });
+    let begun = body(talk.ask(Method::POST, "/runs", asked).await).await;
+    let cancel = format!("/runs/{}/cancel?wait=1&action=rollback", begun["run_id"].as_str().unwrap());
+    assert_eq!(talk.ask(Method::POST, &cancel, json!({})).await.status(), 200);
+    assert_eq!(talk.get("/state").await["checkpoint"], shown["checkpoint"]);
+}
+
+#[tokio::test]
+async fn a_turn_whose_gateway_is_gone_says_so_to_whoever_looks() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let talk = Talk::begin(&world, &world.token("acme", "viewer")).await;
+    talk.say("help").await;
+    let lost = Uuid::now_v7();
+    let mut tx = world.desk.database().enter(&acme).await.unwrap();
+    turns::begin(&mut tx, talk.thread.parse().unwrap(), lost, &json!({}), true).await.unwrap();
+    for statement in [
+        "update chat_runs set status = 'running', alive_at = now() - interval '2 minutes' where status = 'pending'",
+        "update threads set status = 'busy'",
+    ] {
+        sqlx::query(statement).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(talk.get("").await["status"], "error");
+    assert_eq!(talk.get(&format!("/runs/{lost}")).await["status"], "error");
+    let told = events(
+        world
+            .get(&format!("/threads/{}/runs/{lost}/stream", talk.thread), &talk.token)
+            .header("last-event-id", "-1")
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!((told[0].0.as_str(), &told[0].1["error"]), ("error", &json!("CommandFailed")));
+    talk.say("help").await;
+    assert_eq!(talk.get("").await["status"], "idle");
+}
+
+#[tokio::test]
+async fn a_stream_that_its_reader_may_no_longer_read_says_nothing_of_an_end() {
+    let world = World::with(|config| config.limits.stream_look = Duration::from_millis(50)).await;
+    let acme = world.tenant("acme").await;
+    filled(&world, &acme, 1000).await;
+    let talk = Talk::begin(&world, &world.token("acme", "ops")).await;
+    talk.say("run with 3 leads").await;
+    let mut claims = world.provider.claims("acme", "ops");
+    claims["exp"] = json!(chrono::Utc::now().timestamp() + 2);
+    let short = world.signer.sign(&claims);
+    let asked = json!({ "assistant_id": "agent", "input": human("yes"), "on_disconnect": "cancel" });
+    let answer = ask(&world, &short, Method::POST, &format!("/threads/{}/runs/stream", talk.thread), asked).await;
+    let turn = answer.headers()["content-location"].to_str().unwrap().to_owned();
+    let told = answer.text().await.unwrap();
+    assert!(told.ends_with(": expired\r\n\r\n") && !told.contains("event: end"), "{told}");
+    let turn = body(ask(&world, &talk.token, Method::GET, &turn, Value::Null).await).await;
+    assert_eq!(turn["status"], "running", "who had to leave has not left");
 }

@@ -191,9 +191,10 @@ async fn a_stream_ends_with_the_reason_once_its_reader_may_read_on_no_longer() {
     let short = Reader::open(&world, run, &world.signer.sign(&claims), None).await;
     assert_eq!(reason(short).await, "expired");
 
-    let (id, cookie) = ([7; 32], format!("__Host-presdr=acme.{}", URL_SAFE_NO_PAD.encode([7; 32])));
+    let (id, keyring, now) = ([7; 32], world.desk.keyring(), Utc::now());
+    let sealed = keyring.seal_platform("__Host-presdr", &[&id[..], b"acme"].concat()).unwrap();
+    let cookie = format!("__Host-presdr={}", URL_SAFE_NO_PAD.encode(sealed));
     let hash = sessions::SessionHash::of(&id);
-    let (keyring, now) = (world.desk.keyring(), Utc::now());
     let mut tx = world.desk.database().enter(&acme).await.unwrap();
     let later = now + TimeDelta::hours(1);
     let content = json!({

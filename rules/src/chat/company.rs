@@ -1,7 +1,5 @@
 //! Which of many companies a person means, by a name written in whatever way.
 
-use std::collections::BTreeSet;
-
 use crate::icp::Words;
 
 /// Which company is meant.
@@ -22,11 +20,14 @@ const AHEAD: f64 = 0.2;
 /// So many are asked about.
 const ASKED_MAX: usize = 5;
 
+/// Longer is no company's name.
+pub const NAME_CHARACTERS_MAX: usize = 120;
+
 /// Which of the companies `written` means. A name that is the same but for case, punctuation and legal form wins over all others; a name that
 /// contains the written words comes before one that is spelled alike.
 pub fn which<T>(written: &str, companies: impl IntoIterator<Item = (T, String)>) -> Which<T> {
-    let wanted = core(written);
-    let ranked = companies.into_iter().map(|(company, name)| (closeness(&wanted, &core(&name)), company));
+    let wanted = Wanted::of(written);
+    let ranked = companies.into_iter().map(|(company, name)| (wanted.closeness(&core(&name)), company));
     let mut ranked: Vec<(f64, T)> = ranked.filter(|(closeness, _)| *closeness >= LIKENESS_MIN).collect();
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
     let best = ranked.first().map_or(0.0, |(closeness, _)| *closeness);
@@ -42,14 +43,32 @@ pub fn which<T>(written: &str, companies: impl IntoIterator<Item = (T, String)>)
 const SAME: f64 = 1.0;
 const CONTAINED: f64 = 0.9;
 
-fn closeness(wanted: &str, name: &str) -> f64 {
-    if wanted.is_empty() || name.is_empty() {
-        return 0.0;
+/// What was written, made ready once for all the names that it is held against.
+struct Wanted {
+    words: String,
+    joined: String,
+    trigrams: Vec<[char; 3]>,
+}
+
+impl Wanted {
+    fn of(written: &str) -> Self {
+        let start: String = written.chars().take(NAME_CHARACTERS_MAX).collect();
+        let words = core(&start);
+        Self { joined: words.replace(' ', ""), trigrams: trigrams(&words), words }
     }
-    if wanted == name || wanted.replace(' ', "") == name.replace(' ', "") {
-        return SAME;
+
+    fn closeness(&self, name: &str) -> f64 {
+        if self.words.is_empty() || name.is_empty() {
+            return 0.0;
+        }
+        if self.words == name || self.joined == name.replace(' ', "") {
+            return SAME;
+        }
+        match Words::of(name).contain(&self.words) {
+            true => CONTAINED,
+            false => shared(&self.trigrams, &trigrams(name)).min(CONTAINED),
+        }
     }
-    if Words::of(name).contain(wanted) { CONTAINED } else { likeness(wanted, name).min(CONTAINED) }
 }
 
 const LEGAL_FORMS: [&str; 14] = [
@@ -81,16 +100,27 @@ fn core(name: &str) -> String {
 /// How alike two texts are, 0 to 1: the share of their trigrams that both have, words padded as PostgreSQL's `pg_trgm` does.
 #[must_use]
 pub fn likeness(one: &str, other: &str) -> f64 {
-    let (one, other) = (trigrams(one), trigrams(other));
-    let all = one.union(&other).count();
-    if all == 0 { 0.0 } else { one.intersection(&other).count() as f64 / all as f64 }
+    shared(&trigrams(one), &trigrams(other))
 }
 
-fn trigrams(text: &str) -> BTreeSet<[char; 3]> {
+/// The share of trigrams, in order and each once, that both have.
+fn shared(one: &[[char; 3]], other: &[[char; 3]]) -> f64 {
+    let both = one.iter().filter(|three| other.binary_search(three).is_ok()).count();
+    let all = one.len() + other.len() - both;
+    if all == 0 { 0.0 } else { both as f64 / all as f64 }
+}
+
+/// In order, each once.
+fn trigrams(text: &str) -> Vec<[char; 3]> {
     let lower = text.to_lowercase();
     let words = lower.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
     let padded = words.map(|word| [' ', ' '].into_iter().chain(word.chars()).chain([' ']).collect::<Vec<char>>());
-    padded.flat_map(|word| word.windows(3).map(|three| [three[0], three[1], three[2]]).collect::<Vec<_>>()).collect()
+    let mut threes: Vec<[char; 3]> = padded
+        .flat_map(|word| word.windows(3).map(|three| [three[0], three[1], three[2]]).collect::<Vec<_>>())
+        .collect();
+    threes.sort_unstable();
+    threes.dedup();
+    threes
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use presdr_events::{Clear, RunId};
 
 use super::{
     Command, Day, Export, PageWish, Period, Reading, Suppressed,
+    company::NAME_CHARACTERS_MAX,
     phrase::{contains, skip_fillers, strip, strip_all, strip_any},
     profile,
 };
@@ -168,7 +169,8 @@ fn nightly(rest: &str) -> Option<Reading> {
 
 /// Companies of a shortlist when no number is said.
 const TOP_DEFAULT: u32 = 20;
-const TOP_MAX: u32 = 5000;
+/// More than people read; a file has them all.
+pub const TOP_MAX: u32 = 100;
 const SHORTLIST_SAYS_NOTHING: [&str; 20] = [
     "the",
     "my",
@@ -208,7 +210,9 @@ fn shortlist(text: &str) -> Option<Reading> {
     }
     Some(match (1..=TOP_MAX).contains(&top) {
         true => Reading::Understood(Command::ShowShortlist { day, top }),
-        false => Reading::Wrong(format!("A shortlist is shown up to its first 1 to {TOP_MAX} companies.")),
+        false => Reading::Wrong(format!(
+            "A shortlist is shown up to its first 1 to {TOP_MAX} companies; say \"export scores as CSV\" for all."
+        )),
     })
 }
 
@@ -243,11 +247,11 @@ fn bucket(word: &str) -> Option<Bucket> {
     [Bucket::Low, Bucket::Medium, Bucket::High].into_iter().find(|bucket| bucket.as_str().eq_ignore_ascii_case(word))
 }
 
-/// A company's name as it was written, without quotes and without the word "company" before it.
+/// A company's name as it was written, without quotes and without the word "company" before it. What is longer than any name is none.
 fn company(text: &str) -> Option<String> {
     let name = strip(text, "company").filter(|rest| !rest.is_empty()).unwrap_or(text);
     let name = name.trim_matches(['"', '\'', ' ', ',', ';', '.', ':']);
-    (!name.is_empty()).then(|| name.to_owned())
+    (1..=NAME_CHARACTERS_MAX).contains(&name.chars().count()).then(|| name.to_owned())
 }
 
 const INCLUDE: [&str; 9] = [

@@ -168,6 +168,7 @@ fn what_cannot_be_is_told_with_its_cure() {
         ("refresh icp", "Say what to change"),
         ("run nightly at 25:00", "The time of a nightly run is such as"),
         ("show the shortlist (top 0)", "A shortlist is shown up to"),
+        ("show the shortlist (top 101)", "A shortlist is shown up to its first 1 to 100 companies; say \"export"),
         ("re-enrich Codigo; include the moon", "The pages to include are any of: contact, about, careers"),
         ("suppress jane@@acme.example", "That is no e-mail address"),
         ("suppress", "Say what to suppress"),
@@ -189,6 +190,7 @@ fn what_is_not_understood_gets_the_nearest_commands() {
     assert_eq!(nearest("costss per weak")[0], "Costs this week");
     assert_eq!(nearest("what's the weather").len(), 3);
     assert_eq!(nearest("").len(), 3);
+    assert_eq!(nearest(&format!("why is {}", "Acme ".repeat(30))).len(), 3, "no company has such a name");
 }
 
 #[test]
@@ -224,6 +226,7 @@ fn personal_values_do_not_print() {
         "Suppress j***@acme.example, and <x***@b.example>.\nThanks"
     );
     assert_eq!(redact("call +65 6123 4567, or 9123 4567."), "call +65***67, or 91***67.");
+    assert_eq!(redact("call 65 6123 4567 or (65) 9123 4567"), "call 65***67 or (65***67");
     for kept in ["201912345A in 2026-11-27", "run 12345678901", "10-200 employees, 2010 - 2020", "+5 points"] {
         assert_eq!(redact(kept), kept);
     }

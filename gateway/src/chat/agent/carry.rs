@@ -21,7 +21,11 @@ impl Agent<'_> {
     async fn done(&self, pending: Pending) -> Result<Answer, Undone> {
         let (tenant, desk) = (&self.caller.tenant, self.gateway.desk_of(self.caller).await?);
         match pending {
-            Pending::SetIcp { document } => {
+            Pending::SetIcp { document, version } => {
+                // What others changed meanwhile is not in what was shown.
+                if icp::show(&desk, tenant).await?.map_or(0, |(newest, _)| newest) != version {
+                    return Ok(Answer::text("The ICP was changed meanwhile, so nothing was changed. Say it again."));
+                }
                 let set = icp::set(&desk, tenant, &document.to_string()).await?;
                 let checked: IcpDocument = serde_json::from_value(document).map_err(|_| Problem::internal())?;
                 let next = self.next_run(&checked);

@@ -11,10 +11,13 @@ mod look;
 mod plan;
 mod suppress;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::{CompanyId, RunId};
 use presdr_rules::chat::{self, Command, PageWish, Reading};
+use presdr_store::threads;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::block::Block;
 use crate::{
@@ -47,6 +50,8 @@ pub enum Pending {
     SetIcp {
         /// Whole.
         document: Value,
+        /// The version that it was made of; 0 when there was none.
+        version: u32,
     },
     /// Start a run.
     StartRun {
@@ -103,27 +108,42 @@ impl Pending {
 }
 
 impl Answer {
-    fn text(text: impl Into<String>) -> Self {
-        Self { blocks: vec![Block::Text(text.into())], pending: None, follow: None }
+    /// Words of the agent's own. What they repeat of what a person wrote is kept no clearer than what was written.
+    fn text(text: impl AsRef<str>) -> Self {
+        Self { blocks: vec![Block::Text(chat::redact(text.as_ref()))], pending: None, follow: None }
     }
 }
+
+/// A change that was shown back, where it waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// In which conversation.
+    pub thread: Uuid,
+    /// In which of its states.
+    pub checkpoint: Uuid,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// What was shown back longer ago is shown again first.
+const WAITS_MAX: TimeDelta = TimeDelta::hours(1);
 
 const HOW_TO_GO_ON: &str = "Say **yes** to go on, or **no** to leave everything as it is.";
 
 impl Agent<'_> {
-    /// Answers a line. `pending` is what the answer before it left waiting; another command than yes drops it.
+    /// Answers a line. `waiting` is what the answer before it left waiting; another command than yes drops it.
     ///
     /// # Errors
     /// What the database or the broker says.
-    pub async fn hear(&self, line: &str, pending: Option<Pending>) -> Result<Answer, Problem> {
+    pub async fn hear(&self, line: &str, waiting: Option<Waiting>) -> Result<Answer, Problem> {
         match chat::read(line) {
             Reading::Wrong(wrong) => Ok(Answer::text(wrong)),
             Reading::Unknown(nearest) => Ok(Answer::text(not_understood(&nearest))),
-            Reading::Understood(Command::Confirm) => match pending {
-                Some(pending) => self.confirmed(pending).await,
+            Reading::Understood(Command::Confirm) => match waiting {
+                Some(waiting) => self.confirmed(waiting).await,
                 None => Ok(Answer::text("There is nothing that waits for a yes.")),
             },
-            Reading::Understood(Command::Decline) => Ok(Answer::text(match pending {
+            Reading::Understood(Command::Decline) => Ok(Answer::text(match waiting {
                 Some(_) => "Nothing was changed.",
                 None => "There is nothing that waits for an answer.",
             })),
@@ -146,7 +166,22 @@ impl Agent<'_> {
         })
     }
 
-    async fn confirmed(&self, pending: Pending) -> Result<Answer, Problem> {
+    /// Carries out what waits. It is taken first, so that of two who say yes one does it.
+    async fn confirmed(&self, waiting: Waiting) -> Result<Answer, Problem> {
+        if self.gateway.desk().now() - waiting.since > WAITS_MAX {
+            return Ok(Answer::text("That was asked too long ago, and nothing was changed. Say it again."));
+        }
+        let mut tx = self.gateway.enter(&self.caller.tenant).await?;
+        let taken = threads::take_pending(&mut tx, waiting.thread, waiting.checkpoint).await?;
+        tx.commit().await?;
+        let Some(taken) = taken else {
+            return Ok(Answer::text("You said yes to that already. Say it again to have it done again."));
+        };
+        let Ok(pending) = serde_json::from_value::<Pending>(taken) else {
+            return Ok(Answer::text(
+                "That waited in the form of an older version, and nothing was changed. Say it again.",
+            ));
+        };
         // Whoever was allowed to ask may be no more.
         if !self.caller.may(pending.permission()) {
             return Ok(Answer::text("Your role does not allow this any more; nothing was changed."));

@@ -1,14 +1,14 @@
 //! What a changing command would do, in words.
 
 use chrono::FixedOffset;
-use presdr_consumers::candidates::{self, Preview};
+use presdr_consumers::candidates::Preview;
 use presdr_events::RunId;
 use presdr_producers::{
     companies::{self, Named},
     icp, schedule,
 };
 use presdr_rules::{
-    chat::{Command, IcpChanges, company::Which, explained::cell},
+    chat::{Command, IcpChanges, company::Which, explained::cell, redact},
     icp::IcpDocument,
 };
 use presdr_store::runs;
@@ -64,20 +64,23 @@ impl Agent<'_> {
 
     async fn plan_icp(&self, command: &Command, changes: &IcpChanges) -> Result<Planned, Problem> {
         let tenant = &self.caller.tenant;
-        let present = icp::show(self.gateway.desk(), tenant).await?;
-        let present: IcpDocument = match present {
-            Some((_, document)) => serde_json::from_value(document).map_err(|_| Problem::internal())?,
-            None => IcpDocument::default(),
+        let (version, present) = match icp::show(self.gateway.desk(), tenant).await? {
+            Some((version, document)) => (version, serde_json::from_value(document).map_err(|_| Problem::internal())?),
+            None => (0, IcpDocument::default()),
         };
+        let told = command.to_string();
+        if redact(&told) != told {
+            return Ok(Err("A profile names no addresses and numbers of people. Say it without them.".to_owned()));
+        }
         let document = serde_json::to_value(changes.merge_into(&present)).map_err(|_| Problem::internal())?;
         let checked = match icp::check(self.gateway.desk(), tenant, &document.to_string()).await {
             Ok(checked) => checked,
             Err(presdr_producers::CommandError::Icp(errors)) => return Ok(Err(errors.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let preview = candidates::preview(self.gateway.database(), tenant, &checked).await?;
-        let shown = format!("{command}.\n\n{}\n\n{}", matches(&preview), self.next_run(&checked));
-        Ok(Ok((shown, Pending::SetIcp { document })))
+        let preview = self.gateway.preview(tenant, &checked).await?;
+        let shown = format!("{told}.\n\n{}\n\n{}", matches(&preview), self.next_run(&checked));
+        Ok(Ok((shown, Pending::SetIcp { document, version })))
     }
 
     /// When the schedule of a profile starts the next run.
