@@ -155,6 +155,7 @@ impl Newer {
                 None => {
                     let name = of.created.clone().unwrap_or_else(|| tenant.to_string());
                     let mut tx = desk.database().enter(&tenant).await?;
+                    // Ready at once, even one that waited for its Odoo: the connection's key is lost, and a person makes it anew.
                     tenants::create(&mut tx, &desk.keyring(), &name).await?;
                     tx.commit().await?;
                     taken.tenants_made_anew.insert(tenant.clone());

@@ -99,6 +99,11 @@ async fn contents(server: &DatabaseServer, log: Option<&Log>, checks: &mut Vec<C
     for tenant in tenants::all(&database).await? {
         match tenant.status.as_str() {
             "active" => checks.extend(self::tenant(server, &database, &tenant).await?),
+            "provisioning" => checks.push(Check::note(
+                "tenant",
+                format!("{} is still being set up", tenant.id),
+                format!("`presdr tenant status {}` says what stands in the way", tenant.id),
+            )),
             _ if tenant.is_closed() => checks.extend(erased(&tenant, log)),
             _ => {}
         }

@@ -103,14 +103,17 @@ async fn end_everywhere(
     provider_session: Option<&str>,
 ) -> Result<(), StoreError> {
     let keyring = gateway.desk().keyring();
-    for tenant in tenants::active(gateway.database()).await? {
+    // People of a tenant that is still being set up have sessions, too.
+    let open = tenants::all(gateway.database()).await?.into_iter().filter(|tenant| !tenant.is_closed());
+    for tenant in open {
         let end = async {
             let mut tx = gateway.database().enter(&tenant.id).await?;
             sessions::end_of(&mut tx, &keyring, issuer, subject, provider_session).await?;
             Ok(tx.commit().await?)
         };
         match end.await {
-            Ok(()) | Err(StoreError::Erased(_)) => {} // a tenant that was erased meanwhile has no sessions
+            // A tenant that was erased meanwhile has no sessions, nor has one without keys.
+            Ok(()) | Err(StoreError::Erased(_) | StoreError::NoKeys(_)) => {}
             Err(error) => return Err(error),
         }
     }

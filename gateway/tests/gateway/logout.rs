@@ -1,5 +1,12 @@
 //! Logout tokens that somebody made up, or sends again.
 
+use chrono::{TimeDelta, Utc};
+use presdr_events::TenantId;
+use presdr_producers::tenants;
+use presdr_store::{
+    sessions::{self, NewSession, SessionHash},
+    users,
+};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -44,8 +51,37 @@ async fn a_logout_token_is_what_it_must_be_and_counts_once() {
     for (what, token) in refused {
         assert_eq!(sent(&world, &token).await, 400, "{what}");
     }
+    let waiting = signed_in_while_set_up(&world, good["sub"].as_str().unwrap()).await;
     let token = signed(&good);
     assert_eq!(world.status(&token).await, 401, "it lets nobody in");
     assert_eq!(sent(&world, &token).await, 200);
     assert_eq!(sent(&world, &token).await, 400, "the second time");
+    let mut tx = world.desk.database().enter(&waiting).await.unwrap();
+    let left = sqlx::query_scalar("select count(*) from sessions where tenant_id = $1").bind(waiting.as_str());
+    assert_eq!(left.fetch_one(&mut *tx).await.ok(), Some(0_i64), "a tenant that is being set up is no refuge");
+}
+
+/// A tenant that waits for its Odoo, with a session of that person, beside one that has no keys yet.
+async fn signed_in_while_set_up(world: &World, subject: &str) -> TenantId {
+    let (waiting, keyless) = (TenantId::new("globex").unwrap(), TenantId::new("initech").unwrap());
+    for tenant in [&waiting, &keyless] {
+        tenants::begin(&world.desk, tenant, "Waits", Some(true)).await.unwrap();
+    }
+    tenants::go_on(&world.desk, &waiting).await.unwrap();
+    let (keyring, issuer, now) = (world.desk.keyring(), &world.provider.issuer, Utc::now());
+    let mut tx = world.desk.database().enter(&waiting).await.unwrap();
+    let later = now + TimeDelta::hours(1);
+    let new = NewSession {
+        hash: SessionHash::of(&[7; 32]),
+        user: users::upsert(&mut tx, &keyring, issuer, subject, None).await.unwrap(),
+        issuer,
+        subject,
+        provider_session: None,
+        content: b"{}",
+        renew_at: later,
+        expires_at: later,
+    };
+    sessions::begin(&mut tx, &keyring, &new, now).await.unwrap();
+    tx.commit().await.unwrap();
+    waiting
 }

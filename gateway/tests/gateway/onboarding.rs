@@ -68,6 +68,9 @@ async fn what_an_operator_began_is_seen_and_finished_and_nothing_else() {
     assert_eq!((status, &stands["state"]), (200, &json!("ready")));
     assert_eq!(asked(&world, "/shortlist/status", "viewer").await.0, 200);
     assert_eq!(finished(&world, "admin").await.1, stands, "doing it again changes nothing");
+    let form = world.client.post(world.url("/onboarding/finish")).bearer_auth(world.token("acme", "admin"));
+    let led = form.header("accept", "text/html,application/xhtml+xml").send().await.unwrap();
+    assert_eq!((led.status().as_u16(), led.url().path()), (200, "/"), "the page's own form leads back to the page");
     tenants::create(&world.desk, &acme, "Another name").await.unwrap();
     let stands = tenants::standing(&world.desk, &acme).await.unwrap();
     assert_eq!(stands.name, "Acme <Pte> Ltd");
