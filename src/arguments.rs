@@ -57,7 +57,7 @@ pub enum Command {
     Suppress(suppress::Command),
     /// Remove what was kept long enough, or show what would go
     Retention(retention::Command),
-    /// Connect a tenant to its Odoo, check that it works, tell how it stands
+    /// Connect a tenant to its Odoo, check that it works, write a shortlist there, tell how it stands
     Odoo(odoo::Command),
     /// Tell whether paid vendors can be asked for a tenant, and what the tenant allows
     Vendors(vendors::Command),

@@ -253,8 +253,15 @@ fn receipt(receipt: &Receipt) -> String {
         counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
     };
     let before = if receipt.sequence.is_none() { " (before)" } else { "" };
+    let owed = match receipt.owed.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Still there and owed: {} records; a worker removes them once Odoo can be asked, `presdr odoo status` tells why it cannot.",
+            counts(&receipt.owed)
+        ),
+    };
     format!(
-        "erasure {} is done{before}: removed {}; kept away by {}. `presdr dsar scrub` overwrites what deleted rows leave in files.",
+        "erasure {} is done{before}: removed {}; kept away by {}.{owed} `presdr dsar scrub` overwrites what deleted rows leave in files.",
         receipt.number,
         counts(&receipt.removed),
         counts(&receipt.suppressed)

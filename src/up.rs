@@ -32,7 +32,7 @@ pub struct Up {
 /// `presdr work`
 #[derive(Debug, Args)]
 pub struct Work {
-    /// Only these workers, of run, resolve, search, crawl, vendor_read, extract, contacts, verify, score
+    /// Only these workers, of run, resolve, search, crawl, vendor_read, extract, contacts, verify, score, sync
     #[arg(long, value_name = "WORKER,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Sites visited at the same time

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    ComplianceError, Office, PLACES, Path, Place,
+    ComplianceError, Office, PLACES, Path, Place, odoo,
     rows::{Hit, Search},
     target::{self, Target},
 };
@@ -36,7 +36,9 @@ impl Clearing<'_> {
         let keys = self.office.desk.keyring().tenant(&mut tx, self.tenant).await?;
         tx.commit().await?;
         self.clear_records(&target, &keys).await?;
-        self.clear_read_models(&target, &keys).await
+        self.clear_read_models(&target, &keys).await?;
+        let subjects: Vec<SubjectId> = self.subjects.iter().copied().collect();
+        self.note([("odoo".to_owned(), odoo::remove(self.office, self.tenant, &subjects).await?)]).await
     }
 
     /// People who were made anew from the same identifiers by work that was in flight: found again by what they are known by.

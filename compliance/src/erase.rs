@@ -19,7 +19,7 @@ use crate::{
     clear::{Clearing, destroy},
     find::Identity,
     known::{self, Known},
-    log, target,
+    log, odoo, target,
 };
 
 /// The step of a receipt.
@@ -36,6 +36,8 @@ pub struct Receipt {
     pub removed: BTreeMap<String, u64>,
     /// What keeps the person from coming back, by kind.
     pub suppressed: BTreeMap<String, u64>,
+    /// Records elsewhere that could not be removed yet, by place: they are tried again until they are.
+    pub owed: BTreeMap<String, u64>,
     /// The receipt's sequence in EVENTS; none for an erasure that was told of before.
     pub sequence: Option<u64>,
 }
@@ -222,16 +224,18 @@ async fn finish(office: &Office, tenant: &TenantId, number: u32) -> Result<Recei
     let erasure = clear(office, tenant, number).await?;
     let mut tx = office.desk.database().enter(tenant).await?;
     let suppressed = suppressed(office, tenant, &erasure.subjects).await?;
+    let owed = odoo::owed(&mut tx, &erasure.subjects).await?;
     erasures::finish(&mut tx, number, office.desk.now()).await?;
     let event = Event::SubjectErased(privacy::Erased {
         step: Step::done(STEP, 0, number, Vec::new()),
         subjects: erasure.subjects.clone(),
         removed: erasure.removed.clone(),
         suppressed: suppressed.clone(),
+        owed: owed.clone(),
     });
     let sequence = office.desk.commit(tx, key(tenant, number), &event).await?;
     let Erasure { subjects, removed, .. } = erasure;
-    Ok(Receipt { number, subjects, removed, suppressed, sequence: Some(sequence) })
+    Ok(Receipt { number, subjects, removed, suppressed, owed, sequence: Some(sequence) })
 }
 
 /// Clears every place of the erasure's people; tells what it came to so far.
@@ -250,8 +254,11 @@ async fn erasure(office: &Office, tenant: &TenantId, number: u32) -> Result<Eras
 
 async fn told_before(office: &Office, tenant: &TenantId, erasure: Erasure) -> Result<Receipt, ComplianceError> {
     let suppressed = suppressed(office, tenant, &erasure.subjects).await?;
+    let mut tx = office.desk.database().enter(tenant).await?;
+    let owed = odoo::owed(&mut tx, &erasure.subjects).await?;
+    tx.commit().await?;
     let Erasure { number, subjects, removed, .. } = erasure;
-    Ok(Receipt { number, subjects, removed, suppressed, sequence: None })
+    Ok(Receipt { number, subjects, removed, suppressed, owed, sequence: None })
 }
 
 async fn suppressed(

@@ -19,6 +19,7 @@ pub mod export;
 pub mod find;
 mod known;
 mod log;
+mod odoo;
 mod office;
 mod places;
 pub mod reapply;

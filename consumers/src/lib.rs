@@ -16,6 +16,7 @@
 //! - [`ContactFinder`]: whom to talk to, where the site does not say
 //! - [`Verifier`]: whether mail arrives
 //! - [`Scorer`]: score and rationale; the lead is terminal, the next is admitted, the last one ranks the run
+//! - [`OdooSync`]: the shortlist, written to the tenant's Odoo
 //! - [`sweep`]: what a crash left unpublished, leads past their deadline
 //! - [`work`]: all of them, or some, in one process
 
@@ -39,6 +40,7 @@ mod search;
 mod services;
 mod suppressed;
 pub mod sweep;
+mod sync;
 mod vendor_read;
 mod verify;
 mod way;
@@ -56,6 +58,7 @@ pub use run::RunManager;
 pub use score::Scorer;
 pub use search::Searcher;
 pub use services::{Services, WorkConfig};
+pub use sync::OdooSync;
 pub use vendor_read::VendorReader;
 pub use verify::Verifier;
 pub use work::{WORKERS, work};

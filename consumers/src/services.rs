@@ -22,6 +22,10 @@ pub struct WorkConfig {
     pub compute_slots: usize,
     /// Leads that wait for vendors at the same time, per kind of work. Most of it is waiting.
     pub vendor_slots: usize,
+    /// Tenants whose Odoo is written to at the same time, as answers to events. Most of it is waiting.
+    pub sync_slots: usize,
+    /// How long an Odoo that cannot be asked is left alone at first.
+    pub sync_retry: Duration,
     /// A delivery that came more often than this is parked.
     pub deliveries_max: i64,
     /// From its admission until a lead times out.
@@ -36,10 +40,12 @@ impl Default for WorkConfig {
     fn default() -> Self {
         Self {
             crawl: CrawlPolicy::default(),
-            crawl_slots: 448,
+            crawl_slots: 320,
             resolve_slots: 64,
             compute_slots: 16,
             vendor_slots: 128,
+            sync_slots: 16,
+            sync_retry: Duration::from_secs(60),
             deliveries_max: 8,
             lead_deadline: Duration::from_secs(15 * 60),
             sweep_every: Duration::from_secs(2),

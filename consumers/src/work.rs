@@ -6,11 +6,11 @@ use presdr_nats::{BrokerError, Consumer, consume};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, contacts, crawl, extract, resolve, run, score, search, sweep, vendor_read, verify};
+use crate::{Services, contacts, crawl, extract, resolve, run, score, search, sweep, sync, vendor_read, verify};
 
 /// The workers by name, in the order of a lead's way: what `--only` takes.
 pub const WORKERS: &[&str] =
-    &["run", "resolve", "search", "crawl", "vendor_read", "extract", "contacts", "verify", "score"];
+    &["run", "resolve", "search", "crawl", "vendor_read", "extract", "contacts", "verify", "score", "sync"];
 
 /// Runs the named workers, and the sweep, until `stopping` is cancelled; then finishes what is in hand.
 ///
@@ -50,6 +50,14 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
         // Leads end in groups: most of a scoring is waiting for its group's commit.
         let gathering = config.compute_slots * 4;
         start(&mut workers, services, score::worker(services), gathering.max(thinking), &stopping);
+    }
+    if wanted("sync") {
+        start(&mut workers, services, sync::worker(services), config.sync_slots, &stopping);
+        let (writing, until) = (services.clone(), stopping.clone());
+        workers.spawn(async move {
+            sync::keep_up(&writing, until).await;
+            Ok(())
+        });
     }
     let (sweeping, until) = (services.clone(), stopping.clone());
     workers.spawn(async move {

@@ -50,6 +50,10 @@ pub enum DegradedReason {
     VendorUnavailable,
     /// The model could not be asked: what it would have added is missing, or stands in plainer words.
     AiUnavailable,
+    /// Part of the shortlist is not in Odoo: it waits for a person.
+    SyncIncomplete,
+    /// Odoo could not be written to; it is tried again.
+    SyncDelayed,
     /// The model's rationale said more than the features do; the plain one is used.
     RationaleRefused,
 }
@@ -79,6 +83,8 @@ impl DegradedReason {
             Self::VendorQuotaExhausted => "vendor_quota_exhausted",
             Self::VendorUnavailable => "vendor_unavailable",
             Self::AiUnavailable => "ai_unavailable",
+            Self::SyncIncomplete => "sync_incomplete",
+            Self::SyncDelayed => "sync_delayed",
             Self::RationaleRefused => "rationale_refused",
         }
     }

@@ -99,6 +99,8 @@ events! {
     SettingsSet(tenant::SettingsSet) = "tenant.settings_set" v 1,
     /// A connection to a tenant's Odoo was set or taken back.
     OdooConnectionSet(tenant::OdooConnectionSet) = "odoo.connection_set" v 1,
+    /// A person said which partner in Odoo a company is.
+    OdooPartnerLinked(tenant::OdooPartnerLinked) = "odoo.partner_linked" v 1,
     /// A tenant was erased.
     TenantPurged(tenant::Purged) = "tenant.purged" v 1,
     /// The master key was changed.
@@ -155,6 +157,12 @@ events! {
     RunCancelled(run::Steered) = "run.cancelled" v 1,
     /// Its shortlist stands.
     RunShortlisted(run::Shortlisted) = "run.shortlisted" v 1,
+    /// It is to be written to Odoo.
+    RunSyncRequested(run::SyncRequested) = "run.sync_requested" v 1,
+    /// A company of it was written to Odoo, or was not, and why.
+    LeadSynced(lead::Synced) = "lead.synced" v 1,
+    /// It was written to Odoo.
+    RunSynced(run::Synced) = "run.synced" v 1,
     /// It is over.
     RunCompleted(run::Completed) = "run.completed" v 1,
     /// An operator should look.

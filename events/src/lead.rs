@@ -278,6 +278,32 @@ pub struct Scored {
     pub degraded_reasons: Vec<crate::DegradedReason>,
 }
 
+/// A company of the shortlist was written to the tenant's Odoo, or was not, and why. Companies of which nothing changed have no such event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Synced {
+    /// How it went.
+    pub step: Step,
+    /// `created`, `adopted`, `updated`, `kept`, `unchanged`, `archived`, `deleted`, `ambiguous`, `refused`, `superseded`, `suppressed`,
+    /// `left_out`.
+    pub outcome: String,
+    /// The company's number in Odoo.
+    pub partner_id: Option<i64>,
+    /// Fields that were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrote: Vec<String>,
+    /// Fields that a person changed in Odoo, which were left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
+    /// Its contacts by what was done with them.
+    pub contacts: BTreeMap<String, u32>,
+    /// What was done with its lead in Odoo's CRM, where the tenant wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<String>,
+    /// What waits for a person, in presdr's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// The lead was let go on purpose: it is terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {

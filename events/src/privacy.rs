@@ -82,4 +82,7 @@ pub struct Erased {
     pub removed: BTreeMap<String, u64>,
     /// What keeps them from coming back, by kind.
     pub suppressed: BTreeMap<String, u64>,
+    /// What could not be removed yet, by place elsewhere, such as `odoo`: it is tried again until it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owed: BTreeMap<String, u64>,
 }

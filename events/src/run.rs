@@ -107,6 +107,27 @@ pub struct Shortlisted {
     pub buckets: BTreeMap<String, u32>,
 }
 
+/// Somebody asked for the run's shortlist to be written to the tenant's Odoo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SyncRequested {
+    /// The command; its attempt is the sync's.
+    pub step: Step,
+}
+
+/// The run's shortlist was written to the tenant's Odoo, as far as it could be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Synced {
+    /// How the sync went.
+    pub step: Step,
+    /// Records by kind and by what was done with them: `company.created`, `contact.unchanged`, ….
+    pub counts: BTreeMap<String, u32>,
+    /// Companies of which something waits for a person.
+    pub incomplete: u32,
+    /// Fields of presdr's own that this Odoo does not have and the account may not make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_fields: Vec<String>,
+}
+
 /// The run is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Completed {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Step, TenantId};
+use crate::{CompanyId, Step, TenantId};
 
 /// A tenant was created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -136,6 +136,17 @@ pub struct Ingested {
     pub updated: u64,
     /// SHA-256 over the files' bytes, lower-case hex.
     pub content_hash: String,
+}
+
+/// A person said which partner of the tenant's Odoo a company is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OdooPartnerLinked {
+    /// The command.
+    pub step: Step,
+    /// Which company.
+    pub company_id: CompanyId,
+    /// The partner's number there.
+    pub partner_id: i64,
 }
 
 /// A tenant's connection to its Odoo was set or taken back.

@@ -83,6 +83,7 @@ pub const DURABLES: &[Durable] = &[
             types::LeadEmailsVerified,
         ],
     },
+    Durable { name: "sync", events: &[types::RunShortlisted, types::RunSyncRequested] },
 ];
 
 impl Durable {

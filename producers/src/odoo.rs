@@ -1,13 +1,24 @@
 //! Connecting a tenant to its Odoo, checking that, and taking it back: also while the tenant is being set up.
 
-use presdr_events::{Clear, Event, Step, TenantId, tenant::OdooConnectionSet};
+use presdr_events::{
+    Cause, Clear, CompanyId, Event, RunId, Step, TenantId,
+    run::SyncRequested,
+    tenant::{OdooConnectionSet, OdooPartnerLinked},
+};
 use presdr_odoo::{
     check::{self, Checked},
     client::base_url,
     desk::{self, OdooError},
+    sync::{Job, Report, Writer},
 };
 use presdr_store::{
-    odoo::connections::{self, Connection, Flavour, NewConnection},
+    odoo::{
+        connections::{self, Connection, Flavour, NewConnection},
+        records::{self, Key, Model, Origin, Record, State},
+        syncs::{self, Sync},
+    },
+    runs,
+    steps::StepKey,
     tenants,
 };
 
@@ -67,6 +78,7 @@ pub async fn connect(desk: &Desk, tenant: &TenantId, given: &Given) -> Result<(u
     let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
     let number = next_number(&mut tx, "odoo").await?;
     let version = connections::set(&mut tx, &desk.keyring, &new, desk.actor(), desk.now()).await?;
+    syncs::wake(&mut tx, desk.now()).await?;
     let event = Event::OdooConnectionSet(OdooConnectionSet {
         step: Step::done("odoo", 0, number, Vec::new()).with("flavour", given.flavour.as_str()),
         version,
@@ -121,4 +133,119 @@ pub async fn connection(desk: &Desk, tenant: &TenantId) -> Result<Option<Connect
     let connection = connections::get(&mut tx).await?;
     tx.commit().await?;
     Ok(connection)
+}
+
+/// Asks for the run's shortlist to be written to the tenant's Odoo; tells which sync of the run that is, and the event's sequence. A worker
+/// does it.
+///
+/// # Errors
+/// [`CommandError::Refused`] when there is no connection, or the run has no shortlist.
+pub async fn request_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<(u32, u64), CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    if connections::get(&mut tx).await?.is_none_or(|connection| !connection.active) {
+        return Err(OdooError::NotConnected(tenant.clone()).into());
+    }
+    match runs::get(&mut tx, run).await? {
+        None => return Err(CommandError::Refused(format!("tenant {tenant} has no run {run}"))),
+        Some(held) if held.finished_at.is_none() => {
+            return Err(CommandError::Refused(format!("run {run} goes on: it has no shortlist before it ends")));
+        }
+        Some(_) => {}
+    }
+    let attempt = syncs::next_attempt(&mut tx, run).await?;
+    let key = StepKey { tenant: tenant.clone(), run: Some(run), company: None, step: "sync_request", attempt };
+    let id = key.event_id();
+    let cause = Cause { id, correlation: id, actor: desk.actor().clone(), traceparent: None };
+    syncs::ask(&mut tx, run, &cause, desk.now()).await?;
+    let event = Event::RunSyncRequested(SyncRequested { step: Step::done("sync_request", 0, attempt, Vec::new()) });
+    let sequence = desk.commit(tx, key, &event).await?;
+    Ok((attempt, sequence))
+}
+
+/// What writing the run's shortlist would do. Nothing is written, here or there.
+///
+/// # Errors
+/// [`CommandError::Refused`] when there is no connection, Odoo cannot be asked, or the run has no shortlist.
+pub async fn preview_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<Report, CommandError> {
+    tenants::enter_active(&desk.database, tenant).await?.commit().await?;
+    let (connection, odoo) = desk::open(&desk.database, &desk.keyring, tenant).await?;
+    let place = connection.place();
+    let now = || desk.now();
+    let writer = Writer { database: &desk.database, keyring: &desk.keyring, tenant, odoo: &odoo, place, now: &now };
+    let job = Job { run, attempt: 0, actor: desk.actor().as_str().to_owned() };
+    Ok(Box::pin(writer.preview(&job)).await?)
+}
+
+/// The newest syncs of the tenant, or of one run.
+///
+/// # Errors
+/// What the database says.
+pub async fn list_syncs(
+    desk: &Desk,
+    tenant: &TenantId,
+    run: Option<RunId>,
+    limit: i64,
+) -> Result<Vec<Sync>, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let syncs = syncs::list(&mut tx, run, limit).await?;
+    tx.commit().await?;
+    Ok(syncs)
+}
+
+/// The records whose values a run's shortlist gave them, companies before their contacts.
+///
+/// # Errors
+/// What the database says.
+pub async fn records_of(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<Vec<Record>, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let records = records::of_run(&mut tx, run.get()).await?;
+    tx.commit().await?;
+    Ok(records)
+}
+
+/// How many records there are in the database that the tenant is connected to: kind (`company`, `contact`, `lead`), state, count.
+///
+/// # Errors
+/// What the database says.
+pub async fn record_counts(desk: &Desk, tenant: &TenantId) -> Result<Vec<(&'static str, String, i64)>, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let Some(connection) = connections::get(&mut tx).await? else { return Ok(Vec::new()) };
+    let counts = records::count(&mut tx, connection.place()).await?;
+    tx.commit().await?;
+    Ok(counts)
+}
+
+/// Says which partner a company is: what nobody could tell is settled, and the next sync writes there. Tells the event's sequence.
+///
+/// # Errors
+/// [`CommandError::Refused`] when the company waits for no such word, or the partner is another company's.
+pub async fn link(desk: &Desk, tenant: &TenantId, company: CompanyId, partner: i64) -> Result<u64, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let Some(connection) = connections::get(&mut tx).await?.filter(|connection| connection.active) else {
+        return Err(OdooError::NotConnected(tenant.clone()).into());
+    };
+    let place = connection.place();
+    let key = Key { model: Model::Partner, company, subject: None };
+    let known = records::of_companies(&mut tx, place, &[company]).await?;
+    let Some(known) = known.into_iter().find(|record| record.key == key && record.state == State::Ambiguous) else {
+        return Err(CommandError::Refused(format!(
+            "company {company} does not wait for anybody to say which partner it is"
+        )));
+    };
+    if records::taken(&mut tx, place, &[partner]).await?.contains(&partner) {
+        return Err(CommandError::Refused(format!("partner {partner} is another company or contact of the tenant's")));
+    }
+    let linked = Record {
+        odoo_id: Some(partner),
+        origin: Origin::Adopted,
+        state: State::Held,
+        outcome: "adopted".to_owned(),
+        problem: None,
+        ..known
+    };
+    records::put(&mut tx, place, &[linked], desk.now()).await?;
+    let number = next_number(&mut tx, "odoo").await?;
+    let step = Step::done("odoo", 0, number, Vec::new());
+    let event = Event::OdooPartnerLinked(OdooPartnerLinked { step, company_id: company, partner_id: partner });
+    desk.commit(tx, tenant_step(tenant, "odoo", number), &event).await
 }

@@ -3,7 +3,7 @@
 use presdr_events::{Digest, Event, Step, TenantId, tenant};
 use presdr_rules::{
     score::{Thresholds, Weights},
-    settings::{AlertLimits, EmailPolicy, Retention, RunSettings, Section},
+    settings::{AlertLimits, EmailPolicy, OdooSettings, Retention, RunSettings, Section},
 };
 use presdr_store::{settings, tenants};
 use presdr_vendors::VendorSettings;
@@ -25,7 +25,7 @@ impl Form {
 }
 
 /// Every section there is.
-const FORMS: [Form; 7] = [
+const FORMS: [Form; 8] = [
     Form::of::<Weights>(),
     Form::of::<Thresholds>(),
     Form::of::<EmailPolicy>(),
@@ -33,6 +33,7 @@ const FORMS: [Form; 7] = [
     Form::of::<RunSettings>(),
     Form::of::<VendorSettings>(),
     Form::of::<Retention>(),
+    Form::of::<OdooSettings>(),
 ];
 
 /// A tenant's settings.

@@ -141,6 +141,36 @@ impl Section for Retention {
     }
 }
 
+/// When a run's shortlist is written to the tenant's Odoo.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Push {
+    /// Once the run is ranked.
+    #[default]
+    AfterRun,
+    /// Only when somebody asks for it.
+    AfterApproval,
+}
+
+/// What of a run goes to the tenant's Odoo, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OdooSettings {
+    /// When the shortlist is written there.
+    pub push: Push,
+    /// From which score on, 0 to 1, a company is a lead in Odoo's CRM, too; none is when this is not set.
+    pub leads_from: Option<f64>,
+}
+
+impl Section for OdooSettings {
+    const NAME: &'static str = "odoo";
+
+    fn problem(&self) -> Option<String> {
+        let wrong = self.leads_from.filter(|score| !(0.0..=1.0).contains(score))?;
+        Some(format!("leads_from is a score between 0 and 1, not {wrong}"))
+    }
+}
+
 fn within(key: &str, number: u32, least: u32, most: u32) -> Option<String> {
     (!(least..=most).contains(&number)).then(|| format!("{key} is between {least} and {most}, not {number}"))
 }
@@ -165,6 +195,7 @@ mod tests {
         assert_eq!(wrong::<AlertLimits>("{}"), None);
         assert_eq!(wrong::<RunSettings>("{}"), None);
         assert_eq!(wrong::<Retention>("{}"), None);
+        assert_eq!(wrong::<OdooSettings>("{}"), None);
     }
 
     #[test]
@@ -187,5 +218,7 @@ mod tests {
         said(wrong::<Retention>(r#"{"text_days": 91}"#), "90, 180 or 365");
         said(wrong::<Retention>(r#"{"log_days": 29}"#), "log_days");
         said(wrong::<Retention>(r#"{"email_days": 3651}"#), "email_days");
+        said(wrong::<OdooSettings>(r#"{"leads_from": 70}"#), "leads_from");
+        said(wrong::<OdooSettings>(r#"{"push": "at_noon"}"#), "at_noon");
     }
 }

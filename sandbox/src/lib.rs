@@ -5,10 +5,12 @@
 //! - [`company`]: who the made-up companies are
 //! - [`write_acra`], [`write_ssic`], [`write_tenant_list`]: files about them as registry, classification and tenants have them
 //! - [`vendors`]: the vendors that presdr pays, imitated down to their errors, limits and prices
+//! - [`odoo`]: an Odoo, as far as presdr asks it
 //! - [`domains`]: companies labelled with their right domain, and how well domain resolution does on them
 
 mod company;
 pub mod domains;
+pub mod odoo;
 mod random;
 mod registry;
 mod ssic;

@@ -6,6 +6,7 @@ mod author;
 mod events;
 mod fairness;
 mod gateway;
+mod odoo;
 mod own;
 mod pipeline;
 mod quality;
@@ -89,6 +90,14 @@ enum Name {
         #[arg(long, value_name = "N", default_value_t = gateway::EVENTS)]
         events: u32,
     },
+    /// A shortlist written to Odoo: first, again unchanged, again with a tenth changed, beside raw calls
+    Odoo {
+        /// How many companies, with two contacts each
+        #[arg(long, value_name = "N", default_value_t = odoo::COMPANIES, value_parser = clap::value_parser!(u32).range(10..=10_000))]
+        companies: u32,
+        #[command(flatten)]
+        place: odoo::Place,
+    },
     /// Extraction from sites that a person has labelled
     Extract {
         /// A folder of sites, a folder each
@@ -123,6 +132,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Name::Pipeline { leads, vendors } => pipeline::measure(&folder, leads, vendors).await?,
         Name::Fairness { big, small } => fairness::measure(&folder, big, small).await?,
         Name::Gateway { reads, events } => gateway::measure(&folder, reads, events).await?,
+        Name::Odoo { companies, place } => Box::pin(odoo::measure(&folder, companies, &place)).await?,
         Name::Extract { sites, gold } => quality::extract(&sites, &gold)?,
         Name::Domains { companies } => quality::domains(companies).await?,
         Name::Web(command) => return web::serve(&command, output).await,

@@ -13,6 +13,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod nightly;
+mod odoo;
 mod personal_data;
 mod purge;
 mod real_sites;

@@ -15,6 +15,9 @@ pub fn tell(event: &Event) -> String {
             Some(database) => format!("Odoo was connected, version {}: database {database}", set.version),
             None => "Odoo was disconnected".to_owned(),
         },
+        Event::OdooPartnerLinked(said) => {
+            format!("a person said that company {} is partner {} in Odoo", said.company_id, said.partner_id)
+        }
         Event::TenantPurged(gone) => {
             format!(
                 "tenant {} was erased: {} rows, {} events",
@@ -47,6 +50,9 @@ pub fn tell(event: &Event) -> String {
             format!("{} companies were shortlisted ({})", listed.company_ids.len(), counts(&listed.buckets))
         }
         Event::RunCompleted(over) => format!("the run was {} ({})", over.status, counts(&over.outcomes)),
+        Event::RunSyncRequested(_) => "its shortlist was to be written to Odoo".to_owned(),
+        Event::RunSynced(written) => format!("its shortlist was written to Odoo ({})", counts(&written.counts)),
+        Event::LeadSynced(written) => synced(written),
         Event::AlertRaised(alert) => format!("alert {}: {}", alert.alert, alert.message),
         Event::AuditCheckpointed(told) => checkpointed(&told.signed.checkpoint),
         Event::VendorCalled(call) => called(call),
@@ -78,9 +84,26 @@ pub fn tell(event: &Event) -> String {
         }
         Event::RetentionEnforced(gone) => format!("what was kept long enough is gone: {}", counts(&gone.removed)),
         Event::SubjectErased(erased) => {
-            format!("a person was erased: {}; suppressed: {}", counts(&erased.removed), counts(&erased.suppressed))
+            let owed = in_brackets("still to be removed elsewhere: ", &erased.owed);
+            format!(
+                "a person was erased: {}; suppressed: {}{owed}",
+                counts(&erased.removed),
+                counts(&erased.suppressed)
+            )
         }
     }
+}
+
+fn synced(written: &lead::Synced) -> String {
+    let partner = written.partner_id.map_or_else(String::new, |id| format!(", partner {id}"));
+    let problem = written.problem.as_ref().map_or_else(String::new, |problem| format!("; {problem}"));
+    let contacts = in_brackets("contacts: ", &written.contacts);
+    let kept = if written.kept.is_empty() {
+        String::new()
+    } else {
+        format!("; left as a person set it: {}", list(&written.kept))
+    };
+    format!("in Odoo: {}{partner}{contacts}{kept}{problem}", written.outcome)
 }
 
 fn ingested(taken: &tenant::Ingested) -> String {

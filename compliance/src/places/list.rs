@@ -195,6 +195,12 @@ pub const PLACES: &[Place] = &[
         &["base_url", "database", "login", "sealed_key", "flavour", "actor", "problem"],
         "where an Odoo is, the account that an administrator made for presdr there, and its key under the tenant's",
     ),
+    nobody(
+        "odoo_records",
+        &["place", "model", "origin", "state", "fields", "outcome", "problem"],
+        "which record is whose, by random id, and keyed hashes of what stands there",
+    ),
+    nobody("odoo_syncs", &["state", "actor", "problem", "counts"], STEPS),
     nobody("parked_messages", &["consumer", "subject", "error"], STEPS),
     nobody("projection_parked", &["subject", "error"], STEPS),
     nobody("run_claims", &["kind"], CODES),

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use presdr_events::TenantId;
-use presdr_producers::icp;
-use presdr_store::{Role, turns};
+use presdr_events::{Clear, CompanyId, TenantId};
+use presdr_odoo::rehearsal::{Rehearsed, rehearse};
+use presdr_producers::{icp, odoo};
+use presdr_sandbox::odoo::{OdooSandbox, Rights};
+use presdr_store::{Role, odoo::connections::Flavour, turns};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -479,4 +481,67 @@ async fn a_stream_that_its_reader_may_no_longer_read_says_nothing_of_an_end() {
     assert!(told.ends_with(": expired\r\n\r\n") && !told.contains("event: end"), "{told}");
     let turn = body(ask(&world, &talk.token, Method::GET, &turn, Value::Null).await).await;
     assert_eq!(turn["status"], "running", "who had to leave has not left");
+}
+
+/// What a push would change in Odoo is shown first; it is asked for after a yes, in the name of who said it.
+#[tokio::test]
+async fn a_shortlist_is_pushed_to_odoo_after_what_would_change_was_shown() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let push = "Push today's shortlist to Odoo";
+    let viewer = Talk::begin(&world, &world.token("acme", "viewer")).await;
+    assert!(viewer.say(push).await.ends_with("your role does not allow this."));
+    let ops = Talk::begin(&world, &world.token("acme", "ops")).await;
+    assert_eq!(ops.say(push).await, "No run of today has a shortlist.");
+
+    let person = ("Jane Roe".to_owned(), "jane@kelmora.example".to_owned());
+    let shortlist = [Rehearsed {
+        company: CompanyId::new(7).unwrap(),
+        name: "Kelmora".to_owned(),
+        uen: None,
+        domain: Some("kelmora.example".to_owned()),
+        score: 0.8,
+        people: vec![person],
+    }];
+    let now = world.desk.now();
+    let run = rehearse(world.desk.database(), &world.desk.keyring(), &acme, &shortlist, now).await.unwrap();
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&acme).await.unwrap();
+    sqlx::query("insert into enrichment_runs (tenant_id, run_id, ended_at) values ($1, $2, $3)")
+        .bind(acme.as_str())
+        .bind(run.get())
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert!(ops.say(push).await.contains("has no active connection to an Odoo"));
+
+    let sandbox = OdooSandbox::start(&["acme"]).await.unwrap();
+    let account = sandbox.account("acme", Rights::Admin).unwrap();
+    let given = odoo::Given {
+        base_url: sandbox.url(),
+        database: "acme".to_owned(),
+        login: account.login,
+        key: Clear(account.key),
+        flavour: Flavour::Json2,
+    };
+    odoo::connect(&world.desk, &acme, &given).await.unwrap();
+    let shown = ops.say(push).await;
+    assert!(
+        shown.contains("company: 1 made") && shown.contains("contact: 1 made") && !shown.contains("jane"),
+        "{shown}"
+    );
+    assert!(
+        odoo::list_syncs(&world.desk, &acme, None, 9).await.unwrap().is_empty()
+            && sandbox.records("acme", "res.partner").is_empty()
+    );
+    assert!(ops.say("yes").await.starts_with("It is being written to Odoo"));
+    let syncs = odoo::list_syncs(&world.desk, &acme, Some(run), 9).await.unwrap();
+    assert_eq!(syncs.len(), 1);
+    assert!(
+        syncs[0].cause.actor.as_str().starts_with("user:"),
+        "in the name of who said yes: {:?}",
+        syncs[0].cause.actor
+    );
 }

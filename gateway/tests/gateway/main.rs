@@ -7,7 +7,6 @@ mod browser;
 mod callout;
 mod chat;
 mod document;
-mod door;
 mod erased;
 mod hostile;
 mod isolation;

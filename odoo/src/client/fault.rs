@@ -108,7 +108,7 @@ pub(super) fn of_class(class: &str, message: &str, told: &Told) -> Option<Fault>
 }
 
 /// Whether Odoo's words tell of transactions that met: it would have to be asked again.
-pub(super) fn is_collision(words: &str) -> bool {
+pub(crate) fn is_collision(words: &str) -> bool {
     [
         "could not serialize",
         "SerializationFailure",

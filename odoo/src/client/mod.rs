@@ -18,10 +18,8 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 pub use fault::Fault;
+pub(crate) use fault::is_collision;
 pub use wire::base_url;
-
-/// A batch of rows takes Odoo seconds; on a busy one, a minute.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The context of every call: nobody is told, written to or made a follower, and archived records are seen.
 fn context() -> Value {
@@ -33,6 +31,8 @@ fn context() -> Value {
         "mail_auto_subscribe_no_notify": true,
         "no_reset_password": true,
         "active_test": false,
+        // What it says is read for a few words that tell faults apart.
+        "lang": "en_US",
     })
 }
 
@@ -165,7 +165,6 @@ impl Odoo {
             .bearer_auth(&self.key.0)
             .header("X-Odoo-Database", &self.database)
             .header(CONTENT_TYPE, "application/json")
-            .timeout(CALL_TIMEOUT)
             .body(Value::Object(body).to_string());
         answer::json2(&Told { model: call.model, method: call.method }, &wire::send(request).await?)
     }
@@ -191,18 +190,19 @@ impl Odoo {
     async fn rpc(&self, service: &str, method: &str, arguments: Value, told: &Told) -> Result<Value, Fault> {
         let parameters = json!({ "service": service, "method": method, "args": arguments });
         let body = json!({ "jsonrpc": "2.0", "method": "call", "id": 1, "params": parameters });
-        let request = self
-            .http
-            .post(self.url("jsonrpc"))
-            .header(CONTENT_TYPE, "application/json")
-            .timeout(CALL_TIMEOUT)
-            .body(body.to_string());
+        let request =
+            self.http.post(self.url("jsonrpc")).header(CONTENT_TYPE, "application/json").body(body.to_string());
         answer::jsonrpc(told, &wire::send(request).await?)
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base.as_str().trim_end_matches('/'))
     }
+}
+
+/// That the account may not write records of that model.
+pub(crate) fn no_right_to_write(model: &'static str) -> Fault {
+    fault::no_right(&Told { model, method: "load" })
 }
 
 /// What was called, for errors: names of our own choosing.

@@ -8,6 +8,8 @@ use url::{Host, Url};
 use super::Fault;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A batch of rows takes Odoo seconds; on a busy one, a minute.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// No answer of ours is larger; one that is cannot be what was asked for.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -49,6 +51,7 @@ pub(super) fn client(tls: bool) -> Result<reqwest::Client, Fault> {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
+        .timeout(CALL_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
     if !tls {
         builder = builder.tls_certs_only([]);

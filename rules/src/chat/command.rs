@@ -53,6 +53,8 @@ pub enum Command {
     ShowRun(Option<RunId>),
     /// Tell what vendors cost.
     ShowCosts(Period),
+    /// Write a day's shortlist to the tenant's Odoo.
+    PushShortlist(Day),
     /// Never contact this again.
     Suppress(Suppressed),
     /// Tell where to download something.
@@ -76,6 +78,7 @@ impl Command {
             | Self::PauseRun(_)
             | Self::ResumeRun(_)
             | Self::CancelRun(_)
+            | Self::PushShortlist(_)
             | Self::Suppress(_) => true,
             Self::ShowIcp
             | Self::ShowShortlist { .. }

@@ -41,7 +41,7 @@ const NIGHTLY: &[&str] = &["nightly", "every night", "each night", "runs nightly
 const RUN: &[&str] = &["run", "newest run", "last run", "running run", "run number", "run #"];
 
 /// Tried in this order: what is more special stands before what is less.
-const FORMS: [Form; 25] = [
+const FORMS: [Form; 26] = [
     Form {
         example: "Refresh ICP to software, 10-200 employees; run nightly",
         starts: &[CHANGE, ICP],
@@ -54,6 +54,11 @@ const FORMS: [Form; 25] = [
         example: "Stop nightly runs",
         starts: &[&["stop", "no", "don't run", "do not run", "switch off", "turn off", "disable"], NIGHTLY],
         read: |_| profile::read("nightly off"),
+    },
+    Form {
+        example: "Push today's shortlist to Odoo",
+        starts: &[&["push", "send", "write", "sync", "put"]],
+        read: |rest| contains(rest, "odoo").then(|| push(rest)).flatten(),
     },
     Form {
         example: "Show today's shortlist (top 50)",
@@ -214,6 +219,22 @@ fn shortlist(text: &str) -> Option<Reading> {
             "A shortlist is shown up to its first 1 to {TOP_MAX} companies; say \"export scores as CSV\" for all."
         )),
     })
+}
+
+/// `today's shortlist to Odoo`: a day among words that say nothing.
+fn push(text: &str) -> Option<Reading> {
+    let mut day = Day::Latest;
+    for word in text.split(' ').filter(|word| !word.is_empty()).map(str::to_lowercase) {
+        match word.trim_end_matches("'s") {
+            "to" | "into" | "odoo" | "in" => {}
+            "today" => day = Day::Today,
+            "yesterday" => day = Day::Yesterday,
+            "latest" | "newest" | "last" => day = Day::Latest,
+            nothing if SHORTLIST_SAYS_NOTHING.contains(&nothing) => {}
+            date => day = Day::On(date.parse().ok()?),
+        }
+    }
+    Some(Reading::Understood(Command::PushShortlist(day)))
 }
 
 const BEFORE_BUCKET: [&str; 14] =

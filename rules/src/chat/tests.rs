@@ -39,6 +39,7 @@ fn every_example_is_understood_and_reads_as_another_command() {
     Show the ICP
     Change the ICP: schedule: nightly at 02:00
     Change the ICP: schedule: off
+    Write the shortlist of today to Odoo
     Show the shortlist of today (top 50)
     Explain the score of Codigo
     Visit the site of Codigo again and score it anew, its pages on careers included
@@ -54,6 +55,14 @@ fn every_example_is_understood_and_reads_as_another_command() {
     No
     List the commands
     ");
+}
+
+#[test]
+fn a_shortlist_is_pushed_in_many_ways() {
+    assert_eq!(understood("push the shortlist to Odoo"), Command::PushShortlist(Day::Latest));
+    assert_eq!(understood("Please send yesterday's leads to odoo!"), Command::PushShortlist(Day::Yesterday));
+    assert_eq!(told("Sync the shortlist of 2026-11-03 into Odoo"), "Write the shortlist of 2026-11-03 to Odoo");
+    assert!(matches!(read("push Codigo to odoo"), Reading::Unknown(_)), "a whole shortlist or nothing");
 }
 
 #[test]
@@ -186,7 +195,7 @@ fn what_is_not_understood_gets_the_nearest_commands() {
         Reading::Unknown(nearest) => nearest,
         other => panic!("{text:?} came to {other:?}"),
     };
-    assert_eq!(nearest("shrtlist of tody")[0], "Show today's shortlist (top 50)");
+    assert!(nearest("shrtlist of tody")[..2].contains(&"Show today's shortlist (top 50)"));
     assert_eq!(nearest("costss per weak")[0], "Costs this week");
     assert_eq!(nearest("what's the weather").len(), 3);
     assert_eq!(nearest("").len(), 3);
@@ -196,7 +205,16 @@ fn what_is_not_understood_gets_the_nearest_commands() {
 #[test]
 fn commands_that_change_something_are_told_apart() {
     let reading = ["show the icp", "shortlist", "explain Codigo", "status", "costs", "export", "help", "yes", "no"];
-    let changing = ["run nightly", "run", "re-enrich Codigo", "pause", "resume", "cancel", "suppress acme.example"];
+    let changing = [
+        "run nightly",
+        "run",
+        "re-enrich Codigo",
+        "pause",
+        "resume",
+        "cancel",
+        "push to Odoo",
+        "suppress acme.example",
+    ];
     assert!(reading.iter().all(|text| !understood(text).changes()));
     assert!(changing.iter().all(|text| understood(text).changes()));
 }

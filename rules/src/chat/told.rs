@@ -24,6 +24,7 @@ impl fmt::Display for Command {
             Self::CancelRun(run) => write!(f, "Cancel {}; it ends with what it has", Named(*run)),
             Self::ShowRun(run) => write!(f, "Show where {} stands", Named(*run)),
             Self::ShowCosts(period) => write!(f, "Show the costs of {period}"),
+            Self::PushShortlist(day) => write!(f, "Write the shortlist of {day} to Odoo"),
             Self::Suppress(suppressed) => write!(f, "Never contact {suppressed} again"),
             Self::Export(export) => write!(f, "Export {export}"),
             Self::Confirm => f.write_str("Yes"),

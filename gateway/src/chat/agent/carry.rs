@@ -1,6 +1,6 @@
 //! Carrying out what was confirmed, as the caller.
 
-use presdr_producers::{CommandError, icp, runs, suppressions};
+use presdr_producers::{CommandError, icp, odoo, runs, suppressions};
 use presdr_rules::icp::IcpDocument;
 
 use super::{Agent, Answer, Course, Pending};
@@ -38,6 +38,11 @@ impl Agent<'_> {
             Pending::Reenrich { companies, include } => {
                 let started = runs::start_named(&desk, tenant, &companies, &Pending::pages(&include)).await?;
                 Ok(Answer { follow: Some(started.run), ..Answer::text(format!("Run {} is started.", started.run)) })
+            }
+            Pending::Push { run_id } => {
+                odoo::request_sync(&desk, tenant, run_id).await?;
+                let text = "It is being written to Odoo; what became of each company is in `presdr odoo status` and in the log.";
+                Ok(Answer::text(text))
             }
             Pending::Suppress { sealed } => {
                 let given = self.opened(&sealed).await?;

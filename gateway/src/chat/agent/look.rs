@@ -107,7 +107,10 @@ impl Agent<'_> {
 }
 
 /// The newest run with a ranking that ended on that date in Singapore, or on whichever.
-async fn ranked(tx: &mut TenantTx, date: Option<NaiveDate>) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
+pub(super) async fn ranked(
+    tx: &mut TenantTx,
+    date: Option<NaiveDate>,
+) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
     let tenant = tx.tenant().clone();
     let newest: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
         "select run_id, ended_at from enrichment_runs
@@ -125,7 +128,7 @@ async fn ranked(tx: &mut TenantTx, date: Option<NaiveDate>) -> Result<Option<(Ru
 
 const SINGAPORE_SECONDS: i32 = 8 * 3600;
 
-fn singapore_date(now: DateTime<Utc>) -> NaiveDate {
+pub(super) fn singapore_date(now: DateTime<Utc>) -> NaiveDate {
     (now + chrono::TimeDelta::seconds(SINGAPORE_SECONDS.into())).date_naive()
 }
 

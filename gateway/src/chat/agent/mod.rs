@@ -4,11 +4,13 @@
 //! - `plan`: what a changing command would do, in words, and what waits for a yes
 //! - `carry`: what happens after it
 //! - `suppress`: whom not to contact
+//! - `push`: a shortlist to Odoo
 //! - `look`: commands that only read
 
 mod carry;
 mod look;
 mod plan;
+mod push;
 mod suppress;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -65,6 +67,11 @@ pub enum Pending {
         /// Pages to read beside the usual choice.
         include: Vec<String>,
     },
+    /// Write a run's shortlist to the tenant's Odoo.
+    Push {
+        /// Which.
+        run_id: RunId,
+    },
     /// Contact this no more.
     Suppress {
         /// What, under the tenant's key: it may name a person.
@@ -98,7 +105,7 @@ impl Pending {
             Self::SetIcp { .. } => Permission::EditIcp,
             Self::Reenrich { .. } => Permission::Enrich,
             Self::Suppress { .. } => Permission::Suppress,
-            Self::StartRun { .. } | Self::Steer { .. } => Permission::SteerRuns,
+            Self::StartRun { .. } | Self::Steer { .. } | Self::Push { .. } => Permission::SteerRuns,
         }
     }
 
@@ -194,9 +201,11 @@ fn permission(command: &Command) -> Permission {
     match command {
         Command::ChangeIcp(_) => Permission::EditIcp,
         Command::Reenrich { .. } => Permission::Enrich,
-        Command::StartRun { .. } | Command::PauseRun(_) | Command::ResumeRun(_) | Command::CancelRun(_) => {
-            Permission::SteerRuns
-        }
+        Command::StartRun { .. }
+        | Command::PauseRun(_)
+        | Command::ResumeRun(_)
+        | Command::CancelRun(_)
+        | Command::PushShortlist(_) => Permission::SteerRuns,
         Command::Suppress(_) => Permission::Suppress,
         _ => Permission::Read,
     }

@@ -1,0 +1,77 @@
+//! An erased person's records in the tenant's Odoo: removed while the erasure runs, if Odoo can be asked; owed otherwise, and then a worker
+//! removes them once it can.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use presdr_events::{SubjectId, TenantId};
+use presdr_odoo::{
+    desk::{self, OdooError},
+    sync::Writer,
+};
+use presdr_store::{
+    TenantTx,
+    leases::{Lease, Leases},
+    odoo::records,
+};
+
+use crate::{ComplianceError, Office};
+
+/// How long an erasure waits for a sync that is under way; after that the worker that runs it removes what is owed.
+const SYNC_WAIT: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Marks the people's records as owed, then removes what can be removed now; tells how many were.
+pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[SubjectId]) -> Result<u64, ComplianceError> {
+    let mut tx = office.desk.database().enter(tenant).await?;
+    let owed = records::owe(&mut tx, subjects, office.desk.now()).await?;
+    tx.commit().await?;
+    if owed == 0 {
+        return Ok(0);
+    }
+    let Some(_lease) = lease(office, tenant).await? else { return Ok(0) };
+    match Box::pin(remove_now(office, tenant)).await {
+        Ok(()) => {}
+        Err(OdooError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::warn!(tenant.id = %tenant, %error, "an erased person is still in Odoo: a worker removes them once it can be asked");
+        }
+    }
+    let mut tx = office.desk.database().enter(tenant).await?;
+    let left = records::owed_of(&mut tx, subjects).await?;
+    tx.commit().await?;
+    Ok(owed.saturating_sub(left))
+}
+
+/// The right to write to the tenant's Odoo: whoever syncs has it, and what they have in hand lands before it is ours.
+async fn lease(office: &Office, tenant: &TenantId) -> Result<Option<Lease>, ComplianceError> {
+    let leases = Leases::new(office.desk.database().clone());
+    let until = Instant::now() + SYNC_WAIT;
+    loop {
+        if let Some(lease) = leases.try_take(&format!("odoo/{tenant}")).await? {
+            return Ok(Some(lease));
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn remove_now(office: &Office, tenant: &TenantId) -> Result<(), OdooError> {
+    let (database, keyring) = (office.desk.database(), office.desk.keyring());
+    let (connection, odoo) = desk::open(database, &keyring, tenant).await?;
+    let now = || office.desk.now();
+    let place = connection.place();
+    let writer = Writer { database, keyring: &keyring, tenant, odoo: &odoo, place, now: &now };
+    while writer.remove_owed().await? > 0 {}
+    Ok(())
+}
+
+/// What of these people is still to be removed there, as receipts tell it.
+pub(crate) async fn owed(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<BTreeMap<String, u64>, ComplianceError> {
+    let owed = records::owed_of(tx, subjects).await?;
+    Ok(if owed == 0 { BTreeMap::new() } else { BTreeMap::from([("odoo".to_owned(), owed)]) })
+}

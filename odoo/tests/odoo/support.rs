@@ -1,0 +1,120 @@
+//! A tenant of a database of its own, connected to an Odoo.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use presdr_events::{Actor, Clear, CompanyId, RunId, TenantId};
+use presdr_odoo::{
+    desk::{self, OdooError},
+    rehearsal::{Rehearsed, rehearse},
+    sync::{Job, Report, Writer},
+};
+use presdr_store::{
+    Database, Role,
+    odoo::connections::{self, Flavour, NewConnection},
+    testing::TestStore,
+};
+use uuid::Uuid;
+
+use crate::raw::Raw;
+
+/// What everything of every test's name begins with.
+pub const MARK: &str = "presdrtest";
+
+pub struct World {
+    pub store: TestStore,
+    pub worker: Database,
+    pub producer: Database,
+    pub tenant: TenantId,
+    pub odoo: Raw,
+    /// What everything of this test is called by: a real Odoo keeps what earlier tests left.
+    pub mark: String,
+    pub flavour: Flavour,
+}
+
+impl World {
+    /// A tenant connected as the account with this key.
+    pub async fn new(odoo: Raw, flavour: Flavour, key: &str) -> Self {
+        let store = TestStore::new().await.unwrap();
+        let mark = format!("{MARK}{}", &Uuid::new_v4().simple().to_string()[..10]);
+        let tenant = store.tenant(&mark).await.unwrap();
+        let (worker, producer) =
+            (store.connect(Role::Worker).await.unwrap(), store.connect(Role::Producer).await.unwrap());
+        let world = Self { store, worker, producer, tenant, odoo, mark, flavour };
+        world.connect(&world.odoo.database.clone(), key).await;
+        world
+    }
+
+    pub async fn connect(&self, database: &str, key: &str) {
+        let login = if key == self.odoo.admin { &self.odoo.logins.0 } else { &self.odoo.logins.1 };
+        let new = NewConnection {
+            base_url: &self.odoo.url,
+            database,
+            login,
+            key: &Clear(key.to_owned()),
+            flavour: self.flavour,
+        };
+        let mut tx = self.producer.enter(&self.tenant).await.unwrap();
+        let actor = Actor::service("test");
+        connections::set(&mut tx, &self.store.keyring(), &new, &actor, Utc::now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Made-up companies, with two people each.
+    pub fn companies(&self, numbers: std::ops::Range<i64>) -> Vec<Rehearsed> {
+        numbers.map(|number| self.company(number)).collect()
+    }
+
+    pub fn company(&self, number: i64) -> Rehearsed {
+        let domain = format!("c{number}-{}.example", self.mark);
+        let person = |name: &str| (format!("{name} {} {number}", self.mark), format!("{name}@{domain}"));
+        Rehearsed {
+            company: CompanyId::new(4_000_000 + number).unwrap(),
+            name: format!("{} Company {number}", self.mark),
+            uen: Some(self.uen(number)),
+            people: vec![person("jane"), person("tan")],
+            domain: Some(domain),
+            score: 0.5,
+        }
+    }
+
+    /// A UEN that no other test has: it has a UEN's form.
+    pub fn uen(&self, number: i64) -> String {
+        let hash = self.mark.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(131).wrapping_add(u64::from(byte)));
+        format!("{:09}K", (hash % 900_000) * 1_000 + u64::try_from(number).unwrap())
+    }
+
+    pub async fn run(&self, shortlist: &[Rehearsed]) -> RunId {
+        rehearse(&self.producer, &self.store.keyring(), &self.tenant, shortlist, Utc::now()).await.unwrap()
+    }
+
+    pub async fn sync(&self, run: RunId) -> Result<Report, OdooError> {
+        self.sync_as(run, 1, false).await
+    }
+
+    pub async fn sync_as(&self, run: RunId, attempt: u32, preview: bool) -> Result<Report, OdooError> {
+        let keyring = self.store.keyring();
+        let (connection, odoo) = desk::open(&self.worker, &keyring, &self.tenant).await?;
+        let writer = Writer {
+            database: &self.worker,
+            keyring: &keyring,
+            tenant: &self.tenant,
+            odoo: &odoo,
+            place: connection.place(),
+            now: &Utc::now,
+        };
+        let job = Job { run, attempt, actor: "user:jane-1".to_owned() };
+        if preview { writer.preview(&job).await } else { writer.sync(&job).await }
+    }
+
+    /// A run with this shortlist, written to Odoo.
+    pub async fn night(&self, shortlist: &[Rehearsed]) -> Report {
+        let run = self.run(shortlist).await;
+        self.sync(run).await.unwrap()
+    }
+}
+
+/// The counts of a report.
+pub fn counts(report: &Report) -> BTreeMap<&str, u32> {
+    report.counts.iter().map(|(name, count)| (name.as_str(), *count)).collect()
+}

@@ -1,0 +1,120 @@
+//! An imitation of Odoo 19, as far as presdr asks it: JSON-2 and JSON-RPC over partners and CRM leads, in databases of their own, with Odoo's
+//! statuses, errors and habits. `tests/pipeline/odoo/conformance.rs` holds it against the real one.
+
+mod answer;
+mod data;
+mod domain;
+mod load;
+mod methods;
+mod serve;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Map, Value};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use data::Database;
+pub use data::Rights;
+
+/// An account of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub uid: i64,
+    /// Its login.
+    pub login: String,
+    /// Its API key.
+    pub key: String,
+    /// What it may.
+    pub rights: Rights,
+}
+
+/// A running imitation.
+pub struct OdooSandbox {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _stop: DropGuard,
+}
+
+/// What it holds.
+#[derive(Default)]
+pub(crate) struct State {
+    databases: BTreeMap<String, Database>,
+    is_down: bool,
+    /// So many of the next `load`s meet another transaction.
+    collisions: u32,
+    calls: BTreeMap<String, u64>,
+    /// How long it takes over each `load`: half before, half after.
+    latency: Duration,
+}
+
+impl OdooSandbox {
+    /// Starts one with these databases, each with the accounts `admin`, `service` and `limited`.
+    ///
+    /// # Errors
+    /// When no port of loopback can be had.
+    pub async fn start(databases: &[&str]) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let databases = databases.iter().map(|name| ((*name).to_owned(), Database::new(name))).collect();
+        let state = Arc::new(Mutex::new(State { databases, ..State::default() }));
+        let stop = CancellationToken::new();
+        let (router, until) = (serve::router(Arc::clone(&state)), stop.clone());
+        tokio::spawn(async move {
+            let serving = axum::serve(listener, router).with_graceful_shutdown(until.cancelled_owned());
+            serving.await
+        });
+        Ok(Self { address, state, _stop: stop.drop_guard() })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// An account of a database.
+    #[must_use]
+    pub fn account(&self, database: &str, rights: Rights) -> Option<Account> {
+        let state = self.lock();
+        state.databases.get(database)?.accounts.iter().find(|account| account.rights == rights).cloned()
+    }
+
+    /// Takes it away, or brings it back: away it answers 503, as a proxy in front of a stopped Odoo does.
+    pub fn set_down(&self, is_down: bool) {
+        self.lock().is_down = is_down;
+    }
+
+    /// Lets so many of the next `load`s meet another transaction.
+    pub fn collide(&self, loads: u32) {
+        self.lock().collisions = loads;
+    }
+
+    /// Takes so long over each `load`, half of it after everything is done and before that is told.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
+    /// Calls so far, by method.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.lock().calls.clone()
+    }
+
+    /// The records of a model as they are kept.
+    #[must_use]
+    pub fn records(&self, database: &str, model: &str) -> Vec<Map<String, Value>> {
+        let state = self.lock();
+        let table = state.databases.get(database).and_then(|database| database.tables.get(model));
+        table.map(|table| table.rows.values().cloned().collect()).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
