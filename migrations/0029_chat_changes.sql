@@ -2,8 +2,9 @@
 grant update (pending) on thread_checkpoints to presdr_producer;
 
 -- A user who goes takes their sessions along.
-create index sessions_user on sessions (tenant_id, user_id);
+create index on sessions (tenant_id, user_id);
 
--- What a period cost is told beside what it brought: scores and verified addresses of some days.
-create index lead_scores_created on lead_scores (tenant_id, created_at);
-create index lead_emails_verified on lead_emails (tenant_id, last_verified_at) where verification_status = 'valid';
+-- What a period cost is told beside what it brought: scores and verified addresses of some days. Without names of their own, so that a rebuild
+-- makes the same.
+create index on lead_scores (tenant_id, created_at);
+create index on lead_emails (tenant_id, last_verified_at) where verification_status = 'valid';

@@ -96,7 +96,7 @@ pub type Told = BTreeMap<TenantId, Result<Vec<Pass>, ComplianceError>>;
 /// What the database says when tenants cannot be listed or text not dropped.
 pub async fn pass(office: &Office, unless: Option<NaiveDate>) -> Result<Option<Told>, ComplianceError> {
     let database = office.desk.database();
-    let Some(lock) = RetentionLock::take(database).await? else { return Ok(None) };
+    let Some(_lock) = RetentionLock::take(database).await? else { return Ok(None) };
     let mut told = Told::new();
     for tenant in tenants::active(database).await? {
         let begun = begin(office, &tenant.id, unless).await;
@@ -123,7 +123,6 @@ pub async fn pass(office: &Office, unless: Option<NaiveDate>) -> Result<Option<T
             *passes = done;
         }
     }
-    lock.release().await?;
     Ok(Some(told))
 }
 

@@ -40,7 +40,7 @@ impl Default for WorkConfig {
     fn default() -> Self {
         Self {
             crawl: CrawlPolicy::default(),
-            crawl_slots: 320,
+            crawl_slots: 448,
             resolve_slots: 64,
             compute_slots: 16,
             vendor_slots: 128,

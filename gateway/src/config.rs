@@ -124,7 +124,7 @@ impl GatewayConfig {
     /// Which file, and what is wrong with it; a key is never shown.
     pub fn check_files(&self) -> io::Result<()> {
         match &self.transport {
-            Transport::Tls { certificates, key } => tls::acceptor(certificates, key).map(drop),
+            Transport::Tls { certificates, key } => tls::Certified::read(certificates, key).map(drop),
             Transport::Plain | Transport::Behind(_) => Ok(()),
         }
     }

@@ -14,7 +14,6 @@ use tokio::{
     sync::Semaphore,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -25,7 +24,8 @@ use crate::{
         quiet::Quiet,
     },
     limits::LimitPolicy,
-    routes, tls,
+    routes,
+    tls::Certified,
 };
 
 /// How long requests may take to finish once the process is asked to end.
@@ -38,8 +38,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// # Errors
 /// When certificate or key cannot be used.
 pub async fn serve(gateway: Gateway, listener: TcpListener, stopping: CancellationToken) -> io::Result<()> {
-    let acceptor = match &gateway.config().transport {
-        Transport::Tls { certificates, key } => Some(tls::acceptor(certificates, key)?),
+    let tls = match &gateway.config().transport {
+        Transport::Tls { certificates, key } => Some(Arc::new(Certified::read(certificates, key)?)),
         Transport::Plain | Transport::Behind(_) => None,
     };
     let router = routes::router(gateway.clone());
@@ -66,11 +66,11 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, stopping: Cancellati
                 None => continue,
             },
         };
-        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), closing.watcher());
+        let (router, tls, watcher) = (router.clone(), tls.clone(), closing.watcher());
         let limits = gateway.config().limits;
         tokio::spawn(async move {
             let _places = (place, of_address);
-            if let Err(error) = connection(stream, peer, router, acceptor, watcher, &limits).await {
+            if let Err(error) = connection(stream, peer, router, tls, watcher, &limits).await {
                 tracing::debug!(%error, "a connection ended");
             }
         });
@@ -101,15 +101,15 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    acceptor: Option<TlsAcceptor>,
+    tls: Option<Arc<Certified>>,
     watcher: hyper_util::server::graceful::Watcher,
     limits: &LimitPolicy,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    match acceptor {
+    match tls {
         None => speak(stream, peer, router, watcher, limits).await,
-        Some(acceptor) => {
-            let stream = timeout(limits.head, acceptor.accept(stream)).await??;
+        Some(tls) => {
+            let stream = timeout(limits.head, tls.acceptor().accept(stream)).await??;
             speak(stream, peer, router, watcher, limits).await
         }
     }

@@ -2,18 +2,21 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use async_nats::jetstream::stream::DirectGetErrorKind;
+use async_nats::{Subscriber, jetstream::stream::DirectGetErrorKind};
 use bytes::Bytes;
 use futures::StreamExt;
 use presdr_events::{RunId, TenantId};
 use presdr_nats::{Broker, topology::PROGRESS};
 use presdr_projections::progress::{self, Progress};
 use presdr_store::{StoreError, TenantTx};
-use tokio::{sync::broadcast, time::sleep};
+use tokio::{
+    sync::{OnceCell, broadcast},
+    time::sleep,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 /// News that one who watches may be behind: more are summed up by the newest, since counts are absolute.
@@ -30,9 +33,14 @@ pub(crate) struct Watch(Arc<Inner>);
 struct Inner {
     broker: Broker,
     runs: Arc<Runs>,
-    listening: OnceLock<AbortOnDropHandle<()>>,
+    listening: OnceCell<Listening>,
     /// What was counted of runs, by subject.
     counted: Mutex<HashMap<String, Progress>>,
+}
+
+/// Ends with the last of the gateway.
+struct Listening {
+    _task: AbortOnDropHandle<()>,
 }
 
 /// The runs that somebody watches, by subject.
@@ -85,11 +93,11 @@ impl Drop for Watching {
 impl Watch {
     /// `broker` is a connection of [`User::Gateway`](presdr_nats::topology::User::Gateway). Nothing is heard before somebody watches.
     pub(crate) fn new(broker: Broker) -> Self {
-        Self(Arc::new(Inner { broker, runs: Arc::default(), listening: OnceLock::new(), counted: Mutex::default() }))
+        Self(Arc::new(Inner { broker, runs: Arc::default(), listening: OnceCell::new(), counted: Mutex::default() }))
     }
 
-    /// Watches a run from now on.
-    pub(crate) fn run(&self, tenant: &TenantId, run: RunId) -> Watching {
+    /// Watches a run from now on: what is published after an answer to [`newest`](Self::newest) that was asked for later is heard.
+    pub(crate) async fn run(&self, tenant: &TenantId, run: RunId) -> Watching {
         let Inner { broker, runs, listening, .. } = &*self.0;
         let subject = progress::subject(tenant, run.get());
         let news = {
@@ -97,8 +105,14 @@ impl Watch {
             let sender = watched.entry(subject.clone()).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
             sender.subscribe()
         };
-        listening.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(listen(broker.clone(), Arc::clone(runs)))));
-        Watching { news, subject, runs: Arc::clone(runs) }
+        let watching = Watching { news, subject, runs: Arc::clone(runs) };
+        let listen = async || {
+            let first = subscribe(broker).await;
+            let task = tokio::spawn(listen(broker.clone(), first, Arc::clone(runs)));
+            Listening { _task: AbortOnDropHandle::new(task) }
+        };
+        listening.get_or_init(listen).await;
+        watching
     }
 
     /// What the read models know of a run, which is in them up to a place in the log. Counted once for all who ask until there is more.
@@ -140,18 +154,22 @@ impl Watch {
     }
 }
 
+/// The server takes what one connection says in turn: it has the subscription before anything that is asked of it afterwards.
+async fn subscribe(broker: &Broker) -> Option<Subscriber> {
+    let subscribed = broker.client().subscribe("progress.>").await;
+    subscribed.inspect_err(|error| tracing::warn!(%error, "progress cannot be heard")).ok()
+}
+
 /// Hears everything, and hands on what somebody watches. The connection subscribes again by itself when it was lost.
-async fn listen(broker: Broker, runs: Arc<Runs>) {
+async fn listen(broker: Broker, mut messages: Option<Subscriber>, runs: Arc<Runs>) {
     loop {
-        match broker.client().subscribe("progress.>").await {
-            Ok(mut messages) => {
-                while let Some(message) = messages.next().await {
-                    hand_on(&runs, &message);
-                }
+        if let Some(mut messages) = messages {
+            while let Some(message) = messages.next().await {
+                hand_on(&runs, &message);
             }
-            Err(error) => tracing::warn!(%error, "progress cannot be heard"),
         }
         sleep(RETRY).await;
+        messages = subscribe(&broker).await;
     }
 }
 

@@ -168,8 +168,6 @@ where
     let client = broker.client();
     let questions = client.queue_subscribe(SUBJECT, GROUP.to_owned()).await;
     let questions = questions.map_err(|error| BrokerError::Callout(error.to_string()))?;
-    // The subscription stands at the server before anybody is told that it does.
-    client.flush().await.map_err(|error| BrokerError::Callout(error.to_string()))?;
     let (keys, now, decide) = (&keys, &now, &decide);
     questions
         .take_until(stopping.cancelled())

@@ -32,6 +32,7 @@ pub mod consents;
 mod database;
 pub mod erasures;
 mod error;
+mod exclusive;
 pub mod keys;
 pub mod leases;
 pub mod ledger;

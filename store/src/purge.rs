@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 pub use rows::{left, remove_all, tables};
 
-use crate::{Database, StoreError, TenantTx};
+use crate::{Database, StoreError, TenantTx, exclusive::Exclusive};
 
 /// Held while a tenant is erased: one at a time, so that what one counts the other does not change.
 const PURGE_LOCK: i64 = 0x7075_7267_6501;
@@ -39,7 +39,7 @@ pub struct Purge {
 
 /// The one purge that may be under way, for as long as this lives.
 #[derive(Debug)]
-pub struct PurgeLock(PgConnection);
+pub struct PurgeLock(Exclusive);
 
 impl PurgeLock {
     /// Takes the lock.
@@ -47,13 +47,8 @@ impl PurgeLock {
     /// # Errors
     /// [`StoreError::Refused`] when another purge is under way.
     pub async fn take(owner: &Database) -> Result<Self, StoreError> {
-        let mut connection = owner.dedicated().await?;
-        let taken: bool =
-            sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(PURGE_LOCK).fetch_one(&mut connection).await?;
-        match taken {
-            true => Ok(Self(connection)),
-            false => Err(StoreError::Refused("another tenant is being erased: wait for it".to_owned())),
-        }
+        let busy = || StoreError::Refused("another tenant is being erased: wait for it".to_owned());
+        Exclusive::take(owner, PURGE_LOCK).await?.map(Self).ok_or_else(busy)
     }
 
     /// Frees the space of the rows that were removed from these tables.
@@ -62,7 +57,7 @@ impl PurgeLock {
     /// What the database says.
     pub async fn vacuum(&mut self, tables: impl Iterator<Item = &str>) -> Result<(), StoreError> {
         for table in tables {
-            let vacuumed = self.0.execute(AssertSqlSafe(format!("vacuum {table}"))).await;
+            let vacuumed = self.0.0.execute(AssertSqlSafe(format!("vacuum {table}"))).await;
             // A rebuild's tables change places: what became of one is vacuumed with the others.
             if !vacuumed.as_ref().is_err_and(rows::is_gone) {
                 vacuumed?;

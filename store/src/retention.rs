@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use presdr_events::{Actor, CompanyId, RunId, SubjectId};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, types::Json};
+use sqlx::{AssertSqlSafe, types::Json};
 use uuid::Uuid;
 
-use crate::{Database, StoreError, TenantTx, erasures};
+use crate::{Database, StoreError, TenantTx, erasures, exclusive::Exclusive};
 
 /// Held while passes are made: two at once would count the same rows.
 const RETENTION_LOCK: i64 = 0x7265_7465_6e74_6901;
@@ -20,7 +20,9 @@ pub const BATCH: i64 = 2_000;
 
 /// The one that makes passes, for as long as this lives.
 #[derive(Debug)]
-pub struct RetentionLock(PgConnection);
+pub struct RetentionLock {
+    _lock: Exclusive,
+}
 
 impl RetentionLock {
     /// Takes the lock; `None` when another process makes passes.
@@ -28,20 +30,7 @@ impl RetentionLock {
     /// # Errors
     /// What the database says.
     pub async fn take(database: &Database) -> Result<Option<Self>, StoreError> {
-        let mut connection = database.dedicated().await?;
-        let taken: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(RETENTION_LOCK)
-            .fetch_one(&mut connection)
-            .await?;
-        Ok(taken.then_some(Self(connection)))
-    }
-
-    /// Lets another make passes.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn release(self) -> Result<(), StoreError> {
-        Ok(self.0.close().await?)
+        Ok(Exclusive::take(database, RETENTION_LOCK).await?.map(|lock| Self { _lock: lock }))
     }
 }
 

@@ -141,6 +141,20 @@ pub async fn claim_renewal(
     Ok(claimed.rows_affected() == 1)
 }
 
+/// Lets somebody else ask the provider again: who was to has not come to an answer.
+///
+/// # Errors
+/// What the database says.
+pub async fn release_renewal(tx: &mut TenantTx, hash: SessionHash) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query("update sessions set renewing_until = null where tenant_id = $1 and session_hash = $2")
+        .bind(tenant.as_str())
+        .bind(hash.0.as_slice())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Notes what the provider said; `false` when the session was ended meanwhile.
 ///
 /// # Errors

@@ -124,7 +124,7 @@ async fn a_lead_ends_once_and_only_at_the_attempt_it_was_admitted_at() {
     let database = worker(&store).await;
     let mut tx = database.enter(&tenant).await.unwrap();
     let size = admissions::lock_window(&mut tx).await.unwrap();
-    assert_eq!(size, 256);
+    assert_eq!(size, 384);
     let admitted = admissions::admit(&mut tx, 2, now(), now() + Duration::minutes(10)).await.unwrap();
     assert_eq!(admitted.iter().map(|a| a.company.get()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(admissions::load(&mut tx, 256).await.unwrap(), (2, 1));

@@ -28,7 +28,7 @@ impl Telling<'_> {
     /// Tells a run's progress until it is over, and its shortlist then. What of it stays in the answer is where it stood last.
     pub async fn follow(&mut self, id: &str, run: RunId) -> Result<Vec<Block>, Ended> {
         let (begun, mut pause) = (Instant::now(), LOOK_MIN);
-        let mut watching = self.turn.gateway.watch().run(&self.turn.caller.tenant, run);
+        let mut watching = self.turn.gateway.watch().run(&self.turn.caller.tenant, run).await;
         let mut last = String::new();
         loop {
             let view = self.look(run).await?;

@@ -25,5 +25,27 @@ pub(crate) fn of(config: &GatewayConfig, extensions: &Extensions, headers: &Head
     let Transport::Behind(_) = config.transport else { return peer };
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
     let last = forwarded.and_then(|list| list.rsplit(',').next()).map(str::trim);
-    last.and_then(|address| address.parse().ok()).unwrap_or(peer)
+    last.and_then(named).unwrap_or(peer)
+}
+
+/// An address as proxies write it: with a port or without.
+fn named(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    text.trim_matches(['[', ']']).parse().ok().or_else(with_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn an_address_is_read_with_its_port_and_without() {
+        for text in ["192.0.2.7", "192.0.2.7:5678"] {
+            assert_eq!(named(text), Some([192, 0, 2, 7].into()), "{text}");
+        }
+        for text in ["2001:db8::7", "[2001:db8::7]", "[2001:db8::7]:5678"] {
+            assert_eq!(named(text), "2001:db8::7".parse().ok(), "{text}");
+        }
+        assert_eq!(named("unknown"), None);
+    }
 }

@@ -164,7 +164,10 @@ impl Provider {
         }
         let url = self.metadata().await?.jwks_uri;
         let (set, max_age): (Set, _) = json("list of keys", self.client.get(url)).await?;
-        Ok(KeyList { keys: set.keys, max_age })
+        match set.keys.is_empty() {
+            true => Err(unusable("list of keys")("is empty".to_owned())),
+            false => Ok(KeyList { keys: set.keys, max_age }),
+        }
     }
 
     /// Exchanges an authorization code, or a refresh token, for tokens.

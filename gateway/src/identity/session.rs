@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::TenantId;
 use presdr_store::{
+    StoreError, TenantTx,
     keys::{Keyring, random},
     sessions::{self, NewSession, Session, SessionHash},
     tenants, users,
@@ -29,6 +30,8 @@ pub(super) const COOKIE: &str = "__Host-presdr";
 const SESSION_MAX: TimeDelta = TimeDelta::hours(12);
 /// How long one request has for asking the provider again, while the others wait.
 const RENEWAL_MAX: TimeDelta = TimeDelta::seconds(30);
+/// How long the others wait for what it learns.
+const RENEWAL_WAIT: TimeDelta = TimeDelta::seconds(10);
 const RENEWAL_POLL: Duration = Duration::from_millis(100);
 
 /// What the cookie holds: whose session, and its id. Not printed.
@@ -196,10 +199,10 @@ pub(super) async fn begin(
 /// Ends a session and gives what was kept of it.
 pub(super) async fn end(gateway: &Gateway, cookie: &Cookie) -> Result<Option<Content>, Problem> {
     let mut tx = gateway.database().enter(&cookie.tenant).await?;
-    let held = sessions::find(&mut tx, &gateway.desk().keyring(), cookie.hash(), gateway.desk().now()).await?;
+    let Some(session) = look(gateway, &mut tx, cookie).await? else { return Ok(None) };
     sessions::end(&mut tx, cookie.hash()).await?;
     tx.commit().await?;
-    held.map(|session| content(&session)).transpose()
+    content(&session).map(Some)
 }
 
 /// Who asks with this cookie; `None` when its session has ended.
@@ -224,8 +227,16 @@ pub(super) async fn caller(gateway: &Gateway, cookie: &Cookie) -> Result<Option<
 }
 
 async fn find(gateway: &Gateway, cookie: &Cookie) -> Result<Option<Session>, Problem> {
-    let mut tx = gateway.database().enter(&cookie.tenant).await?;
-    Ok(sessions::find(&mut tx, &gateway.desk().keyring(), cookie.hash(), gateway.desk().now()).await?)
+    look(gateway, &mut gateway.database().enter(&cookie.tenant).await?, cookie).await
+}
+
+/// The session, unless it has ended, or its tenant was erased.
+async fn look(gateway: &Gateway, tx: &mut TenantTx, cookie: &Cookie) -> Result<Option<Session>, Problem> {
+    match sessions::find(tx, &gateway.desk().keyring(), cookie.hash(), gateway.desk().now()).await {
+        Ok(session) => Ok(session),
+        Err(StoreError::Erased(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn content(session: &Session) -> Result<Content, Problem> {
@@ -241,10 +252,18 @@ async fn renewed(gateway: &Gateway, cookie: &Cookie, session: &Session) -> Resul
     if mine {
         // Goes on when whoever asked leaves: a refresh token counts once, and its successor must not be lost.
         let (gateway, cookie, content) = (gateway.clone(), cookie.clone(), content(session)?);
-        let asking = tokio::spawn(async move { ask_again(&gateway, &cookie, content).await });
+        let asking = tokio::spawn(async move {
+            let asked = ask_again(&gateway, &cookie, content).await;
+            if asked.is_err() {
+                let mut tx = gateway.database().enter(&cookie.tenant).await?;
+                sessions::release_renewal(&mut tx, cookie.hash()).await?;
+                tx.commit().await?;
+            }
+            asked
+        });
         return asking.await.map_err(|_| Problem::internal())?;
     }
-    let until = now + RENEWAL_MAX;
+    let until = now + RENEWAL_WAIT;
     loop {
         match find(gateway, cookie).await? {
             None => return Ok(None),

@@ -94,7 +94,7 @@ pub async fn check(
     let parts = believe(token, expected, keys, now, &[None, Some("jwt"), Some("at+jwt")]).await?;
     // A logout token is signed by the same keys, and is nobody's permission to read anything.
     // Nor is an ID token: it stands in the address of a sign-out, and in the browser's history then.
-    if ["events", "at_hash", "c_hash"].iter().any(|claim| parts.contains_key(*claim)) {
+    if ["events", "nonce", "at_hash", "c_hash", "s_hash"].iter().any(|claim| parts.contains_key(*claim)) {
         return Err(TokenError::Kind);
     }
     Ok(Claims::read(&parts)?)

@@ -47,7 +47,7 @@ pub(crate) async fn follow(
     drop(tx);
     let place = gateway.limits().stream(&caller.tenant)?;
     let following = Following {
-        watching: gateway.watch().run(&caller.tenant, run),
+        watching: gateway.watch().run(&caller.tenant, run).await,
         gateway,
         tenant: caller.tenant,
         run,

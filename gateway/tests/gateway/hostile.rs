@@ -75,6 +75,8 @@ async fn no_made_up_token_gets_in() {
         ),
         ("HS256 with nothing", symmetric(b"")),
         ("an EC algorithm with an RSA key", signed(&world, &header(|header| header["alg"] = json!("ES256")), &payload)),
+        ("an ID token", set("nonce", json!("n"))),
+        ("an ID token that came with an access token", set("at_hash", json!("n"))),
         ("another's signature", own_key(&|_| {})),
         ("jku", own_key(&|header| header["jku"] = json!(jwks))),
         ("x5u", own_key(&|header| header["x5u"] = json!(jwks))),

@@ -1,15 +1,14 @@
 //! Logout tokens that somebody made up, or sends again.
 
+use std::num::NonZeroU32;
+
 use chrono::{TimeDelta, Utc};
 use presdr_events::TenantId;
 use presdr_producers::tenants;
-use presdr_store::{
-    sessions::{self, NewSession, SessionHash},
-    users,
-};
+use presdr_store::Role;
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{PATIENCE, World};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -68,20 +67,33 @@ async fn signed_in_while_set_up(world: &World, subject: &str) -> TenantId {
         tenants::begin(&world.desk, tenant, "Waits", Some(true)).await.unwrap();
     }
     tenants::go_on(&world.desk, &waiting).await.unwrap();
-    let (keyring, issuer, now) = (world.desk.keyring(), &world.provider.issuer, Utc::now());
-    let mut tx = world.desk.database().enter(&waiting).await.unwrap();
-    let later = now + TimeDelta::hours(1);
-    let new = NewSession {
-        hash: SessionHash::of(&[7; 32]),
-        user: users::upsert(&mut tx, &keyring, issuer, subject, None).await.unwrap(),
-        issuer,
-        subject,
-        provider_session: None,
-        content: b"{}",
-        renew_at: later,
-        expires_at: later,
-    };
-    sessions::begin(&mut tx, &keyring, &new, now).await.unwrap();
-    tx.commit().await.unwrap();
+    world.session_of(&waiting, subject, "viewer", Utc::now() + TimeDelta::hours(1)).await;
     waiting
+}
+
+#[tokio::test]
+async fn the_provider_ends_sessions_of_a_suspended_tenant_too_and_many_at_once() {
+    let world = World::with(|config| config.limits.stranger_per_second = NonZeroU32::MIN).await;
+    let acme = world.tenant("acme").await;
+    let later = Utc::now() + TimeDelta::hours(1);
+    let (_, cookie) = world.session(&acme, "viewer", later).await;
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let state = async |status: &str| {
+        let mut tx = owner.shared().await.unwrap();
+        sqlx::query("update tenants set status = $1").bind(status).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    state("suspended").await;
+    let mut claims = world.provider.claims("acme", "viewer");
+    claims["events"] = json!({ EVENT: {} });
+    for number in 0..10 {
+        claims["jti"] = json!(number.to_string());
+        let header = json!({ "alg": "RS256", "typ": "logout+jwt", "kid": "first" }).to_string();
+        assert_eq!(sent(&world, &world.signer.sign_text(&header, &claims.to_string())).await, 200);
+    }
+    state("active").await;
+    let asked = world.client.get(world.url("/whoami")).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(asked.status(), 401);
+    let throttled = async { while sent(&world, "made up").await != 429 {} };
+    tokio::time::timeout(PATIENCE, throttled).await.unwrap();
 }

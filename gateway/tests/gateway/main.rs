@@ -7,6 +7,7 @@ mod browser;
 mod callout;
 mod chat;
 mod document;
+mod door;
 mod erased;
 mod hostile;
 mod isolation;

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{TimeDelta, Utc};
 use presdr_events::{Actor, CompanyId, Event, EventId, Header, RunId, Step, TenantId, lead, run};
 use presdr_nats::topology::{EVENTS, User};
 use presdr_producers::runs;
 use presdr_projections::{ProjectorConfig, progress::run_progress, run_projector, wait_for};
-use presdr_store::{Role, sessions, users};
+use presdr_store::{Role, sessions};
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -191,28 +190,7 @@ async fn a_stream_ends_with_the_reason_once_its_reader_may_read_on_no_longer() {
     let short = Reader::open(&world, run, &world.signer.sign(&claims), None).await;
     assert_eq!(reason(short).await, "expired");
 
-    let (id, keyring, now) = ([7; 32], world.desk.keyring(), Utc::now());
-    let sealed = keyring.seal_platform("__Host-presdr", &[&id[..], b"acme"].concat()).unwrap();
-    let cookie = format!("__Host-presdr={}", URL_SAFE_NO_PAD.encode(sealed));
-    let hash = sessions::SessionHash::of(&id);
-    let mut tx = world.desk.database().enter(&acme).await.unwrap();
-    let later = now + TimeDelta::hours(1);
-    let content = json!({
-        "subject": "jane", "email": null, "roles": ["viewer"], "odoo_db": null, "refresh_token": null, "id_token": "",
-    })
-    .to_string();
-    let new = sessions::NewSession {
-        hash,
-        user: users::upsert(&mut tx, &keyring, "https://sso.example", "jane", None).await.unwrap(),
-        issuer: "https://sso.example",
-        subject: "jane",
-        provider_session: None,
-        content: content.as_bytes(),
-        renew_at: later,
-        expires_at: later,
-    };
-    sessions::begin(&mut tx, &keyring, &new, now).await.unwrap();
-    tx.commit().await.unwrap();
+    let (hash, cookie) = world.session(&acme, "viewer", Utc::now() + TimeDelta::hours(1)).await;
     let request = world.client.get(world.url(&format!("/runs/{run}/events"))).header("cookie", cookie);
     let signed_in = Reader::of(request.send().await.unwrap());
     let mut tx = world.desk.database().enter(&acme).await.unwrap();

@@ -1,6 +1,7 @@
 //! A gateway of one test, with a database, a broker, and a provider that counts what it is asked.
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -14,9 +15,14 @@ use aws_lc_rs::{
     rsa::{KeyPair, KeySize},
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::{Actor, Clear, TenantId};
 use presdr_gateway::{
     Gateway, GatewayConfig, LimitPolicy, Mode, Transport,
@@ -28,7 +34,13 @@ use presdr_nats::{
 };
 use presdr_producers::{Desk, odoo::Given, tenants};
 use presdr_servers::{Nats, NatsConfig, testing};
-use presdr_store::{Role, odoo::connections::Flavour, testing::TestStore};
+use presdr_store::{
+    Role,
+    odoo::connections::Flavour,
+    sessions::{self, NewSession, SessionHash},
+    testing::TestStore,
+    users,
+};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -87,6 +99,10 @@ pub struct ProviderState {
     pub keys: Mutex<Vec<Value>>,
     pub fetches: AtomicUsize,
     pub down: AtomicBool,
+    /// What the token endpoint answers, first come first served.
+    pub grants: Mutex<VecDeque<(StatusCode, Value)>>,
+    /// What it was asked, as forms.
+    pub asked: Mutex<Vec<String>>,
     issuer: Mutex<String>,
 }
 
@@ -99,6 +115,7 @@ impl Provider {
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/jwks", get(jwks))
+            .route("/token", post(grant))
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let provider = Self { issuer, state };
@@ -137,6 +154,12 @@ async fn discovery(State(state): State<Arc<ProviderState>>) -> Result<Json<Value
     Ok(Json(json!({
         "issuer": issuer, "jwks_uri": at("jwks"), "authorization_endpoint": at("auth"), "token_endpoint": at("token"),
     })))
+}
+
+async fn grant(State(state): State<Arc<ProviderState>>, asked: String) -> (StatusCode, Json<Value>) {
+    state.asked.lock().unwrap().push(asked);
+    let (status, answer) = state.grants.lock().unwrap().pop_front().unwrap();
+    (status, Json(answer))
 }
 
 async fn jwks(State(state): State<Arc<ProviderState>>) -> Result<Json<Value>, StatusCode> {
@@ -215,6 +238,44 @@ impl World {
         tokio::spawn(async move { presdr_gateway::serve(served, listener, until).await.unwrap() });
         let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { store, broker: nats.url(), _nats: nats, desk, provider, signer, address, gateway, client, stopping }
+    }
+
+    /// A browser's session of somebody, and the cookie that opens it.
+    pub async fn session(&self, tenant: &TenantId, role: &str, renew_at: DateTime<Utc>) -> (SessionHash, String) {
+        let claims = self.provider.claims(tenant.as_str(), role);
+        self.session_of(tenant, claims["sub"].as_str().unwrap(), role, renew_at).await
+    }
+
+    /// The same of a person by the provider's name.
+    pub async fn session_of(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        role: &str,
+        renew_at: DateTime<Utc>,
+    ) -> (SessionHash, String) {
+        let id = presdr_store::keys::random::<32>();
+        let (hash, keyring, now) = (SessionHash::of(&id), self.desk.keyring(), Utc::now());
+        let issuer = &self.provider.issuer;
+        let content = json!({
+            "subject": subject, "email": null, "roles": [role], "odoo_db": null, "refresh_token": "one", "id_token": "",
+        })
+        .to_string();
+        let mut tx = self.desk.database().enter(tenant).await.unwrap();
+        let new = NewSession {
+            hash,
+            user: users::upsert(&mut tx, &keyring, issuer, subject, None).await.unwrap(),
+            issuer,
+            subject,
+            provider_session: None,
+            content: content.as_bytes(),
+            renew_at,
+            expires_at: now + TimeDelta::hours(1),
+        };
+        sessions::begin(&mut tx, &keyring, &new, now).await.unwrap();
+        tx.commit().await.unwrap();
+        let sealed = keyring.seal_platform("__Host-presdr", &[&id[..], tenant.as_str().as_bytes()].concat()).unwrap();
+        (hash, format!("__Host-presdr={}", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     pub async fn tenant(&self, slug: &str) -> TenantId {

@@ -5,7 +5,7 @@ use presdr_events::{Actor, Key, TenantId, unwrap_key, wrap_key};
 use sqlx::PgConnection;
 
 use super::{Keyring, MasterId, MasterKey, TenantKeys, failed, purpose, random};
-use crate::{Database, StoreError, TenantTx, tenants};
+use crate::{Database, StoreError, TenantTx, exclusive::Exclusive, tenants};
 
 /// Held shared by whoever wraps with the current master key until it is committed, and exclusively by who makes another one current.
 const CURRENT_LOCK: i64 = 0x6d61_7374_6572;
@@ -16,7 +16,7 @@ const ROTATION_LOCK: i64 = 0x726f_7461_7465;
 /// The one change of the master key that may be under way, for as long as this lives.
 #[derive(Debug)]
 pub struct RotationLock {
-    _connection: PgConnection,
+    _lock: Exclusive,
 }
 
 impl RotationLock {
@@ -25,17 +25,9 @@ impl RotationLock {
     /// # Errors
     /// [`StoreError::Refused`] when another change is under way.
     pub async fn take(owner: &Database) -> Result<Self, StoreError> {
-        let mut connection = owner.dedicated().await?;
-        let taken: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(ROTATION_LOCK)
-            .fetch_one(&mut connection)
-            .await?;
-        match taken {
-            true => Ok(Self { _connection: connection }),
-            false => {
-                Err(StoreError::Refused("the master key is being changed by another command: wait for it".to_owned()))
-            }
-        }
+        let lock = Exclusive::take(owner, ROTATION_LOCK).await?;
+        let busy = || StoreError::Refused("the master key is being changed by another command: wait for it".to_owned());
+        lock.map(|lock| Self { _lock: lock }).ok_or_else(busy)
     }
 }
 
