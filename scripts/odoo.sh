@@ -16,6 +16,7 @@
 # PRESDR_ODOO_HOME says where [default: /var/tmp/presdr-odoo].
 set -euo pipefail
 cd "$(dirname "$0")/.."
+umask 022 # other users run what is made here
 
 home=${PRESDR_ODOO_HOME:-/var/tmp/presdr-odoo}
 tree=$home/tree state=$home/state cluster=$home/postgres
@@ -138,8 +139,13 @@ our_addons() {
         [ "$known" = "$(cat "$state/addon-$name" 2>/dev/null)" ] && continue
         say "installing $name"
         stop_servers
-        rm -rf "$tree/srv/addons/$name" && cp -r "$addon" "$tree/srv/addons/$name"
-        for database in "${databases[@]}"; do odoo_once "$database" -i "$name" -u "$name"; done
+        rm -rf "$tree/srv/addons/$name" && cp -r "$addon" "$tree/srv/addons/$name" && chmod -R a+rX "$tree/srv/addons/$name"
+        for database in "${databases[@]}"; do
+            odoo_once "$database" -i "$name" -u "$name"
+            # What it cannot install it passes over, and ends well.
+            [ "$(sql "$database" "select state from ir_module_module where name = '$name'")" = installed ] ||
+                cannot "$name could not be installed in $database: $state/odoo-$database.log"
+        done
         echo "$known" >"$state/addon-$name"
     done
 }

@@ -114,11 +114,12 @@ try {
     }
     seen.afterForged = await both(phone);
 
-    // Another tenant's user; somebody of this tenant whom its Odoo does not know.
-    const globex = await person();
-    seen.otherTenant = [await toOdoo(globex, "jane-at-globex"), await atOdoo(globex)];
-    const unknown = await person();
-    seen.unknown = [await toOdoo(unknown, "joe-at-acme"), await atOdoo(unknown)];
+    // Another tenant's users; somebody of this tenant whom its Odoo does not know.
+    seen.strangers = [];
+    for (const account of ["jane-at-globex", "jim-at-globex", "joe-at-acme"]) {
+        const stranger = await person();
+        seen.strangers.push([await toOdoo(stranger, account), await atOdoo(stranger)]);
+    }
 } catch (error) {
     seen.error = String(error.stack ?? error);
 } finally {

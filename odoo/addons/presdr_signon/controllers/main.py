@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, http
 from odoo.addons.web.controllers.session import Session
 from odoo.http import request
 
-from ..models.auth_oauth_provider import SESSION_KEY
+from ..models.res_users import SESSION_KEY
 
 _logger = logging.getLogger(__name__)
 

@@ -1,4 +1,10 @@
 from odoo import api, fields, models
+from odoo.http import request
+
+from .auth_oauth_provider import ID_TOKEN
+
+# Where a browser's session keeps what signing out at the provider needs.
+SESSION_KEY = "presdr_signon"
 
 
 class ResUsers(models.Model):
@@ -14,6 +20,8 @@ class ResUsers(models.Model):
         if login:
             user = self.search([("oauth_provider_id", "=", provider), ("oauth_uid", "=", validation["user_id"])])
             user.write({"oauth_session": validation.get("sid")})
+            if request and ID_TOKEN in validation:
+                request.session[SESSION_KEY] = {"provider": provider, "id_token": validation[ID_TOKEN]}
         return login
 
     @api.model
