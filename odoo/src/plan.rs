@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::rows::{Cell, Row, hash, plain};
 
 /// Whose word a field always is.
-const OURS: &str = "x_pre_sdr_";
+pub(crate) const OURS: &str = "x_pre_sdr_";
 
 /// A record as Odoo holds it: its fields, as it told them.
 #[derive(Debug, Clone, PartialEq)]

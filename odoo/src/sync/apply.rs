@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     desk::OdooError,
-    plan::Present,
+    plan::{OURS, Present},
     rows::{Row, external_id, hash, riders},
     send::{self, BATCH, Loaded},
 };
@@ -130,14 +130,19 @@ impl Running<'_> {
             })
             .collect();
         let loaded = send::load(self.writer.odoo, model.as_str(), &columns, &data).await?;
-        let present = self.read_back(&loaded, &write, sample).await?;
+        // Our own fields are texts and numbers that nothing there writes in another way: what was sent is what is held.
+        let is_ours = write.iter().all(|field| field.starts_with(OURS));
+        let present = if is_ours { None } else { Some(self.read_back(&loaded, &write, sample).await?) };
         let mut settled = Vec::new();
         for (update, loaded) in updates.into_iter().zip(loaded) {
             let (row, origin) = (&update.row, update.record.origin);
             let outcome = match loaded {
                 Loaded::There(_) => {
                     let mut record = Record { outcome: update.outcome.to_owned(), ..update.record.clone() };
-                    record.fields.extend(marks(row, &write, present.get(&update.id), &self.index));
+                    record.fields.extend(match &present {
+                        Some(present) => marks(row, &write, present.get(&update.id), &self.index),
+                        None => as_sent(row, &write, &self.index),
+                    });
                     settled.push(record);
                     told(update)
                 }
@@ -250,6 +255,13 @@ fn marks(
         Some(((*field).to_owned(), Mark { wanted: Some(hashes.get(field)?.clone()), held, sending: None }))
     };
     wrote.iter().filter_map(mark).collect()
+}
+
+/// The same of fields that Odoo holds as they were sent.
+fn as_sent(row: &Row, wrote: &BTreeSet<&'static str>, index: &presdr_events::IndexKey) -> BTreeMap<String, Mark> {
+    let hashes = row.hashes(index).into_iter().filter(|(field, _)| wrote.contains(field));
+    let mark = |wanted: String| Mark { held: Some(wanted.clone()), wanted: Some(wanted), sending: None };
+    hashes.map(|(field, wanted)| (field.to_owned(), mark(wanted))).collect()
 }
 
 /// Batches of what has the same columns, in the order in which they came.

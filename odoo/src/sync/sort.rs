@@ -11,13 +11,13 @@ use crate::{
     client::{Call, Fault},
     desk::OdooError,
     matching::{self, Found, Sought},
-    plan::{self, Present},
+    plan::{self, Change, Present},
     rows::{Lead, Row},
     send::BATCH,
 };
 
 /// Records that are looked at in one call when their fields do not matter.
-const LOOK: usize = 1_000;
+const LOOK: usize = 5_000;
 /// Companies that are looked for in one call.
 const SEEK: usize = 100;
 
@@ -40,6 +40,9 @@ pub(super) struct Update {
     pub kept: BTreeSet<&'static str>,
     pub outcome: &'static str,
 }
+
+/// A record that is there, its number, and the fields of which something else is wanted than before.
+type There = (Row, Record, i64, BTreeSet<&'static str>);
 
 /// What is to be written in a stage.
 #[derive(Default)]
@@ -90,11 +93,17 @@ impl Running<'_> {
         self.done.insert(row.key, done);
     }
 
-    /// Reads the records that are there: what a person deleted, put away or changed.
+    /// Reads the records that are there: what a person deleted or put away, and, of those that are to change, what a person changed.
     async fn look_at(&mut self, there: Vec<(Row, Record, i64)>, planned: &mut Planned) -> Result<(), Fault> {
-        let is_changed =
-            |(row, record, _): &(Row, Record, i64)| !plan::changed(row, &record.fields, &self.index).is_empty();
-        let (changed, same): (Vec<_>, Vec<_>) = there.into_iter().partition(is_changed);
+        let (mut changed, mut same) = (Vec::new(), Vec::new());
+        for (row, record, id) in there {
+            let fields = plan::changed(&row, &record.fields, &self.index);
+            if fields.is_empty() {
+                same.push((row, record, id, fields))
+            } else {
+                changed.push((row, record, id, fields))
+            }
+        }
         for (batch, size) in [(changed, BATCH), (same, LOOK)] {
             for rows in batch.chunks(size) {
                 self.look_at_some(rows, planned).await?;
@@ -103,18 +112,22 @@ impl Running<'_> {
         Ok(())
     }
 
-    async fn look_at_some(&mut self, rows: &[(Row, Record, i64)], planned: &mut Planned) -> Result<(), Fault> {
-        let ids: Vec<i64> = rows.iter().map(|(_, _, id)| *id).collect();
-        let changed = rows.iter().flat_map(|(row, record, _)| plan::changed(row, &record.fields, &self.index));
-        let fields: BTreeSet<&str> = changed.chain(["active"]).collect();
+    async fn look_at_some(&mut self, rows: &[There], planned: &mut Planned) -> Result<(), Fault> {
+        let ids: Vec<i64> = rows.iter().map(|(_, _, id, _)| *id).collect();
+        let fields: BTreeSet<&str> =
+            rows.iter().flat_map(|(.., fields)| fields.iter().copied()).chain(["active"]).collect();
         let Some(model) = rows.first().map(|(row, ..)| row.key.model) else { return Ok(()) };
         let present = self.read(model, json!([["id", "in", ids]]), &fields).await?;
         let present: BTreeMap<i64, Present> = present.into_iter().map(|present| (present.id, present)).collect();
-        for (row, record, id) in rows {
+        for (row, record, id, fields) in rows {
             match present.get(id) {
                 None => self.put_aside(row, record, State::Deleted, planned),
                 Some(present) if present.is_archived() => self.put_aside(row, record, State::Archived, planned),
-                Some(present) => self.plan(row.clone(), record.clone(), present, planned),
+                Some(_) if fields.is_empty() => {
+                    let nothing = Change { marks: record.fields.clone(), ..Change::default() };
+                    self.decide(row.clone(), record, *id, nothing, planned);
+                }
+                Some(present) => self.plan(row.clone(), record, present, planned),
             }
         }
         Ok(())
@@ -130,13 +143,17 @@ impl Running<'_> {
     }
 
     /// Plans a record that is there.
-    fn plan(&mut self, row: Row, record: Record, present: &Present, planned: &mut Planned) {
+    fn plan(&mut self, row: Row, record: &Record, present: &Present, planned: &mut Planned) {
         let change = plan::change(&row, &record.fields, present, &self.index);
+        self.decide(row, record, present.id, change, planned);
+    }
+
+    fn decide(&mut self, row: Row, record: &Record, id: i64, change: Change, planned: &mut Planned) {
         let is_known = self.known.contains_key(&row.key) && record.state != State::Ambiguous;
-        let next = self.record(row.key, Some(present.id), record.origin, State::Held, "");
+        let next = self.record(row.key, Some(id), record.origin, State::Held, "");
         let next = Record { fields: change.marks, ..next };
         if change.write.is_empty() {
-            let told = self.told_before(&record);
+            let told = self.told_before(record);
             let outcome = match (change.keep.is_empty(), is_known) {
                 (_, false) => "adopted",
                 (false, true) => "kept",
@@ -149,7 +166,7 @@ impl Running<'_> {
             return;
         }
         let outcome = if is_known { "updated" } else { "adopted" };
-        let (id, write, kept) = (present.id, change.write, change.keep);
+        let (write, kept) = (change.write, change.keep);
         planned.update.push(Update { row, record: next, id, write, kept, outcome });
     }
 
@@ -205,7 +222,7 @@ impl Running<'_> {
                 let record = self.record(row.key, Some(present.id), Origin::Adopted, State::Ambiguous, "adopted");
                 match present.is_archived() {
                     true => self.put_aside(&row, &record, State::Archived, planned),
-                    false => self.plan(row, record, &present, planned),
+                    false => self.plan(row, &record, &present, planned),
                 }
             }
             Found::Many(count, by) => {
