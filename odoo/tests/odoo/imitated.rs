@@ -74,6 +74,12 @@ async fn without_fields_of_our_own_standard_fields_are_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_is_removed_whatever_anybody_wrote() {
+    let (_sandbox, raw) = sandbox().await;
+    scenarios::erased(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crm_lead_is_made_where_the_tenant_wants_one() {
     let (_sandbox, raw) = sandbox().await;
     scenarios::crm_leads(raw).await;

@@ -82,6 +82,7 @@ on_the_real_one! {
     a_bad_row_stops_no_other => |raw| scenarios::bad_rows(raw);
     a_sync_that_was_cut_off_goes_on_and_makes_nothing_twice => |raw| scenarios::interrupted(raw);
     what_is_wrong_with_a_connection_is_told_with_its_cure => |raw| scenarios::wrong(raw);
+    who_is_erased_is_removed_whatever_anybody_wrote => |raw| scenarios::erased(raw);
     a_crm_lead_is_made_where_the_tenant_wants_one => |raw| scenarios::crm_leads(raw);
     nobody_is_written_to_told_or_made_a_follower => |raw| quiet(raw);
 }

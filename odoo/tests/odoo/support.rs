@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use presdr_events::{Actor, Clear, CompanyId, RunId, TenantId};
+use presdr_events::{Actor, Clear, CompanyId, RunId, SubjectId, TenantId};
 use presdr_odoo::{
     desk::{self, OdooError},
     rehearsal::{Rehearsed, rehearse},
@@ -11,7 +11,10 @@ use presdr_odoo::{
 };
 use presdr_store::{
     Database, Role,
-    odoo::connections::{self, Flavour, NewConnection},
+    odoo::{
+        connections::{self, Flavour, NewConnection},
+        records,
+    },
     testing::TestStore,
 };
 use uuid::Uuid;
@@ -90,6 +93,24 @@ impl World {
 
     pub async fn sync(&self, run: RunId) -> Result<Report, OdooError> {
         self.sync_as(run, 1, false).await
+    }
+
+    /// Marks everyone's records as to be removed, as an erasure does, and removes them; tells how many were.
+    pub async fn remove_everyone(&self) -> u64 {
+        let keyring = self.store.keyring();
+        let mut tx = self.producer.enter(&self.tenant).await.unwrap();
+        let people: Vec<Uuid> = sqlx::query_scalar("select subject_id from data_subjects where tenant_id = $1")
+            .bind(self.tenant.as_str())
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+        let people: Vec<SubjectId> = people.into_iter().map(SubjectId).collect();
+        records::owe(&mut tx, &people, Utc::now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (connection, odoo) = desk::open(&self.worker, &keyring, &self.tenant).await.unwrap();
+        let (database, tenant, place) = (&self.worker, &self.tenant, connection.place());
+        let writer = Writer { database, keyring: &keyring, tenant, odoo: &odoo, place, now: &Utc::now };
+        writer.remove_owed().await.unwrap()
     }
 
     pub async fn sync_as(&self, run: RunId, attempt: u32, preview: bool) -> Result<Report, OdooError> {
