@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use presdr_audit::{Log, Signer, SigningKey};
 use presdr_compliance::{Office, retention};
-use presdr_consumers::{Clock, Services, WORKERS, WorkConfig};
+use presdr_consumers::{Clock, Outbox, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
 use presdr_gateway::{Gateway, GatewayConfig, Info};
 use presdr_nats::{
@@ -17,7 +17,7 @@ use presdr_producers::{Desk, schedule};
 use presdr_projections::{ProjectorConfig, progress::run_progress, run_projector};
 use presdr_sites::Web;
 use presdr_store::{Database, Role, leases::Leases};
-use presdr_vendors::{Policy, VendorConfig, VendorDesk};
+use presdr_vendors::{Policy, Publish, VendorConfig, VendorDesk};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -139,13 +139,15 @@ impl Roles {
         broker: &BrokerServer,
         mut told: GatewayConfig,
         callout: Option<CalloutKeys>,
+        vendors: VendorConfig,
     ) -> anyhow::Result<(SocketAddr, Info)> {
         let (desk, connection) = desk_of_many(database, broker, Actor::service("gateway")).await?;
+        let vendors = chat_vendors(&desk, &connection, vendors)?;
         let listen = told.listen;
         if told.websocket.is_none() {
             told.websocket = broker.websocket_url()?;
         }
-        let gateway = Gateway::new(told, desk, connection.clone())?;
+        let gateway = Gateway::new(told, desk, connection.clone(), Some(vendors))?;
         if let Some(keys) = callout.map_or_else(|| broker.callout_keys(), |keys| Ok(Some(keys)))? {
             let (gateway, stopping) = (gateway.clone(), self.stopping.clone());
             self.tasks.spawn(async move {
@@ -255,6 +257,30 @@ pub fn vendor_desk(desk: &Desk) -> anyhow::Result<VendorDesk> {
         Arc::new(|_| Box::pin(async {})),
     )?;
     Ok(desk)
+}
+
+/// Vendors as the gateway's chat asks them: somebody waits.
+fn chat_vendors(desk: &Desk, connection: &Broker, config: VendorConfig) -> anyhow::Result<VendorDesk> {
+    let (database, outbox) = (desk.database().clone(), Outbox::new(desk.database().clone(), connection.clone()));
+    let publish: Publish = Arc::new(move |events| {
+        let outbox = outbox.clone();
+        Box::pin(async move {
+            if let Err(error) = outbox.publish(events).await {
+                tracing::warn!(%error, "could not publish what a model was asked; the sweep will");
+            }
+        })
+    });
+    let clock = Clock::system();
+    let policy = Policy {
+        tries_max: 2,
+        budget: Duration::from_secs(20),
+        slot_wait_max: Duration::from_secs(5),
+        place_wait_max: Duration::from_secs(5),
+        ..Policy::default()
+    };
+    let leases = Leases::new(database.clone());
+    let now = Arc::new(move || clock.now());
+    Ok(VendorDesk::new(database, desk.keyring(), leases, config, policy, now, publish)?)
 }
 
 /// Resolves when the process is asked to end: Ctrl-C, SIGTERM, or the terminal going away. Listens from the call on, so that

@@ -104,7 +104,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
     let database = DatabaseServer::open(config).await?;
     let broker = BrokerServer::open(config).await?;
     let mut roles = Roles::new();
-    let (address, info) = roles.serve(&database, &broker, told, callout).await?;
+    let (address, info) = roles.serve(&database, &broker, told, callout, up::vendors()?).await?;
     let asked = roles::asked_to_end();
     output.answer(&json!({ "state": "serving", "listen": address, "mode": info.mode }), |_| {
         let warning = info.warning.map(|warning| format!("\n{warning}")).unwrap_or_default();

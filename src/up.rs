@@ -58,11 +58,11 @@ pub async fn up(command: &Up, config: &Config, output: &Output) -> anyhow::Resul
     let gateway = command.gateway.clone().told(config.mode)?;
     let (database, broker) = open(config).await?;
     let mut roles = Roles::new();
-    roles.work(&database, &broker, web, WorkConfig::default(), vendors()?, Vec::new()).await?;
+    roles.work(&database, &broker, web, WorkConfig::default(), Some(vendors()?), Vec::new()).await?;
     roles.project(&database, &broker).await?;
     roles.schedule(&database, &broker, audit::key_or_make(config)?).await?;
     let serving = match gateway {
-        Some(gateway) => Some(roles.serve(&database, &broker, gateway, callout).await?),
+        Some(gateway) => Some(roles.serve(&database, &broker, gateway, callout, vendors()?).await?),
         None => None,
     };
     let (listen, info) = serving.unzip();
@@ -91,7 +91,7 @@ pub async fn work(command: Work, config: &Config) -> anyhow::Result<ExitCode> {
         deliveries_max: command.deliveries_max,
         ..WorkConfig::default()
     };
-    roles.work(&database, &broker, web, work, vendors()?, command.only).await?;
+    roles.work(&database, &broker, web, work, Some(vendors()?), command.only).await?;
     run(roles, asked_to_end(), database, broker).await
 }
 
@@ -141,6 +141,9 @@ pub async fn run(
 }
 
 /// The vendors of this process's environment: those with a key are asked where tenants allow it.
-fn vendors() -> anyhow::Result<Option<VendorConfig>> {
-    VendorConfig::from_env().map(Some).context("the paid vendors' configuration cannot be used")
+///
+/// # Errors
+/// What cannot be used of it.
+pub fn vendors() -> anyhow::Result<VendorConfig> {
+    VendorConfig::from_env().context("the paid vendors' configuration cannot be used")
 }

@@ -100,6 +100,7 @@ pub async fn measure(
         },
         desk,
         broker,
+        None,
     )?;
     gateway.keys().ready().await?;
     let checks = checks(&gateway, gateway.keys(), token).await?;

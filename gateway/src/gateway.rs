@@ -17,6 +17,7 @@ use presdr_store::{
     tenants::{self, Stage},
     users,
 };
+use presdr_vendors::VendorDesk;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -52,6 +53,7 @@ struct Inner {
     expected: Expected,
     limits: Limits,
     watch: Watch,
+    vendors: Option<VendorDesk>,
     stopping: CancellationToken,
     turns: TaskTracker,
     /// When a tenant was seen to be active, and the database of its Odoo then.
@@ -100,11 +102,17 @@ impl From<NotAdmitted> for Problem {
 
 impl Gateway {
     /// A gateway that reads and writes at `desk`, and hears from `broker`, a connection of
-    /// [`User::Gateway`](presdr_nats::topology::User::Gateway), how far runs are.
+    /// [`User::Gateway`](presdr_nats::topology::User::Gateway), how far runs are. With `vendors` a model is asked about lines of conversations
+    /// that the grammar does not know, as far as it is configured and tenants allow it.
     ///
     /// # Errors
     /// [`StartError`] when it must not run as it is told.
-    pub fn new(config: GatewayConfig, desk: Desk, broker: Broker) -> Result<Self, StartError> {
+    pub fn new(
+        config: GatewayConfig,
+        desk: Desk,
+        broker: Broker,
+        vendors: Option<VendorDesk>,
+    ) -> Result<Self, StartError> {
         config.check()?;
         if config.mode == Mode::Development {
             tracing::warn!(
@@ -125,6 +133,7 @@ impl Gateway {
             expected,
             limits,
             watch,
+            vendors,
             stopping,
             turns,
             seen,
@@ -185,6 +194,10 @@ impl Gateway {
 
     pub(crate) fn watch(&self) -> &Watch {
         &self.0.watch
+    }
+
+    pub(crate) fn vendors(&self) -> Option<&VendorDesk> {
+        self.0.vendors.as_ref()
     }
 
     /// Cancelled when the process ends: nobody is kept waiting for more events.

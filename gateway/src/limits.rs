@@ -53,6 +53,8 @@ pub struct LimitPolicy {
     pub tenant_working: usize,
     /// Answers of one tenant's chats that are being given at the same time.
     pub tenant_turns: usize,
+    /// Lines that a model is asked about for one user, per minute.
+    pub model_per_minute: NonZeroU32,
     /// Of these, those that follow a run have other places: they mostly wait.
     pub tenant_followers: usize,
 }
@@ -75,6 +77,7 @@ impl Default for LimitPolicy {
             stream_look: Duration::from_secs(5),
             tenant_working: 6,
             tenant_turns: 16,
+            model_per_minute: some(10),
             tenant_followers: 48,
         }
     }
@@ -92,6 +95,7 @@ pub(crate) struct Limits {
     counting: Places<TenantId>,
     turns: Places<TenantId>,
     followers: Places<TenantId>,
+    models: Rate<(TenantId, String)>,
 }
 
 /// So many of one's at the same time.
@@ -142,6 +146,7 @@ impl Limits {
             counting: Places::new(1),
             turns: Places::new(policy.tenant_turns),
             followers: Places::new(policy.tenant_followers),
+            models: Rate::new(Quota::per_minute(policy.model_per_minute)),
         }
     }
 
@@ -179,6 +184,11 @@ impl Limits {
     pub(crate) fn turn(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, Problem> {
         let too_many = || Problem::too_many("your organisation asks too much at once; wait for an answer", 1);
         self.turns.take(tenant.clone()).ok_or_else(too_many)
+    }
+
+    /// Counts a line that a model is asked about; whether one more may be.
+    pub(crate) fn model(&self, tenant: &TenantId, owner: &str) -> bool {
+        self.models.allows(&(tenant.clone(), owner.to_owned()))
     }
 
     /// A place for an answer that follows a run.

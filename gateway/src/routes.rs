@@ -16,7 +16,7 @@ use crate::{
     Gateway, Problem, chat, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
-    rest::{company, costs, events, export, icp, meta, onboarding, runs, shortlist, suppressions},
+    rest::{budgets, company, costs, events, export, icp, meta, onboarding, runs, shortlist, suppressions},
 };
 
 /// Who may come in.
@@ -155,6 +155,10 @@ pub fn list() -> Vec<Route> {
     routes.extend([
         // What the gateway is
         get_("/info", "getInfo", Public, get(meta::info)).summary("Version and mode").json::<meta::Info>().langgraph(),
+        get_("/ok", "isOk", Public, get(meta::ok))
+            .summary("Whether the process answers")
+            .json::<meta::Okay>()
+            .langgraph(),
         get_("/health/live", "isLive", Public, get(meta::live))
             .summary("Whether the process answers")
             .json::<meta::Health>(),
@@ -214,6 +218,11 @@ pub fn list() -> Vec<Route> {
         get_("/companies/{company_id}", "getCompany", READ, get(company::show))
             .summary("A company with its evidence and the reason for every vendor call")
             .json::<presdr_projections::read::company::Company>(),
+        post_("/companies/{company_id}/enrich", "enrichCompany", Allowed(Permission::Enrich), post(company::enrich))
+            .summary("Have a company looked at again: a run of it alone, with the pages that are asked for")
+            .body::<company::Enrich>()
+            .json::<runs::Done>()
+            .others(&[409]),
         // Runs
         get_("/runs", "listRuns", READ, get(runs::list))
             .summary("Runs, newest first")
@@ -255,6 +264,13 @@ pub fn list() -> Vec<Route> {
             .summary("What paid vendors cost, by vendor, day, run or purpose")
             .query::<costs::Asked>()
             .json::<presdr_projections::read::costs::Costs>(),
+        get_("/budgets", "getBudgets", READ, get(budgets::show))
+            .summary("What vendors may cost, by what is counted")
+            .json::<budgets::Budgets>(),
+        Route::new(Method::PUT, "/budgets", "setBudgets", Allowed(Permission::Budget), put(budgets::set))
+            .summary("Set what vendors may cost")
+            .body::<budgets::Caps>()
+            .json::<budgets::Set>(),
         // The profile
         get_("/icp", "getIcp", READ, get(icp::show))
             .summary("The newest ideal customer profile")
@@ -362,7 +378,7 @@ mod tests {
     fn only_what_shows_nothing_of_a_tenant_is_public() {
         let open = |route: &Route| matches!(route.access, Access::Public | Access::Provider);
         let public: Vec<_> = list().into_iter().filter(open).map(|route| route.path).collect();
-        let meta = ["/info", "/health/live", "/health/ready", "/openapi.json"];
+        let meta = ["/info", "/ok", "/health/live", "/health/ready", "/openapi.json"];
         assert_eq!(public, [&meta[..], &["/", "/login", "/login/callback", "/logout", "/logout/backchannel"]].concat());
     }
 

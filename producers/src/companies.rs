@@ -48,6 +48,15 @@ pub async fn find(tx: &mut TenantTx, written: &str) -> Result<Which<Named>, Stor
     meant(written, candidates.fetch_all(&mut **tx).await?).await
 }
 
+/// Whether a tenant can ask for a company: the registry has it, or its own list.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_known(tx: &mut TenantTx, company: CompanyId) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar("select exists (select from tenant_company where company_id = $1)");
+    Ok(known.bind(company.get()).fetch_one(&mut **tx).await?)
+}
+
 type Row = (i64, Option<String>, Option<String>);
 
 /// Names that are compared where they are; more keep a thread busy that others wait for.

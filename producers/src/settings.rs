@@ -78,6 +78,37 @@ pub async fn set(desk: &Desk, tenant: &TenantId, text: &str) -> Result<SettingsS
     Ok(SettingsSet { version: stored.version, sections, sequence })
 }
 
+/// What is wrong with a section; `None` when nothing is.
+#[must_use]
+pub fn problem(name: &str, section: &Value) -> Option<String> {
+    match FORMS.iter().find(|form| form.name == name) {
+        Some(form) => (form.read)(section).err(),
+        None => Some(format!("{name}: there is no such section")),
+    }
+}
+
+/// Sets one key of a section; what the tenant has set beside it stays.
+///
+/// # Errors
+/// As [`set`].
+pub async fn set_key(
+    desk: &Desk,
+    tenant: &TenantId,
+    section: &'static str,
+    key: &str,
+    value: Value,
+) -> Result<SettingsSet, CommandError> {
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    let stored = settings::stored(&mut tx).await?.sections.remove(section);
+    drop(tx);
+    let mut whole = match stored {
+        Some(Value::Object(whole)) => whole,
+        _ => Map::new(),
+    };
+    whole.insert(key.to_owned(), value);
+    set(desk, tenant, &Value::Object(Map::from_iter([(section.to_owned(), Value::Object(whole))])).to_string()).await
+}
+
 /// The tenant's settings as they hold now.
 ///
 /// # Errors

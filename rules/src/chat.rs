@@ -9,12 +9,14 @@
 //! - [`examples`]: those examples, as help shows them
 //! - [`company`]: which of many companies a person means
 //! - [`explained`]: why a company scored as it did, as the chat tells it
+//! - [`model`]: what a model may make of a line that the grammar does not know
 //! - [`redact`]: a line as it may be kept
 
 mod command;
 pub mod company;
 pub mod explained;
 mod forms;
+pub mod model;
 mod nearest;
 mod phrase;
 mod profile;

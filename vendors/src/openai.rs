@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{Answered, Call, Charge, Class, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor, wire};
 
+mod tools;
+
+pub use tools::{Choose, Chosen, Tool};
+
 /// The model that answers unless another is named.
 pub const CHAT_MODEL: &str = "gpt-4o-mini";
 /// The model that makes vectors unless another is named.

@@ -25,6 +25,8 @@ pub struct VendorSettings {
     pub ai_rationale: bool,
     /// Whether texts may be compared with those of sample customers.
     pub similarity: bool,
+    /// Whether a model may be asked what a line of a conversation means.
+    pub ai_chat: bool,
     /// What may be used up.
     pub caps: Caps,
 }
@@ -38,6 +40,7 @@ impl Default for VendorSettings {
             ai_extraction: true,
             ai_rationale: true,
             similarity: true,
+            ai_chat: true,
             caps: Caps::default(),
         }
     }
@@ -74,6 +77,7 @@ impl VendorSettings {
             Purpose::Extraction => self.ai_extraction,
             Purpose::Rationale => self.ai_rationale,
             Purpose::Similarity => self.similarity,
+            Purpose::Chat => self.ai_chat,
         }
     }
 }

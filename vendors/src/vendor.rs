@@ -92,11 +92,13 @@ pub enum Purpose {
     Rationale,
     /// A text is compared with those of sample customers.
     Similarity,
+    /// A line of a conversation is made a command.
+    Chat,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Domain,
         Self::SiteText,
         Self::Contacts,
@@ -104,6 +106,7 @@ impl Purpose {
         Self::Extraction,
         Self::Rationale,
         Self::Similarity,
+        Self::Chat,
     ];
 
     /// The stored name.
@@ -117,6 +120,7 @@ impl Purpose {
             Self::Extraction => "extraction",
             Self::Rationale => "rationale",
             Self::Similarity => "similarity",
+            Self::Chat => "chat",
         }
     }
 
@@ -127,7 +131,7 @@ impl Purpose {
             Self::Domain | Self::SiteText => Vendor::Tavily,
             Self::Contacts => Vendor::Lusha,
             Self::Verification => Vendor::ZeroBounce,
-            Self::Extraction | Self::Rationale | Self::Similarity => Vendor::OpenAi,
+            Self::Extraction | Self::Rationale | Self::Similarity | Self::Chat => Vendor::OpenAi,
         }
     }
 }

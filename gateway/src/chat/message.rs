@@ -154,14 +154,15 @@ pub fn merged(mut kept: Vec<Message>, new: Vec<Message>) -> Vec<Message> {
     kept
 }
 
-/// The newest line of the person, as it is kept.
+/// The newest line of the person, as it is kept, and the id of its message.
 #[must_use]
-pub fn last_line(messages: &[Message]) -> Option<String> {
+pub fn last_line(messages: &[Message]) -> Option<(String, String)> {
     let last = messages.iter().rev().find(|message| message.by == By::Human)?;
-    last.blocks.iter().find_map(|block| match block {
+    let text = last.blocks.iter().find_map(|block| match block {
         Block::Text(text) => Some(text.clone()),
         Block::Shortlist { .. } | Block::Explained { .. } => None,
-    })
+    });
+    Some((last.id.clone(), text?))
 }
 
 /// A message as clients see it, given its blocks' text; `None` for what is shown to nobody.
@@ -239,7 +240,7 @@ mod tests {
         };
         let messages = merged(vec![human("1", "a"), human("2", "b")], vec![human("1", "c"), human("3", "d")]);
         assert_eq!(messages, [human("1", "c"), human("2", "b"), human("3", "d")]);
-        assert_eq!(last_line(&messages).as_deref(), Some("d"));
+        assert_eq!(last_line(&messages), Some(("3".to_owned(), "d".to_owned())));
     }
 
     #[test]

@@ -73,6 +73,14 @@ pub(crate) fn list() -> Vec<Route> {
             .summary("A state that a conversation has been in")
             .json::<Value>()
             .others(&[422]),
+        post_("/threads/{thread_id}/state/checkpoint", "getThreadStateOf", post(threads::state_of))
+            .summary("A state that a conversation has been in, by its checkpoint")
+            .body::<threads::Place>()
+            .json::<Value>(),
+        post_("/threads/{thread_id}/copy", "copyThread", post(threads::copy))
+            .summary("A conversation of its own that stands where another stands")
+            .json::<Value>()
+            .others(&[422]),
         post_("/threads/{thread_id}/history", "getThreadHistory", post(threads::history))
             .summary("The states that a conversation has been in, newest first, all branches")
             .body::<threads::Before>()

@@ -240,6 +240,60 @@ pub(crate) async fn state_at(
     at(&mut tx, asked, checkpoint, &caller).await
 }
 
+/// Which state.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Place {
+    /// With its `checkpoint_id`.
+    checkpoint: Option<Value>,
+}
+
+/// `POST /threads/{thread_id}/state/checkpoint`
+pub(crate) async fn state_of(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(asked): Path<String>,
+    Body(place): Body<Place>,
+) -> Result<Json<Value>, Problem> {
+    let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
+    let mut tx = gateway.enter(&caller.tenant).await?;
+    held(&mut tx, &owner, asked).await?;
+    let checkpoint = place.checkpoint.as_ref().and_then(checkpoint_of).ok_or_else(Problem::not_found)?;
+    at(&mut tx, asked, checkpoint, &caller).await
+}
+
+/// `POST /threads/{thread_id}/copy`: a thread of its own that stands where the other stands, and is in no other state before.
+pub(crate) async fn copy(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(asked): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
+    let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
+    let original = held(&mut tx, &owner, asked).await?;
+    let copy = Uuid::now_v7();
+    threads::create(&mut tx, &owner, copy, &original.metadata, false).await?;
+    let stands = match original.head {
+        Some(head) => threads::checkpoint(&mut tx, asked, head).await?,
+        None => None,
+    };
+    if let Some(stands) = stands {
+        // What waits for a yes waits where it was asked for.
+        let new = NewCheckpoint {
+            id: Uuid::now_v7(),
+            parent: None,
+            run: None,
+            source: "update",
+            messages: stands.messages,
+            pending: None,
+        };
+        threads::advance(&mut tx, &owner, copy, &new).await?;
+    }
+    let made = held(&mut tx, &owner, copy).await?;
+    let shown = state::thread(&mut tx, &made, &mut reading).await?;
+    tx.commit().await?;
+    Ok(Json(shown))
+}
+
 /// Which states are asked for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]

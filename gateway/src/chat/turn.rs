@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{
-    agent::{Agent, Answer, Waiting},
+    agent::{Agent, Answer, Line, Waiting},
     block::Block,
     message::{self, By, Given, Message},
 };
@@ -130,9 +130,11 @@ impl Telling<'_> {
         };
         self.tell("values", json!({ "checkpoint": asked })).await?;
         self.tell("custom", json!({ "type": "progress", "step": "reading the command" })).await?;
-        let line = turn.given.line.clone().or_else(|| message::last_line(&messages)).unwrap_or_default();
-        let agent = Agent { gateway: &turn.gateway, caller: &turn.caller };
-        let answer = agent.hear(&line, waiting).await?;
+        let (id, kept) = message::last_line(&messages).unwrap_or_default();
+        let text = turn.given.line.clone().unwrap_or(kept);
+        let agent = Agent { gateway: &turn.gateway, caller: &turn.caller, owner: &turn.owner };
+        let line = Line { text: &text, thread: turn.thread, message: &id };
+        let answer = agent.hear(line, waiting).await?;
         self.say(asked, messages, answer).await
     }
 

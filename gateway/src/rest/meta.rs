@@ -86,3 +86,14 @@ pub(crate) async fn whoami(caller: Caller) -> Json<WhoAmI> {
     let Caller { subject, email, tenant, roles, odoo_db, expires_at, .. } = caller;
     Json(WhoAmI { sub: subject, email, tenant_id: tenant, roles, permissions, odoo_db, expires_at })
 }
+
+/// That it answers, as LangGraph clients ask.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Okay {
+    ok: bool,
+}
+
+/// `GET /ok`
+pub(crate) async fn ok() -> Json<Okay> {
+    Json(Okay { ok: true })
+}

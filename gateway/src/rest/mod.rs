@@ -1,5 +1,6 @@
 //! What the routes do. Each file is one thing that people ask about: what it takes, what it answers, the handlers.
 
+pub mod budgets;
 pub mod company;
 pub mod costs;
 pub mod events;

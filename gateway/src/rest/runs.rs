@@ -68,6 +68,13 @@ pub struct Done {
     sequence: u64,
 }
 
+impl Done {
+    /// Of a run that was started.
+    pub(super) fn open(run_id: RunId, sequence: u64) -> Self {
+        Self { run_id, status: "open", sequence }
+    }
+}
+
 /// `GET /runs`
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
@@ -119,7 +126,7 @@ pub(crate) async fn start(
     }
     let desk = gateway.desk_of(&caller).await?;
     let started = runs::start(&desk, &caller.tenant, asked.cap).await?;
-    Ok(Json(Done { run_id: started.run, status: "open", sequence: started.sequence }))
+    Ok(Json(Done::open(started.run, started.sequence)))
 }
 
 /// `POST /runs/{run_id}/pause`

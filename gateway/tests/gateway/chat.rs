@@ -40,14 +40,14 @@ pub async fn said(world: &World, token: &str, line: &str) -> Said {
 }
 
 /// One person's conversation.
-struct Talk<'w> {
+pub struct Talk<'w> {
     world: &'w World,
     token: String,
-    thread: String,
+    pub thread: String,
 }
 
 impl<'w> Talk<'w> {
-    async fn begin(world: &'w World, token: &str) -> Self {
+    pub async fn begin(world: &'w World, token: &str) -> Self {
         let made = body(ask(world, token, Method::POST, "/threads", json!({})).await).await;
         Self { world, token: token.to_owned(), thread: made["thread_id"].as_str().unwrap().to_owned() }
     }
@@ -56,13 +56,13 @@ impl<'w> Talk<'w> {
         ask(self.world, &self.token, method, &format!("/threads/{}{path}", self.thread), body).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let answer = self.ask(Method::GET, path, Value::Null).await;
         assert_eq!(answer.status(), 200, "{path}");
         body(answer).await
     }
 
-    async fn run(&self, more: Value) -> Value {
+    pub async fn run(&self, more: Value) -> Value {
         let mut asked = json!({ "assistant_id": "agent" });
         asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let answer = self.ask(Method::POST, "/runs/wait", asked).await;
@@ -71,7 +71,7 @@ impl<'w> Talk<'w> {
     }
 
     /// What is answered to a line.
-    async fn say(&self, line: &str) -> String {
+    pub async fn say(&self, line: &str) -> String {
         last(&self.run(json!({ "input": human(line) })).await)
     }
 }
@@ -80,7 +80,7 @@ fn human(line: &str) -> Value {
     json!({ "messages": [{ "type": "human", "content": [{ "type": "text", "text": line }] }] })
 }
 
-fn last(values: &Value) -> String {
+pub fn last(values: &Value) -> String {
     let messages = values["messages"].as_array().unwrap_or_else(|| panic!("{values}"));
     let last = messages.last().unwrap();
     assert_eq!(last["type"], "ai", "{last}");
@@ -214,6 +214,15 @@ async fn going_back_makes_a_branch() {
     let replaced = body(talk.ask(Method::POST, "/state", json!({ "values": known })).await).await;
     let at = talk.get(&format!("/state/{}", replaced["checkpoint_id"].as_str().unwrap())).await;
     assert_eq!(at["values"]["messages"][0]["content"], "show the icp");
+    let same = body(talk.ask(Method::POST, "/state/checkpoint", json!({ "checkpoint": at["checkpoint"] })).await).await;
+    assert_eq!(same, at);
+    // A copy stands where it stands, and goes on by itself.
+    let copy = body(talk.ask(Method::POST, "/copy", Value::Null).await).await;
+    assert_eq!((&copy["values"], &copy["metadata"]), (&at["values"], &talk.get("").await["metadata"]));
+    let copied =
+        Talk { world: &world, token: talk.token.clone(), thread: copy["thread_id"].as_str().unwrap().to_owned() };
+    copied.say("help").await;
+    assert_eq!(talk.get("/state").await["checkpoint"], at["checkpoint"]);
     let lost = talk.run(json!({ "input": human("help"), "checkpoint": { "checkpoint_id": Uuid::now_v7() } })).await;
     assert_eq!(lost["__error__"]["error"], "CommandFailed");
     assert_eq!(talk.get("").await["status"], "error");

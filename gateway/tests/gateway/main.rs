@@ -13,6 +13,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod logout;
+mod model;
 mod onboarding;
 mod progress;
 mod real_odoo;

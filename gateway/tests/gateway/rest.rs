@@ -343,3 +343,43 @@ async fn what_is_suppressed_is_in_no_file_and_says_so_on_its_page() {
     assert_eq!(json_of(&world, "/export/latest_scores.json", "ops").await, json!([]));
     assert_eq!(json_of(&world, &format!("/companies/{}", held.company), "ops").await["suppressed"], true);
 }
+
+#[tokio::test]
+async fn admins_set_budgets_and_ops_have_companies_looked_at_again() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let held = filled(&world, &acme, 1000).await;
+    presdr_producers::settings::set(&world.desk, &acme, r#"{"vendors": {"contacts": false}}"#).await.unwrap();
+    let put = async |role: &str, caps: Value| {
+        let request = world.client.put(world.url("/budgets")).bearer_auth(world.token("acme", role));
+        request.body(caps.to_string()).send().await.unwrap()
+    };
+    let caps = json!({ "usd": { "day": "12.50" }, "openai_tokens": { "day": 1000 } });
+    for role in ["viewer", "ops"] {
+        assert_eq!(put(role, caps.clone()).await.status(), 403, "{role}");
+    }
+    for wrong in [json!({ "usd": { "day": -1 } }), json!({ "euro": {} }), json!({ "usd": { "week": 1 } }), json!([])] {
+        assert_eq!(put("admin", wrong.clone()).await.status(), 422, "{wrong}");
+    }
+    let set = put("admin", caps).await;
+    assert_eq!((set.status().as_u16(), &body(set).await["version"]), (200, &json!(2)));
+    let shown = json_of(&world, "/budgets", "viewer").await;
+    assert_eq!(
+        (&shown["caps"]["usd"]["day"], &shown["caps"]["openai_tokens"]["day"]),
+        (&json!("12.50"), &json!("1000"))
+    );
+    let settings = presdr_producers::settings::show(&world.desk, &acme).await.unwrap();
+    assert_eq!(settings.sections["vendors"]["contacts"], false, "what was set beside it stays");
+
+    let enrich = async |role: &str, company: i64, asked: Value| {
+        let request = world.client.post(world.url(&format!("/companies/{company}/enrich")));
+        request.bearer_auth(world.token("acme", role)).body(asked.to_string()).send().await.unwrap()
+    };
+    assert_eq!(enrich("viewer", held.company, json!({})).await.status(), 403);
+    assert_eq!(enrich("ops", held.company, json!({ "include": ["moon"] })).await.status(), 422);
+    assert_eq!(enrich("ops", 77, json!({})).await.status(), 404);
+    let begun = body(enrich("ops", held.company, json!({ "include": ["careers"] })).await).await;
+    let run = presdr_events::RunId::new(begun["run_id"].as_i64().unwrap()).unwrap();
+    let run = runs::show(&world.desk, &acme, run).await.unwrap();
+    assert_eq!((run.kind.as_str(), run.cap), ("named", 1));
+}

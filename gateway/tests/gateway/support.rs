@@ -41,6 +41,7 @@ use presdr_store::{
     testing::TestStore,
     users,
 };
+use presdr_vendors::VendorDesk;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -201,6 +202,15 @@ impl World {
     }
 
     pub async fn on(listener: TcpListener, change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::asking(listener, change, |_, _| None).await
+    }
+
+    /// One that asks vendors, which are made of its desk and its connection to the broker.
+    pub async fn asking(
+        listener: TcpListener,
+        change: impl FnOnce(&mut GatewayConfig),
+        vendors: impl FnOnce(&Desk, &Broker) -> Option<VendorDesk>,
+    ) -> Self {
         let signer = Signer::new("first");
         let provider = Provider::start(&[&signer]).await;
         let access = topology::authorization(|user| user.name().to_owned());
@@ -231,7 +241,8 @@ impl World {
             websocket: None,
         };
         change(&mut config);
-        let gateway = Gateway::new(config, desk.clone(), connection).unwrap();
+        let vendors = vendors(&desk, &connection);
+        let gateway = Gateway::new(config, desk.clone(), connection, vendors).unwrap();
         let stopping = CancellationToken::new();
         let until = stopping.clone();
         let served = gateway.clone();

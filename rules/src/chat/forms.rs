@@ -173,7 +173,7 @@ fn nightly(rest: &str) -> Option<Reading> {
 }
 
 /// Companies of a shortlist when no number is said.
-const TOP_DEFAULT: u32 = 20;
+pub(super) const TOP_DEFAULT: u32 = 20;
 /// More than people read; a file has them all.
 pub const TOP_MAX: u32 = 100;
 const SHORTLIST_SAYS_NOTHING: [&str; 20] = [
@@ -422,7 +422,7 @@ fn suppress(rest: &str) -> Reading {
 }
 
 /// Labels of letters, digits and hyphens, at least two of them, the last not a number.
-fn is_domain(text: &str) -> bool {
+pub(super) fn is_domain(text: &str) -> bool {
     let labels: Vec<&str> = text.split('.').collect();
     let is_label = |label: &&str| {
         (1..=63).contains(&label.len())

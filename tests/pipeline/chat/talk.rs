@@ -56,7 +56,7 @@ impl Served {
             limits: LimitPolicy::default(),
             websocket: None,
         };
-        let gateway = Gateway::new(config, desk, connection).unwrap();
+        let gateway = Gateway::new(config, desk, connection, None).unwrap();
         let stopping = CancellationToken::new();
         let until = stopping.clone();
         tokio::spawn(async move { presdr_gateway::serve(gateway, listener, until).await.unwrap() });

@@ -6,11 +6,13 @@
 //! - `suppress`: whom not to contact
 //! - `push`: a shortlist to Odoo
 //! - `look`: commands that only read
+//! - `second`: what the grammar does not know, a model may
 
 mod carry;
 mod look;
 mod plan;
 mod push;
+mod second;
 mod suppress;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::second::Second;
 use super::block::Block;
 use crate::{
     Gateway, Problem,
@@ -31,6 +34,19 @@ use crate::{
 pub struct Agent<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) caller: &'a Caller,
+    /// The caller's opaque name.
+    pub(super) owner: &'a str,
+}
+
+/// What is said in a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// As it was written.
+    pub text: &'a str,
+    /// In which conversation.
+    pub thread: Uuid,
+    /// The message that says it, by its id.
+    pub message: &'a str,
 }
 
 /// What the agent says.
@@ -142,8 +158,33 @@ impl Agent<'_> {
     ///
     /// # Errors
     /// What the database or the broker says.
-    pub async fn hear(&self, line: &str, waiting: Option<Waiting>) -> Result<Answer, Problem> {
-        match chat::read(line) {
+    pub async fn hear(&self, line: Line<'_>, waiting: Option<Waiting>) -> Result<Answer, Problem> {
+        match chat::read(line.text) {
+            Reading::Unknown(nearest) => self.hear_again(line, &nearest).await,
+            reading => self.heard(reading, waiting).await,
+        }
+    }
+
+    /// Answers a line that the grammar does not know: by what a model takes it for, or else with the nearest commands.
+    async fn hear_again(&self, line: Line<'_>, nearest: &[&str]) -> Result<Answer, Problem> {
+        match self.second(line.text, line.thread, line.message).await? {
+            Second::Nothing => Ok(Answer::text(not_understood(nearest))),
+            Second::Silent(why) => Ok(Answer::text(format!(
+                "{}\n\n*(A model may understand more, but {why}: only the commands themselves are understood.)*",
+                not_understood(nearest)
+            ))),
+            // What changes something is shown back anyhow.
+            Second::Read(Reading::Understood(command)) if !command.changes() => {
+                let mut answer = self.look(command.clone()).await?;
+                answer.blocks.insert(0, Block::Text(chat::redact(&format!("*{command}:*\n\n"))));
+                Ok(answer)
+            }
+            Second::Read(reading) => self.heard(reading, None).await,
+        }
+    }
+
+    async fn heard(&self, reading: Reading, waiting: Option<Waiting>) -> Result<Answer, Problem> {
+        match reading {
             Reading::Wrong(wrong) => Ok(Answer::text(wrong)),
             Reading::Unknown(nearest) => Ok(Answer::text(not_understood(&nearest))),
             Reading::Understood(Command::Confirm) => match waiting {

@@ -7,7 +7,7 @@ use crate::vendors::faults::FaultKind;
 use crate::vendors::ids::Ids;
 use crate::vendors::openai::models::{self, Kind};
 use crate::vendors::openai::prompt::{Ending, Prompt, temperature, tokens_max, writes};
-use crate::vendors::openai::{error, text, wrong};
+use crate::vendors::openai::{error, text, tokens, tools, wrong};
 use crate::vendors::reply::Reply;
 
 /// The answer, or what is wrong with the question.
@@ -34,8 +34,18 @@ pub(super) fn answer(body: &Value, fault: Option<FaultKind>, ids: &Ids) -> Resul
     }
     let limit = tokens_max(body, "max_completion_tokens")?.or(tokens_max(body, "max_tokens")?);
     prompt.tokens_max = limit.unwrap_or(u64::MAX);
-    let written = prompt.write(fault);
+    let offer = tools::offered(body)?;
+    prompt.tokens += offer.as_ref().map_or(0, |offer| offer.read);
+    let mut written = prompt.write(fault);
     let refused = written.ending == Ending::Refused;
+    let called = offer.and_then(|offer| offer.called(&prompt.user)).filter(|_| !refused);
+    if let Some((_, arguments)) = &called {
+        written.tokens_output = tokens::count(arguments);
+    }
+    let calls = called.map(|(name, arguments)| {
+        let function = json!({ "name": name, "arguments": arguments });
+        json!([{ "id": ids.token("call_"), "type": "function", "function": function }])
+    });
     let answer = json!({
         "id": ids.token("chatcmpl-"),
         "object": "chat.completion",
@@ -45,12 +55,17 @@ pub(super) fn answer(body: &Value, fault: Option<FaultKind>, ids: &Ids) -> Resul
             "index": 0,
             "message": {
                 "role": "assistant",
-                "content": if refused { Value::Null } else { json!(written.text) },
+                "content": if refused || calls.is_some() { Value::Null } else { json!(written.text) },
+                "tool_calls": calls,
                 "refusal": if refused { json!(written.text) } else { Value::Null },
                 "annotations": [],
             },
             "logprobs": null,
-            "finish_reason": if written.ending == Ending::Cut { "length" } else { "stop" },
+            "finish_reason": match (written.ending, &calls) {
+                (Ending::Cut, _) => "length",
+                (_, Some(_)) if body["tool_choice"] != "required" => "tool_calls",
+                _ => "stop",
+            },
         }],
         "usage": {
             "prompt_tokens": written.tokens_input,

@@ -1,7 +1,7 @@
 //! OpenAI: `/v1/chat/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/models`. Answers are not streamed.
 //!
 //! Nobody thinks here: what is asked for by a JSON schema is filled from the text that came with the question, by the names
-//! and types of its fields; anything else gets a sentence made of the features in the question.
+//! and types of its fields, and so are the arguments of the tool that shares most words with it; anything else gets a sentence made of the features in the question.
 
 mod chat;
 mod embeddings;
@@ -13,6 +13,7 @@ mod responses;
 mod sentence;
 mod strict;
 mod tokens;
+mod tools;
 
 use std::time::{Duration, Instant};
 
