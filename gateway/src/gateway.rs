@@ -24,6 +24,7 @@ use url::Url;
 
 use crate::{
     Problem,
+    chat::news::News,
     config::{ConfigError, GatewayConfig, Mode},
     identity::{
         Caller,
@@ -56,6 +57,7 @@ struct Inner {
     vendors: Option<VendorDesk>,
     stopping: CancellationToken,
     turns: TaskTracker,
+    news: News,
     /// When a tenant was seen to be active, and the database of its Odoo then.
     seen: Mutex<HashMap<TenantId, (Instant, Option<String>)>>,
     /// Places of those who ask for tenants that were never seen to be.
@@ -124,6 +126,7 @@ impl Gateway {
         let keys = Keys::new(Arc::clone(&provider), config.keys);
         let limits = Limits::new(config.limits);
         let (watch, stopping) = (Watch::new(broker), CancellationToken::new());
+        let news = News::default();
         let (turns, seen, strangers) = (TaskTracker::new(), Mutex::default(), Semaphore::new(STRANGERS_MAX));
         Ok(Self(Arc::new(Inner {
             config,
@@ -136,6 +139,7 @@ impl Gateway {
             vendors,
             stopping,
             turns,
+            news,
             seen,
             strangers,
         })))
@@ -208,6 +212,11 @@ impl Gateway {
     /// The chats' answers that are being given.
     pub(crate) fn turns(&self) -> &TaskTracker {
         &self.0.turns
+    }
+
+    /// What is told in this process.
+    pub(crate) fn news(&self) -> &News {
+        &self.0.news
     }
 
     /// Enters a tenant that is active.

@@ -2,7 +2,6 @@
 
 use axum::{
     Json,
-    extract::Path,
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -11,7 +10,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::state::GRAPH;
-use crate::{Problem, http::Body, identity::Caller};
+use crate::{
+    Problem,
+    http::{Body, Named},
+    identity::Caller,
+};
 
 /// Made from its graph's name, so that it is the same at every gateway.
 #[must_use]
@@ -68,7 +71,7 @@ pub(crate) async fn count(_: Caller, Body(asked): Body<Asked>) -> Json<usize> {
 }
 
 /// `GET /assistants/{assistant_id}`
-pub(crate) async fn get(_: Caller, Path(asked): Path<String>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(_: Caller, Named(asked): Named<String>) -> Result<Json<Value>, Problem> {
     match Uuid::parse_str(&asked) {
         Ok(asked) if asked == id() => Ok(Json(assistant())),
         Ok(_) => Err(Problem::not_found()),

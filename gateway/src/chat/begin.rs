@@ -64,7 +64,8 @@ pub async fn begin(gateway: &Gateway, caller: &Caller, thread: Option<Uuid>, ask
         parent: named.or(known.head),
     };
     // Boxed, since futures that hold one another grow deeper than the compiler follows.
-    gateway.turns().spawn(Box::pin(turn.give(turn_place)));
+    let given = gateway.news().given(run);
+    gateway.turns().spawn(Box::pin(turn.give(turn_place, given)));
     let (gateway, caller) = (gateway.clone(), caller.clone());
     Ok(Begun { reader: Reader { gateway, caller, owner, thread: id, run, modes, after: 0 }, alone: thread.is_none() })
 }
@@ -134,6 +135,7 @@ pub async fn stop(reader: &Reader, taking_back: bool) -> Result<bool, Problem> {
         turns::delete(&mut tx, reader.run).await?;
     }
     tx.commit().await?;
+    reader.gateway.news().more(reader.run);
     Ok(true)
 }
 

@@ -13,6 +13,7 @@ mod begin;
 mod block;
 mod follow;
 mod message;
+pub(crate) mod news;
 pub(crate) mod routes;
 pub mod runs;
 mod state;

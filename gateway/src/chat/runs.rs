@@ -5,7 +5,7 @@ use std::{convert::Infallible, pin::Pin, time::Duration};
 use axum::{
     Extension, Json,
     body::{Body as HttpBody, Bytes},
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     Gateway, Problem,
-    http::{Body, Cut, Query},
+    http::{Body, Cut, Named, Query},
     identity::Caller,
 };
 
@@ -124,7 +124,7 @@ fn followed(begun: Begun, cancel_on_leaving: bool, place: OwnedSemaphorePermit) 
 pub(crate) async fn stream_in(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(thread): Path<String>,
+    Named(thread): Named<String>,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
     let (leaving, place) = (asked.is_cancelled_by_leaving(), gateway.limits().stream(&caller.tenant)?);
@@ -162,7 +162,7 @@ async fn background(begun: Begun) -> Result<Response, Problem> {
 pub(crate) async fn create(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(thread): Path<String>,
+    Named(thread): Named<String>,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
     background(begin(&gateway, &caller, Some(id(&thread)?), asked).await?).await
@@ -220,7 +220,7 @@ async fn outcome(reader: Reader) -> Result<Value, Problem> {
 pub(crate) async fn wait_in(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(thread): Path<String>,
+    Named(thread): Named<String>,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
     let place = gateway.limits().stream(&caller.tenant)?;
@@ -263,7 +263,7 @@ async fn known(gateway: &Gateway, caller: Caller, thread: &str, run: &str) -> Re
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((thread, asked)): Path<(String, String)>,
+    Named((thread, asked)): Named<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let (_, turn) = known(&gateway, caller, &thread, &asked).await?;
     Ok(Json(run(&turn)))
@@ -287,7 +287,7 @@ const PAGE_MAX: u16 = 1000;
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(thread): Path<String>,
+    Named(thread): Named<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let (owner, thread) = (gateway.owner(&caller).await?, id(&thread)?);
@@ -302,7 +302,7 @@ pub(crate) async fn list(
 pub(crate) async fn delete(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((thread, asked)): Path<(String, String)>,
+    Named((thread, asked)): Named<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (reader, _) = known(&gateway, caller, &thread, &asked).await?;
     begin::stop(&reader, false).await?;
@@ -326,7 +326,7 @@ fn says_yes(query: Option<&str>, name: &str) -> bool {
 pub(crate) async fn rejoin(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((thread, asked)): Path<(String, String)>,
+    Named((thread, asked)): Named<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -356,7 +356,7 @@ async fn last_told(reader: &Reader) -> Result<i64, Problem> {
 pub(crate) async fn join(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((thread, asked)): Path<(String, String)>,
+    Named((thread, asked)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
     let (reader, turn) = known(&gateway, caller, &thread, &asked).await?;
     let place = reader.gateway.limits().stream(&reader.caller.tenant)?;
@@ -367,7 +367,7 @@ pub(crate) async fn join(
 pub(crate) async fn cancel(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((thread, asked)): Path<(String, String)>,
+    Named((thread, asked)): Named<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Problem> {
     let (reader, _) = known(&gateway, caller, &thread, &asked).await?;

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use futures::{Stream, StreamExt, stream};
 use presdr_store::turns::{self, Told, Turn};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use super::{
@@ -16,9 +16,11 @@ use super::{
 };
 use crate::{Gateway, Problem, identity::Caller};
 
-/// How soon it is looked for more; twice as long each time that there is nothing.
+/// How soon it is looked for more of a turn that is given elsewhere; twice as long each time that there is nothing.
 const LOOK_MIN: Duration = Duration::from_millis(20);
-const LOOK_MAX: Duration = Duration::from_millis(250);
+const LOOK_MAX: Duration = Duration::from_millis(500);
+/// And of one that is given here, when nothing was heard of it.
+const QUIET_MAX: Duration = Duration::from_secs(2);
 /// Clients that have seen a heartbeat expect the next within three times this.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 const BATCH: i64 = 100;
@@ -77,6 +79,8 @@ struct Place {
     said: String,
     /// Whether `said` holds what was told before this reader came.
     caught_up: bool,
+    /// While the turn is given in this process.
+    news: Option<watch::Receiver<()>>,
     beat: Instant,
     over: bool,
 }
@@ -84,7 +88,10 @@ struct Place {
 /// The events of a turn from where its reader stands to its end.
 pub fn events(reader: Reader) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let reading = Reading::new(reader.caller.sight());
-    let place = Place { reader, reading, said: String::new(), caught_up: false, beat: Instant::now(), over: false };
+    // Heard from now on, and read after that: nothing is missed in between.
+    let news = reader.gateway.news().listen(reader.run);
+    let place =
+        Place { reader, reading, news, said: String::new(), caught_up: false, beat: Instant::now(), over: false };
     stream::unfold(place, |mut place| async move {
         if place.over {
             return None;
@@ -120,8 +127,17 @@ impl Place {
                 }
                 return Bytes::from_static(b": heartbeat\r\n\r\n");
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_MAX);
+            match &mut self.news {
+                Some(news) => match tokio::time::timeout(QUIET_MAX, news.changed()).await {
+                    Ok(Ok(())) | Err(_) => {}
+                    // It is over, or goes wrong: what it came to is to be read.
+                    Ok(Err(_)) => self.news = None,
+                },
+                None => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LOOK_MAX);
+                }
+            }
         }
     }
 

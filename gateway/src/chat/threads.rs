@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -21,7 +21,11 @@ use super::{
     message,
     state::{self, Room},
 };
-use crate::{Gateway, Problem, http::Body, identity::Caller};
+use crate::{
+    Gateway, Problem,
+    http::{Body, Named},
+    identity::Caller,
+};
 
 const PAGE_DEFAULT: i64 = 10;
 const PAGE_MAX: i64 = 1000;
@@ -152,7 +156,7 @@ pub(crate) async fn count(
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
@@ -176,7 +180,7 @@ pub struct Change {
 pub(crate) async fn patch(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
@@ -197,7 +201,7 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
 ) -> Result<StatusCode, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let mut tx = gateway.enter(&caller.tenant).await?;
@@ -212,7 +216,7 @@ pub(crate) async fn delete(
 pub(crate) async fn head(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let mut tx = gateway.enter(&caller.tenant).await?;
@@ -231,7 +235,7 @@ async fn at(tx: &mut TenantTx, thread: Uuid, checkpoint: Uuid, caller: &Caller) 
 pub(crate) async fn state_at(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path((asked, checkpoint)): Path<(String, String)>,
+    Named((asked, checkpoint)): Named<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let checkpoint = Uuid::parse_str(&checkpoint).map_err(|_| Problem::not_found())?;
@@ -251,7 +255,7 @@ pub struct Place {
 pub(crate) async fn state_of(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
     Body(place): Body<Place>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
@@ -265,7 +269,7 @@ pub(crate) async fn state_of(
 pub(crate) async fn copy(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
     let (mut tx, mut reading) = (gateway.enter(&caller.tenant).await?, Reading::new(caller.sight()));
@@ -306,7 +310,7 @@ pub struct Before {
 pub(crate) async fn history(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
     Body(before): Body<Before>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);
@@ -354,7 +358,7 @@ pub struct Update {
 pub(crate) async fn update(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(asked): Path<String>,
+    Named(asked): Named<String>,
     Body(update): Body<Update>,
 ) -> Result<Json<Value>, Problem> {
     let (owner, asked) = (gateway.owner(&caller).await?, id(&asked)?);

@@ -15,6 +15,7 @@ use super::{
     agent::{Agent, Answer, Line, Waiting},
     block::Block,
     message::{self, By, Given, Message},
+    news,
 };
 use crate::{Gateway, Problem, identity::Caller};
 
@@ -68,7 +69,7 @@ pub struct Telling<'t> {
 impl Turn {
     /// Gives the answer. Thread and turn end in a state that says how it went, unless the database is away; then the turn is taken for
     /// lost after a while.
-    pub async fn give(self, place: OwnedSemaphorePermit) {
+    pub async fn give(self, place: OwnedSemaphorePermit, _given: news::Given) {
         let mut telling = Telling { turn: &self, place, seq: 0 };
         let (status, thread) = match telling.answer().await {
             Ok(()) => ("success", "idle"),
@@ -220,6 +221,7 @@ impl Telling<'_> {
             return Err(Ended::Interrupted);
         }
         tx.commit().await?;
+        self.turn.gateway.news().more(self.turn.run);
         self.seq += 1;
         Ok(())
     }

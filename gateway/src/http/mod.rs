@@ -17,4 +17,4 @@ mod take;
 pub(crate) use cors::cors;
 pub(crate) use door::{Cut, Way, in_langgraph_shape, in_time, open};
 pub(crate) use headers::headers;
-pub(crate) use take::{Body, Id, Query};
+pub(crate) use take::{Body, Id, Named, Query};

@@ -58,6 +58,18 @@ impl<T: DeserializeOwned> FromRequestParts<Gateway> for Query<T> {
     }
 }
 
+/// What names things in a path, as text. What is no text names nothing.
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Gateway> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let read = Path::<T>::from_request_parts(parts, gateway).await;
+        read.map(|Path(names)| Self(names)).map_err(|_| Problem::not_found())
+    }
+}
+
 /// The id in a path. One that could not be anybody's is nobody's: the same 404.
 pub(crate) struct Id<T>(pub(crate) T);
 

@@ -1,6 +1,6 @@
 //! A real browser, a real OpenID provider: signing in, going on, signing out, two tenants of one person.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use presdr_gateway::Transport;
 use presdr_producers::odoo;
@@ -71,6 +71,7 @@ async fn people_sign_in_work_and_sign_out_in_a_browser() {
         config.transport = Transport::Tls { certificates, key };
         config.public_url = origin.parse().unwrap();
         config.registration.issuer = issuer.parse().unwrap();
+        config.limits.stream_look = Duration::from_millis(200);
     })
     .await;
     for slug in ["acme", "globex"] {
@@ -92,7 +93,8 @@ async fn people_sign_in_work_and_sign_out_in_a_browser() {
     assert_eq!(seen["forged"], json!([403, 403]), "another page changes nothing");
     assert_eq!(seen["ours"], 409, "our page is heard, and told that there is no profile yet");
     assert_eq!(seen["renewed"], json!([200, 200, 200, 200, 200]));
-    assert_eq!(seen["signedOutHere"], 401);
+    assert_eq!(seen["watchesOn"], true, "a stream goes on when the token that it began with has run out");
+    assert_eq!((&seen["signedOutHere"], &seen["watchedUntil"]), (&json!(401), &json!("signed_out")));
     assert_eq!(seen["works"], 200, "what the cookie holds is all that a request needs");
     assert_eq!(seen["stolenAfterwards"], 401, "a cookie that somebody kept is worth nothing");
     assert_eq!(seen["second"], json!({ "who": "jane@people.example", "tenant": "globex" }));

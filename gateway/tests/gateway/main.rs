@@ -20,3 +20,4 @@ mod real_odoo;
 mod rest;
 mod sdks;
 mod support;
+mod ui;

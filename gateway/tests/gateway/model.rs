@@ -100,7 +100,7 @@ async fn what_the_grammar_does_not_know_a_model_may() {
         "{shown}"
     );
     let bought = ("chat".to_owned(), "settled".to_owned(), true);
-    assert_eq!(asked.ledger().await, [bought.clone()]);
+    assert_eq!(asked.ledger().await, vec![bought.clone()]);
     // The same turn's answer once more is not bought once more; the same line in another turn is.
     let said = talk.get("/state").await["parent_checkpoint"].clone();
     let again = talk.run(json!({ "input": null, "checkpoint": said })).await;

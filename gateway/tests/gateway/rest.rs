@@ -383,3 +383,53 @@ async fn admins_set_budgets_and_ops_have_companies_looked_at_again() {
     let run = runs::show(&world.desk, &acme, run).await.unwrap();
     assert_eq!((run.kind.as_str(), run.cap), ("named", 1));
 }
+
+/// What is logged, for a test that reads it.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn development_says_so_in_the_log_on_the_page_and_to_whoever_asks() {
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let world = World::with(|config| {
+        config.mode = presdr_gateway::Mode::Development;
+        config.transport = presdr_gateway::Transport::Plain;
+    })
+    .await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("WARN") && logged.contains("development mode: whoever asks"), "{logged}");
+    world.tenant("acme").await;
+    let page = world.client.get(world.url("/")).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<strong>Development mode: whoever asks is believed to be who they say.</strong>"), "{page}");
+    let info = body(world.client.get(world.url("/info")).send().await.unwrap()).await;
+    assert_eq!(info["mode"], "development");
+    assert!(info["warning"].as_str().unwrap().contains("whoever asks is believed"));
+    let whoami = async |host: Option<&str>| {
+        let request = world.client.get(world.url("/whoami")).header("x-tenant-id", "acme");
+        let request = host.into_iter().fold(request, |request, host| request.header("host", host));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((whoami(None).await, whoami(Some("localhost:1")).await), (200, 200));
+    assert_eq!(
+        whoami(Some("evil.example:8080")).await,
+        403,
+        "a name that was made to lead here is somebody else's page"
+    );
+    let production = World::new().await;
+    let page = production.client.get(production.url("/")).send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("Development"), "{page}");
+}

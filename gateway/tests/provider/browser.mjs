@@ -6,7 +6,7 @@ const browser = await chromium.launch({ executablePath: executable, args: ["--no
 const seen = {};
 
 async function person() {
-    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, bypassCSP: true });
     return { context, page: await context.newPage() };
 }
 
@@ -42,8 +42,25 @@ try {
     seen.forged = [(await post("https://evil.example")).status(), (await post(undefined)).status()];
     seen.ours = (await post(gateway)).status();
 
+    // A page that watches a run.
+    await one.context.request.put(`${gateway}/icp`, { data: { keywords: ["services"] }, headers: { origin: gateway } });
+    const started = await one.context.request.post(`${gateway}/runs/start`, { data: { cap: 1 }, headers: { origin: gateway } });
+    const watching = await one.context.newPage();
+    await watching.goto(gateway);
+    await watching.evaluate((url) => {
+        const source = new EventSource(url);
+        source.addEventListener("open", () => (window.watches = true));
+        source.addEventListener("end", (event) => {
+            source.close();
+            window.ended = JSON.parse(event.data).reason;
+        });
+    }, `/runs/${(await started.json()).run_id}/events`);
+    await watching.waitForFunction(() => window.watches);
+
     // The ID token holds for two seconds: the session is renewed without the person noticing, once for all who ask.
     await new Promise((passed) => setTimeout(passed, 2500));
+    // Nobody but the stream has asked meanwhile: had it not renewed the session, it would have ended with it.
+    seen.watchesOn = await watching.evaluate(() => window.watches === true && window.ended === undefined);
     const answers = await Promise.all(Array.from({ length: 5 }, () => whoami(one)));
     seen.renewed = answers.map((answer) => answer.status);
 
@@ -52,6 +69,9 @@ try {
     await one.page.click("#logout");
     await one.page.waitForSelector("button[name=logout]");
     seen.signedOutHere = (await whoami(one)).status;
+    await watching.waitForFunction(() => window.ended !== undefined);
+    seen.watchedUntil = await watching.evaluate(() => window.ended);
+    await watching.close();
     const thief = await person();
     seen.stolenAfterwards = (await whoami(thief, cookie)).status;
     await one.page.click("button[name=logout]");

@@ -1,6 +1,6 @@
 //! A run's ranking, best first.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use presdr_events::RunId;
 use presdr_store::{StoreError, TenantTx};
 use schemars::JsonSchema;
@@ -211,4 +211,26 @@ pub async fn status(tx: &mut TenantTx) -> Result<Option<Status>, StoreError> {
     .fetch_optional(&mut **tx)
     .await?;
     Ok(status)
+}
+/// The newest run of a profile's candidates that ended on that date in Singapore, or on whichever, and when it ended.
+///
+/// # Errors
+/// What the database says.
+pub async fn newest_on(
+    tx: &mut TenantTx,
+    date: Option<NaiveDate>,
+) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let newest: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
+        "select run_id, ended_at from enrichment_runs
+         where tenant_id = $1 and ended_at is not null and kind is distinct from 'named'
+           and ($2::date is null or (ended_at at time zone 'Asia/Singapore')::date = $2)
+         order by run_id desc limit 1",
+    )
+    .bind(tenant.as_str())
+    .bind(date)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let id = |id| RunId::new(id).map_err(|error| StoreError::Refused(error.to_string()));
+    newest.map(|(run, ended)| Ok((id(run)?, ended))).transpose()
 }

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, Utc};
 use presdr_events::RunId;
 use presdr_producers::icp;
-use presdr_projections::read::{company, costs, run};
+use presdr_projections::read::{company, costs, run, shortlist};
 use presdr_rules::{
     chat::{self, Command, Day, Export, Period, explained::cell},
     icp::IcpDocument,
     score::Bucket,
 };
-use presdr_store::{StoreError, TenantTx, runs};
+use presdr_store::runs;
 
 use super::{Agent, Answer};
 use crate::{Problem, chat::block::Block};
@@ -42,7 +42,7 @@ impl Agent<'_> {
     async fn shortlist(&self, day: Day, top: u32) -> Result<Answer, Problem> {
         let today = singapore_date(self.gateway.desk().now());
         let mut tx = self.gateway.enter(&self.caller.tenant).await?;
-        let Some((run_id, ended)) = ranked(&mut tx, day.date(today)).await? else {
+        let Some((run_id, ended)) = shortlist::newest_on(&mut tx, day.date(today)).await? else {
             return Ok(Answer::text(format!("No run of {day} has a shortlist.")));
         };
         let head = format!("The shortlist of run {run_id}, ended {} (Singapore):\n\n", singapore(ended));
@@ -104,26 +104,6 @@ impl Agent<'_> {
         }));
         Ok(Answer::text(lines.join("\n")))
     }
-}
-
-/// The newest run with a ranking that ended on that date in Singapore, or on whichever.
-pub(super) async fn ranked(
-    tx: &mut TenantTx,
-    date: Option<NaiveDate>,
-) -> Result<Option<(RunId, DateTime<Utc>)>, StoreError> {
-    let tenant = tx.tenant().clone();
-    let newest: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
-        "select run_id, ended_at from enrichment_runs
-         where tenant_id = $1 and ended_at is not null and kind is distinct from 'named'
-           and ($2::date is null or (ended_at at time zone 'Asia/Singapore')::date = $2)
-         order by run_id desc limit 1",
-    )
-    .bind(tenant.as_str())
-    .bind(date)
-    .fetch_optional(&mut **tx)
-    .await?;
-    let id = |id| RunId::new(id).map_err(|error| StoreError::Refused(error.to_string()));
-    newest.map(|(run, ended)| Ok((id(run)?, ended))).transpose()
 }
 
 const SINGAPORE_SECONDS: i32 = 8 * 3600;

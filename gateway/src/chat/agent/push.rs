@@ -4,20 +4,17 @@ use std::collections::BTreeSet;
 
 use presdr_odoo::sync::Report;
 use presdr_producers::{CommandError, odoo};
+use presdr_projections::read::shortlist;
 use presdr_rules::chat::Day;
 
-use super::{
-    Agent, Pending,
-    look::{ranked, singapore_date},
-    plan::Planned,
-};
+use super::{Agent, Pending, look::singapore_date, plan::Planned};
 use crate::Problem;
 
 impl Agent<'_> {
     pub(super) async fn plan_push(&self, day: Day) -> Result<Planned, Problem> {
         let (tenant, desk) = (&self.caller.tenant, self.gateway.desk());
         let mut tx = self.gateway.enter(tenant).await?;
-        let newest = ranked(&mut tx, day.date(singapore_date(desk.now()))).await?;
+        let newest = shortlist::newest_on(&mut tx, day.date(singapore_date(desk.now()))).await?;
         drop(tx);
         let Some((run_id, _)) = newest else { return Ok(Err(format!("No run of {day} has a shortlist."))) };
         match Box::pin(odoo::preview_sync(desk, tenant, run_id)).await {
