@@ -83,7 +83,9 @@ pub async fn load(
                 let mut rest = Vec::new();
                 for (place, row) in batch.iter().enumerate() {
                     match bad.get(&place) {
-                        Some(why) => loaded[*row] = Some(why.clone()),
+                        Some(why) if batch.len() == 1 => loaded[*row] = Some(why.clone()),
+                        // Odoo tells a rule's refusal of any row of the first one, too: who is bad is bad alone.
+                        Some(_) => waiting.push(vec![*row]),
                         None => rest.push(*row),
                     }
                 }

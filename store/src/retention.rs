@@ -15,6 +15,11 @@ use crate::{Database, StoreError, TenantTx, erasures, exclusive::Exclusive};
 
 /// Held while passes are made: two at once would count the same rows.
 const RETENTION_LOCK: i64 = 0x7265_7465_6e74_6901;
+/// People of tenant `$1` who were not seen since `$2`. Whoever stands in the tenant's Odoo is kept: without their key and what led to them, nobody
+/// could find them there any more, neither to erase them nor to know them again.
+const FORGETTABLE: &str = "s.tenant_id = $1 and s.seen_at < $2 and s.wrapped_key is not null
+    and not exists (select from odoo_records r
+                    where r.tenant_id = s.tenant_id and r.subject_id = s.subject_id and r.state not in ('erased', 'deleted', 'refused'))";
 /// Rows that one transaction removes, at most.
 pub const BATCH: i64 = 2_000;
 
@@ -183,8 +188,15 @@ pub async fn count(tx: &mut TenantTx, pass: &Pass) -> Result<BTreeMap<String, u6
         let counting = sqlx::query_scalar(AssertSqlSafe(statement)).bind(tenant.as_str()).bind(pass.log_sequence);
         add(table, counting.fetch_one(&mut **tx).await?);
     }
-    let keys = "select count(*) from data_subjects where tenant_id = $1 and seen_at < $2 and wrapped_key is not null";
-    add("keys", sqlx::query_scalar(keys).bind(tenant.as_str()).bind(pass.people_before).fetch_one(&mut **tx).await?);
+    let keys = format!("select count(*) from data_subjects s where {FORGETTABLE}");
+    add(
+        "keys",
+        sqlx::query_scalar(AssertSqlSafe(keys))
+            .bind(tenant.as_str())
+            .bind(pass.people_before)
+            .fetch_one(&mut **tx)
+            .await?,
+    );
     Ok(rows)
 }
 
@@ -382,12 +394,11 @@ pub async fn destroy_some_keys(tx: &mut TenantTx, pass: &Pass) -> Result<Vec<Sub
     let tenant = tx.tenant().clone();
     // Whoever is about to commit something about somebody has seen them when this goes on.
     erasures::shut(tx).await?;
-    let gone: Vec<Uuid> = sqlx::query_scalar(
-        "with old as (select subject_id from data_subjects where tenant_id = $1 and seen_at < $2 and wrapped_key is not null
-                      order by seen_at limit $3 for update)
+    let gone: Vec<Uuid> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "with old as (select subject_id from data_subjects s where {FORGETTABLE} order by seen_at limit $3 for update)
          update data_subjects s set wrapped_key = null, erased_at = $4 from old
          where s.tenant_id = $1 and s.subject_id = old.subject_id returning s.subject_id",
-    )
+    )))
     .bind(tenant.as_str())
     .bind(pass.people_before)
     .bind(BATCH)

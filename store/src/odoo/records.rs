@@ -282,16 +282,39 @@ pub async fn owed_of(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<u64, S
     Ok(owed.unsigned_abs())
 }
 
-/// Records that are to be removed from a database.
+/// Records that are to be removed from a database, and since when: those without a problem first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn owed(tx: &mut TenantTx, place: Place) -> Result<Vec<Record>, StoreError> {
+pub async fn owed(tx: &mut TenantTx, place: Place) -> Result<Vec<(Record, DateTime<Utc>)>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows =
-        sqlx::query("select * from odoo_records where tenant_id = $1 and place = $2 and state = 'owed' limit 500");
+    let rows = sqlx::query(
+        "select * from odoo_records where tenant_id = $1 and place = $2 and state = 'owed'
+         order by problem is not null, changed_at limit 500",
+    );
     let rows = rows.bind(tenant.as_str()).bind(place.as_slice()).fetch_all(&mut **tx).await?;
-    Ok(rows.iter().filter_map(record).collect())
+    Ok(rows.iter().filter_map(|row| Some((record(row)?, row.get("changed_at")))).collect())
+}
+
+/// Notes why a record is still to be removed.
+///
+/// # Errors
+/// What the database says.
+pub async fn still_owed(tx: &mut TenantTx, place: Place, key: Key, problem: &str) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query(
+        "update odoo_records set problem = $6
+         where tenant_id = $1 and place = $2 and model = $3 and company_id = $4 and subject_id = $5 and state = 'owed'",
+    )
+    .bind(tenant.as_str())
+    .bind(place.as_slice())
+    .bind(key.model.as_str())
+    .bind(key.company.get())
+    .bind(subject(key))
+    .bind(problem)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Notes that a record is removed, or what is left of it; nothing is remembered of its values.
