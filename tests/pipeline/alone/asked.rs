@@ -2,7 +2,8 @@
 //!
 //! A site is asked on behalf of leads: to see whether it is the company's, and for its pages. Each is a piece of work with a beginning (the
 //! lead's admission, the first request after its domain was settled) and an end (its outcome is committed). A kill while a site is worked on
-//! may cost a repeat of what that takes; a kill at any other time costs nothing.
+//! may cost a repeat of what that takes. A kill before it makes a process forget the home page that it has read for another lead a moment ago: it
+//! is read again. A kill at any other time costs nothing.
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +15,9 @@ use presdr_events::{Envelope, Event, RunId, TenantId};
 use presdr_producers::Desk;
 use presdr_sandbox::Running;
 use presdr_sites::{domains, registrable_domain};
+
+/// Requests that a home page takes: where it is, and where that leads.
+const HOME_PAGE: usize = 2;
 
 /// When each registrable domain was asked for anything but its robots.txt, in order. What that says a process remembers for a while, and a
 /// new process asks once more.
@@ -44,13 +48,22 @@ pub struct Work {
 impl Work {
     /// Whether the kill came between the work's first request and its end.
     fn was_met_by(&self, kill: &Interruption, times: &[Instant]) -> bool {
-        let begun = times.iter().find(|time| **time >= self.from);
-        begun.is_some_and(|begun| kill.to >= *begun) && kill.from <= self.until
+        self.begun(times).is_some_and(|begun| kill.to >= begun) && kill.from <= self.until
+    }
+
+    /// Whether the kill came between the domain's first request and the work's.
+    fn came_after(&self, kill: &Interruption, times: &[Instant]) -> bool {
+        times.first().is_some_and(|first| kill.to >= *first)
+            && self.begun(times).is_some_and(|begun| kill.from <= begun)
+    }
+
+    fn begun(&self, times: &[Instant]) -> Option<Instant> {
+        times.iter().copied().find(|time| *time >= self.from)
     }
 }
 
 /// The domains that were asked more often than the kills can account for: each kill while a domain was worked on may cost at most what it
-/// is asked when nobody disturbs the run.
+/// is asked when nobody disturbs the run, and each work that began after a kill a home page.
 pub fn without_need(
     asked: &Asked,
     undisturbed: &Asked,
@@ -60,9 +73,13 @@ pub fn without_need(
     let over = asked.iter().filter_map(|(domain, times)| {
         let works = works.get(domain).map(Vec::as_slice).unwrap_or_default();
         let met = kills.iter().filter(|kill| works.iter().any(|work| work.was_met_by(kill, times))).count();
+        let forgotten = works.iter().filter(|work| kills.iter().any(|kill| work.came_after(kill, times))).count();
         let once = undisturbed.get(domain).map_or(0, Vec::len);
-        (times.len() > once * (met + 1)).then(|| {
-            format!("{domain}: {} requests, {once} when undisturbed, {met} kills while it was worked on", times.len())
+        (times.len() > once * (met + 1) + forgotten * HOME_PAGE).then(|| {
+            format!(
+                "{domain}: {} requests, {once} when undisturbed, {met} kills while it was worked on, {forgotten} works begun after one",
+                times.len()
+            )
         })
     });
     over.collect()
@@ -122,7 +139,9 @@ fn a_repeat_that_no_kill_accounts_for_is_named() {
     assert_eq!(named(&[1, 11, 12], &[]), 0);
     assert_eq!(named(&[1, 11, 12, 13], &[]), 1, "asked again though nothing was interrupted");
     assert_eq!(named(&[1, 11, 12, 13, 14], &[kill(12)]), 0, "a kill, a repeat");
-    assert_eq!(named(&[1, 11, 12, 13, 14], &[kill(7)]), 1, "the kill came while nobody worked on it");
+    assert_eq!(named(&[1, 11, 11, 12, 12], &[kill(7)]), 0, "a home page that was forgotten");
+    assert_eq!(named(&[1, 11, 12, 13, 14, 14], &[kill(7)]), 1, "the kill came while nobody worked on it");
     assert_eq!(named(&[1, 11, 12, 17, 18], &[kill(16)]), 1, "the kill came when all was done");
-    assert_eq!(named(&[1, 2, 11, 12, 13, 14, 14], &[kill(2)]), 1, "one kill is no reason for two repeats");
+    let twice_too_often = [1, 2, 11, 12, 13, 13, 14, 14, 14];
+    assert_eq!(named(&twice_too_often, &[kill(2)]), 1, "one kill is no reason for two repeats");
 }
