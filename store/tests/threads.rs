@@ -81,7 +81,8 @@ async fn states_are_chained_and_an_older_one_can_be_gone_on_from() {
         threads::advance(&mut tx, JANE, id, &new).await.unwrap().unwrap();
     }
     threads::take_back(&mut tx, id, run).await.unwrap();
-    assert_eq!(threads::get(&mut tx, JANE, id).await.unwrap().unwrap().head, Some(second.checkpoint_id));
+    let head = threads::get(&mut tx, JANE, id).await.unwrap().unwrap().head;
+    assert_eq!(head, Some(branch.checkpoint_id), "where it stood before the turn went back");
     assert_eq!(threads::history(&mut tx, id, None, 10).await.unwrap().len(), 3, "what was taken back is gone");
 }
 
