@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use presdr_audit::{Log, Signer, SigningKey};
-use presdr_compliance::{Office, retention};
+use presdr_compliance::{Office, requests, retention};
 use presdr_consumers::{Clock, Outbox, Services, WORKERS, WorkConfig};
 use presdr_events::Actor;
 use presdr_gateway::{Gateway, GatewayConfig, Info};
@@ -97,7 +97,8 @@ impl Roles {
         Ok(())
     }
 
-    /// Starts a scheduler, which also signs checkpoints with `key` and removes what was kept long enough: of several, whoever claims a
+    /// Starts a scheduler, which also signs checkpoints with `key`, removes what was kept long enough, and erases whoever somebody asked
+    /// to have erased: of several, whoever claims a
     /// night starts it.
     ///
     /// # Errors
@@ -116,7 +117,13 @@ impl Roles {
             signer.run(stopping).await;
             Ok(())
         });
-        let (office, stopping) = (office(desk.clone(), database, broker).await?, self.stopping.clone());
+        let office = office(desk.clone(), database, broker).await?;
+        let (carrier, stopping) = (office.clone(), self.stopping.clone());
+        self.tasks.spawn(async move {
+            requests::run(&carrier, stopping).await;
+            Ok(())
+        });
+        let stopping = self.stopping.clone();
         self.tasks.spawn(async move {
             retention::run(&office, stopping).await;
             Ok(())

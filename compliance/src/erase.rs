@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use presdr_events::{Event, Step, SubjectId, TenantId, privacy};
+use presdr_events::{Actor, Event, Step, SubjectId, TenantId, privacy};
 use presdr_store::{
     TenantTx,
     erasures::{self, Erasure},
@@ -71,7 +71,9 @@ pub async fn erase(
         people.insert(SubjectId(Uuid::new_v4())); // a tombstone for whom texts alone know
     }
     if people.is_empty() && begun.is_empty() {
-        return Err(ComplianceError::Refused(format!("tenant {tenant} knows nobody by that")));
+        return Err(ComplianceError::Refused(format!(
+            "tenant {tenant} knows nobody by that: give an address, a profile link, or an id that `presdr dsar find` lists"
+        )));
     }
     let mut receipts = Vec::new();
     for erasure in begun {
@@ -165,11 +167,12 @@ pub(crate) async fn learn(
 ) -> Result<BTreeMap<SubjectId, Known>, ComplianceError> {
     let keyring = office.desk.keyring();
     let mut known: BTreeMap<SubjectId, Known> = subjects.iter().map(|subject| (*subject, Known::default())).collect();
-    log::naming(office, tenant, async |logged| {
+    let mut log = log::naming(office, tenant).await?;
+    while let Some(logged) = log.next().await? {
         let ours: Vec<SubjectId> =
             logged.envelope.event.subjects().into_iter().filter(|subject| subjects.contains(subject)).collect();
         if ours.is_empty() {
-            return Ok(());
+            continue;
         }
         let mut tx = office.desk.database().enter(tenant).await?;
         let opened = keyring.subjects(&mut tx, tenant, &ours).await?;
@@ -177,9 +180,7 @@ pub(crate) async fn learn(
         for (subject, told) in known::told(&logged.envelope, &opened)? {
             known.entry(subject).or_default().extend(told);
         }
-        Ok(())
-    })
-    .await?;
+    }
     Ok(known)
 }
 
@@ -223,7 +224,7 @@ async fn bury(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<(), Complianc
 async fn finish(office: &Office, tenant: &TenantId, number: u32) -> Result<Receipt, ComplianceError> {
     let erasure = clear(office, tenant, number).await?;
     let mut tx = office.desk.database().enter(tenant).await?;
-    let suppressed = suppressed(office, tenant, &erasure.subjects).await?;
+    let suppressed = erasures::kept_away(&mut tx, &erasure.subjects).await?;
     let owed = odoo::owed(&mut tx, &erasure.subjects).await?;
     erasures::finish(&mut tx, number, office.desk.now()).await?;
     let event = Event::SubjectErased(privacy::Erased {
@@ -233,7 +234,9 @@ async fn finish(office: &Office, tenant: &TenantId, number: u32) -> Result<Recei
         suppressed: suppressed.clone(),
         owed: owed.clone(),
     });
-    let sequence = office.desk.commit(tx, key(tenant, number), &event).await?;
+    // Whoever goes on with it, it is told of in the name of who asked.
+    let asked_by = Actor::new(&*erasure.actor).unwrap_or_else(|_| office.desk.actor().clone());
+    let sequence = office.desk.acting(asked_by).commit(tx, key(tenant, number), &event).await?;
     let Erasure { subjects, removed, .. } = erasure;
     Ok(Receipt { number, subjects, removed, suppressed, owed, sequence: Some(sequence) })
 }
@@ -253,23 +256,12 @@ async fn erasure(office: &Office, tenant: &TenantId, number: u32) -> Result<Eras
 }
 
 async fn told_before(office: &Office, tenant: &TenantId, erasure: Erasure) -> Result<Receipt, ComplianceError> {
-    let suppressed = suppressed(office, tenant, &erasure.subjects).await?;
     let mut tx = office.desk.database().enter(tenant).await?;
+    let suppressed = erasures::kept_away(&mut tx, &erasure.subjects).await?;
     let owed = odoo::owed(&mut tx, &erasure.subjects).await?;
     tx.commit().await?;
     let Erasure { number, subjects, removed, .. } = erasure;
     Ok(Receipt { number, subjects, removed, suppressed, owed, sequence: None })
-}
-
-async fn suppressed(
-    office: &Office,
-    tenant: &TenantId,
-    subjects: &[SubjectId],
-) -> Result<BTreeMap<String, u64>, ComplianceError> {
-    let forms = target::suppressed(office, tenant, &subjects.iter().copied().collect()).await?;
-    let mut counts = BTreeMap::new();
-    forms.keys().for_each(|form| *counts.entry(form.kind.as_str().to_owned()).or_default() += 1);
-    Ok(counts)
 }
 
 /// The key of a receipt.

@@ -130,12 +130,13 @@ async fn people(office: &Office, tenant: &TenantId, target: &Target) -> Result<V
 async fn mentions(office: &Office, tenant: &TenantId, target: &Target) -> Result<Vec<Mention>, ComplianceError> {
     let keyring = office.desk.keyring();
     let mut mentions = Vec::new();
-    log::naming(office, tenant, async |logged| {
+    let mut log = log::naming(office, tenant).await?;
+    while let Some(logged) = log.next().await? {
         let event = &logged.envelope.event;
         let ours: Vec<SubjectId> =
             event.subjects().into_iter().filter(|subject| target.subjects.contains(subject)).collect();
         if ours.is_empty() {
-            return Ok(());
+            continue;
         }
         let mut tx = office.desk.database().enter(tenant).await?;
         let opened = keyring.subjects(&mut tx, tenant, &ours).await?;
@@ -161,9 +162,7 @@ async fn mentions(office: &Office, tenant: &TenantId, target: &Target) -> Result
         }
         (mention.sources, mention.basis) = provenance(event, &ours);
         mentions.push(mention);
-        Ok(())
-    })
-    .await?;
+    }
     Ok(mentions)
 }
 

@@ -8,6 +8,7 @@
 //! - [`find`](find::find): what is known of a person, without telling it
 //! - [`export`](export::export): a copy of it, with where it came from, when, and on what basis
 //! - [`erase`](erase::erase): keys destroyed, rows, answers and pages removed, and what keeps the person from coming back
+//! - [`requests`]: erasures that were asked for over HTTP, carried out
 //! - [`receipts`]: what an older backup cannot know: who was erased since, and who must not be contacted
 //! - [`reapply`](reapply::reapply): the erasures that a restored database does not know, done again
 //! - [`retention`]: what was kept long enough, removed by a scheduled job
@@ -24,6 +25,7 @@ mod office;
 mod places;
 pub mod reapply;
 pub mod receipts;
+pub mod requests;
 pub mod retention;
 mod rows;
 pub mod scrub;

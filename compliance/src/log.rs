@@ -24,51 +24,49 @@ pub(crate) struct Logged {
     pub body: Vec<u8>,
 }
 
-/// Reads the tenant's events that name people, from the first, and gives each to `take`. One that cannot be read names nobody: it is
-/// told of as a warning, and left to the version that can.
-pub(crate) async fn naming(
-    office: &Office,
-    tenant: &TenantId,
-    take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
-) -> Result<(), ComplianceError> {
+/// The tenant's events that name people, from the first.
+pub(crate) async fn naming(office: &Office, tenant: &TenantId) -> Result<Reading, ComplianceError> {
     let subjects = Event::NAMING.iter().map(|kind| Subject::of(tenant, kind.name).to_string()).collect();
-    read(&office.context, subjects, take).await
+    Reading::begin(&office.context, subjects).await
 }
 
-/// Reads every tenant's events of one kind, from the first.
-pub(crate) async fn of_kind(
-    context: &jetstream::Context,
-    kind: EventType,
-    take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
-) -> Result<(), ComplianceError> {
-    read(context, vec![Subject::filter(kind)], take).await
+/// Every tenant's events of one kind, from the first.
+pub(crate) async fn of_kind(context: &jetstream::Context, kind: EventType) -> Result<Reading, ComplianceError> {
+    Reading::begin(context, vec![Subject::filter(kind)]).await
 }
 
-async fn read(
-    context: &jetstream::Context,
-    subjects: Vec<String>,
-    mut take: impl AsyncFnMut(Logged) -> Result<(), ComplianceError>,
-) -> Result<(), ComplianceError> {
-    let stream = answer(context.get_stream(topology::EVENTS)).await?;
-    let (mut messages, pending) = open(&stream, subjects).await?;
-    if pending == 0 {
-        return Ok(());
+/// Events of the log, one after the other, up to the last that there was.
+pub(crate) struct Reading {
+    messages: pull::Ordered,
+    left: u64,
+}
+
+impl Reading {
+    async fn begin(context: &jetstream::Context, subjects: Vec<String>) -> Result<Self, ComplianceError> {
+        let stream = answer(context.get_stream(topology::EVENTS)).await?;
+        let (messages, left) = open(&stream, subjects).await?;
+        Ok(Self { messages, left })
     }
-    loop {
-        let next = tokio_timeout(messages.next()).await?;
-        let message = next.ok_or_else(|| error("reading ended"))?.map_err(error)?;
-        let info = message.info().map_err(error)?;
-        let (sequence, left) = (info.stream_sequence, info.pending);
-        match Envelope::decode(&message.subject, &message.payload) {
-            Ok(envelope) => {
-                let (subject, body) = (message.subject.to_string(), message.payload.to_vec());
-                take(Logged { sequence, envelope, subject, body }).await?;
+
+    /// The next. One that cannot be read names nobody: it is told of as a warning, and left to the version that can.
+    pub async fn next(&mut self) -> Result<Option<Logged>, ComplianceError> {
+        while self.left > 0 {
+            let next = tokio_timeout(self.messages.next()).await?;
+            let message = next.ok_or_else(|| error("reading ended"))?.map_err(error)?;
+            let info = message.info().map_err(error)?;
+            let sequence = info.stream_sequence;
+            self.left = info.pending;
+            match Envelope::decode(&message.subject, &message.payload) {
+                Ok(envelope) => {
+                    let (subject, body) = (message.subject.to_string(), message.payload.to_vec());
+                    return Ok(Some(Logged { sequence, envelope, subject, body }));
+                }
+                Err(error) => {
+                    tracing::warn!(event.sequence = sequence, %error, "an event cannot be read by this version")
+                }
             }
-            Err(error) => tracing::warn!(event.sequence = sequence, %error, "an event cannot be read by this version"),
         }
-        if left == 0 {
-            return Ok(());
-        }
+        Ok(None)
     }
 }
 

@@ -33,11 +33,10 @@ pub async fn reapply(office: &Office) -> Result<Reapplied, ComplianceError> {
     let active: BTreeSet<TenantId> =
         tenants::active(office.desk.database()).await?.into_iter().map(|tenant| tenant.id).collect();
     let mut receipts = Vec::new();
-    log::of_kind(&office.context, types::SubjectErased, async |logged| {
+    let mut log = log::of_kind(&office.context, types::SubjectErased).await?;
+    while let Some(logged) = log.next().await? {
         receipts.push(logged);
-        Ok(())
-    })
-    .await?;
+    }
     let mut reapplied = Reapplied { receipts: receipts.len() as u64, ..Reapplied::default() };
     for receipt in receipts {
         let (tenant, number) = (receipt.envelope.tenant.clone(), receipt.envelope.event.attempt());
@@ -88,10 +87,11 @@ async fn is_done(
 /// Lists of suppressions whose events the log has and whose steps this database does not.
 async fn lists_lost(office: &Office, active: &BTreeSet<TenantId>) -> Result<BTreeMap<TenantId, u64>, ComplianceError> {
     let mut lost = BTreeMap::new();
-    log::of_kind(&office.context, types::SuppressionAdded, async |logged| {
+    let mut log = log::of_kind(&office.context, types::SuppressionAdded).await?;
+    while let Some(logged) = log.next().await? {
         let tenant = &logged.envelope.tenant;
         if !active.contains(tenant) {
-            return Ok(());
+            continue;
         }
         let mut tx = office.desk.database().enter(tenant).await?;
         let known: bool = sqlx::query_scalar(
@@ -106,8 +106,6 @@ async fn lists_lost(office: &Office, active: &BTreeSet<TenantId>) -> Result<BTre
         if !known {
             *lost.entry(tenant.clone()).or_default() += 1;
         }
-        Ok(())
-    })
-    .await?;
+    }
     Ok(lost)
 }

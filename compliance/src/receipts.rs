@@ -98,11 +98,11 @@ impl Receipts {
     /// What the broker says.
     pub async fn read_log(&mut self, context: &jetstream::Context) -> Result<(), ComplianceError> {
         for kind in [types::SubjectErased, types::TenantPurged] {
-            log::of_kind(context, kind, async |logged| {
+            let mut log = log::of_kind(context, kind).await?;
+            while let Some(logged) = log.next().await? {
                 let body = String::from_utf8_lossy(&logged.body).into_owned();
-                self.take(Kept::Receipt { subject: logged.subject, body })
-            })
-            .await?;
+                self.take(Kept::Receipt { subject: logged.subject, body })?;
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use presdr_events::{CompanyId, IdentifierKind, IndexKey, SubjectId, Suppressible, Suppression, TenantId};
+use presdr_events::{CompanyId, IndexKey, SubjectId, Suppressible, Suppression, TenantId};
 use presdr_rules::{email_policy, named};
 use presdr_store::{TenantTx, suppressions};
 use sqlx::Row;
@@ -87,8 +87,10 @@ pub(crate) async fn resolve(
     let keys = office.desk.keyring().tenant(&mut tx, tenant).await?;
     let (mut target, mut loose) = (Target::default(), Known::default());
     target.known = given(identities)?;
-    for address in &target.known.addresses {
-        target.subjects.extend(identified(&mut tx, &keys.index, address).await?);
+    let addresses = target.known.addresses.iter().map(|address| Suppressible::Address(address));
+    let profiles = target.known.profiles.iter().map(|link| Suppressible::Profile(link));
+    for form in addresses.chain(profiles).map(|what| keys.index.suppression(what)) {
+        target.subjects.extend(identified(&mut tx, form).await?);
     }
     for identity in identities {
         match identity {
@@ -147,7 +149,8 @@ async fn learn(
     let mut suggested: HashMap<SubjectId, Suggestion> = HashMap::new();
     let mut others: HashMap<SubjectId, Known> = HashMap::new();
     let keyring = office.desk.keyring();
-    log::naming(office, tenant, async |logged| {
+    let mut log = log::naming(office, tenant).await?;
+    while let Some(logged) = log.next().await? {
         let ids = logged.envelope.event.subjects();
         let mut tx = office.desk.database().enter(tenant).await?;
         let opened = keyring.subjects(&mut tx, tenant, &ids).await?;
@@ -169,9 +172,7 @@ async fn learn(
                 suggestion.companies.extend(logged.envelope.company);
             }
         }
-        Ok(())
-    })
-    .await?;
+    }
     let names = Known { names: target.known.names.clone(), ..Known::default() }.forms(index);
     for (subject, known) in others {
         if known.has_names_alone() && known.forms(index).keys().any(|form| names.contains_key(form)) {
@@ -187,16 +188,15 @@ async fn learn(
     Ok(())
 }
 
-/// Whom an address leads to: the subject of the identifier, or the tombstone of an erased person.
-async fn identified(tx: &mut TenantTx, index: &IndexKey, address: &str) -> Result<Vec<SubjectId>, ComplianceError> {
+/// Whom an address or a profile link leads to: the subject of the identifier, or the tombstone of an erased person.
+async fn identified(tx: &mut TenantTx, form: Suppression) -> Result<Vec<SubjectId>, ComplianceError> {
     let tenant = tx.tenant().clone();
-    let form = index.suppression(Suppressible::Address(address));
     let rows: Vec<Option<Uuid>> = sqlx::query_scalar(
         "select subject_id from subject_identifiers where tenant_id = $1 and kind = $2 and hash = $3
          union select subject_id from suppressions where tenant_id = $1 and kind = $2 and hash = $3",
     )
     .bind(tenant.as_str())
-    .bind(IdentifierKind::Email.as_str())
+    .bind(form.kind.as_str())
     .bind(form.hash.as_slice())
     .fetch_all(&mut **tx)
     .await?;

@@ -139,12 +139,7 @@ impl GatewayConfig {
 /// Whether a URL leads to this machine: nobody on the way could listen.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    presdr_rules::transport::is_loopback(url.host_str())
 }
 
 #[cfg(test)]

@@ -87,10 +87,10 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     let mut parameters: Vec<Value> = ids
         .map(|name| {
             let schema = match route.surface {
-                Surface::Rest => {
+                Surface::Rest if name != "erasure_id" => {
                     json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 9_007_199_254_740_991_i64 })
                 }
-                Surface::LangGraph => json!({ "type": "string", "format": "uuid" }),
+                _ => json!({ "type": "string", "format": "uuid" }),
             };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
@@ -120,6 +120,10 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let (status, good) = match route.answer {
         Answer::Json(schema) => {
             (200, json!({ "description": "OK", "content": { "application/json": { "schema": schema(generator) } } }))
+        }
+        Answer::Accepted(schema) => {
+            let content = json!({ "application/json": { "schema": schema(generator) } });
+            (202, json!({ "description": "Asked for: Location tells where to look", "content": content }))
         }
         Answer::Stream(kind) => {
             let schema = if kind.starts_with("text/") { json!({ "type": "string" }) } else { json!(true) };

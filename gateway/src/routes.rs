@@ -16,7 +16,9 @@ use crate::{
     Gateway, Problem, chat, http,
     identity::{login, logout, roles::Permission},
     openapi, page,
-    rest::{budgets, company, costs, events, export, icp, meta, onboarding, runs, shortlist, suppressions},
+    rest::{
+        budgets, company, costs, erasures, events, export, icp, meta, odoo, onboarding, runs, shortlist, suppressions,
+    },
 };
 
 /// Who may come in.
@@ -46,6 +48,8 @@ pub enum Surface {
 pub enum Answer {
     /// JSON of this schema.
     Json(fn(&mut SchemaGenerator) -> Schema),
+    /// The same, of what was asked for and is not done yet.
+    Accepted(fn(&mut SchemaGenerator) -> Schema),
     /// A stream of this content type.
     Stream(&'static str),
     /// Nothing but where to go, with this status.
@@ -111,6 +115,10 @@ impl Route {
         Self { answer: Answer::Json(|generator| generator.subschema_for::<T>()), ..self }
     }
 
+    fn accepted<T: JsonSchema>(self) -> Self {
+        Self { answer: Answer::Accepted(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
     pub(crate) fn stream(self, content_type: &'static str) -> Self {
         Self { answer: Answer::Stream(content_type), ..self }
     }
@@ -149,6 +157,7 @@ pub fn list() -> Vec<Route> {
     const READ: Access = Allowed(Permission::Read);
     const STEER: Access = Allowed(Permission::SteerRuns);
     const SUPPRESS: Access = Allowed(Permission::Suppress);
+    const ERASE: Access = Allowed(Permission::Erase);
     let get_ = |path, operation, access, handler| Route::new(Method::GET, path, operation, access, handler);
     let post_ = |path, operation, access, handler| Route::new(Method::POST, path, operation, access, handler);
     let mut routes = chat::routes::list();
@@ -259,6 +268,17 @@ pub fn list() -> Vec<Route> {
             .body::<runs::Steer>()
             .json::<runs::Done>()
             .others(&[409]),
+        get_("/runs/{run_id}/odoo", "getRunInOdoo", READ, get(odoo::show))
+            .summary(
+                "A run's shortlist in the tenant's Odoo: what is there, and, if asked, what writing it would change",
+            )
+            .query::<odoo::Asked>()
+            .json::<odoo::Standing>()
+            .others(&[409]),
+        post_("/runs/{run_id}/odoo", "approveRun", Allowed(Permission::Approve), post(odoo::approve))
+            .summary("Let a run's shortlist be written to the tenant's Odoo; a worker does it")
+            .json::<odoo::Approved>()
+            .others(&[409]),
         // Money
         get_("/costs", "getCosts", READ, get(costs::show))
             .summary("What paid vendors cost, by vendor, day, run or purpose")
@@ -302,6 +322,19 @@ pub fn list() -> Vec<Route> {
             .body::<suppressions::Named>()
             .json::<suppressions::Lifted>()
             .others(&[409]),
+        // Whom to forget
+        post_("/erasures", "askErasure", ERASE, post(erasures::ask))
+            .summary("Erase a person for good; it is done within seconds, and its receipt tells what there was")
+            .body::<erasures::Person>()
+            .accepted::<erasures::Erasure>()
+            .others(&[409]),
+        get_("/erasures", "listErasures", ERASE, get(erasures::list))
+            .summary("Erasures that were asked for, newest first, without who they are of")
+            .query::<erasures::Page>()
+            .json::<erasures::Erasures>(),
+        get_("/erasures/{erasure_id}", "getErasure", ERASE, get(erasures::show))
+            .summary("How far an erasure is, and its receipts")
+            .json::<erasures::Erasure>(),
         // Files
         get_("/export/latest_scores.csv", "exportScoresCsv", READ, get(export::scores_csv))
             .summary("Each company's newest score, as CSV")

@@ -7,6 +7,7 @@
 //! - [`tenants`], [`settings`], [`icp`], [`samples`], [`runs`], [`parked`]: the commands
 //! - [`companies`]: which company a person means by a name
 //! - [`suppressions`]: whom a tenant must not contact
+//! - [`erasures`]: asking for a person to be erased
 //! - [`mod@purge`], [`keys`]: erasing a tenant, changing the master key
 //! - [`restored`]: telling of a restore
 //! - [`consents`]: who agreed to be written to
@@ -19,6 +20,7 @@ pub mod bench;
 pub mod companies;
 pub mod consents;
 mod desk;
+pub mod erasures;
 pub mod icp;
 pub mod ingest;
 pub mod ingested;

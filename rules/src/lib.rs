@@ -22,6 +22,7 @@
 //! - [`settings`]: what a tenant may set differently from the defaults
 //! - [`chat`]: what a person asks for in plain English
 //! - [`named`]: whether a text names somebody who is known by keyed hashes alone
+//! - [`transport`]: where a secret may travel
 //! - [`mask`]: how personal data looks where it must not be shown
 
 pub mod admission;
@@ -43,4 +44,5 @@ pub mod search;
 pub mod settings;
 pub mod similarity;
 pub mod targets;
+pub mod transport;
 pub mod vendor_read;

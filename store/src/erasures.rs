@@ -221,6 +221,22 @@ pub async fn unfinished(tx: &mut TenantTx) -> Result<Vec<Erasure>, StoreError> {
     Ok(rows.iter().map(one).collect())
 }
 
+/// What keeps these people from coming back, by kind.
+///
+/// # Errors
+/// What the database says.
+pub async fn kept_away(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<BTreeMap<String, u64>, StoreError> {
+    let tenant = tx.tenant().clone();
+    let counts: Vec<(String, i64)> = sqlx::query_as(
+        "select kind, count(*) from suppressions where tenant_id = $1 and subject_id = any($2) group by kind",
+    )
+    .bind(tenant.as_str())
+    .bind(subjects.iter().map(|subject| subject.0).collect::<Vec<Uuid>>())
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(counts.into_iter().map(|(kind, count)| (kind, count.unsigned_abs())).collect())
+}
+
 fn one(row: &sqlx::postgres::PgRow) -> Erasure {
     let Json(removed): Json<BTreeMap<String, u64>> = row.get("removed");
     Erasure {

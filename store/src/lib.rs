@@ -6,6 +6,7 @@
 //! - [`Database`], [`TenantTx`]: pools per role, transactions per tenant
 //! - [`keys`]: master key -> tenant key -> data subject key; sealing and opening
 //! - [`suppressions`], [`erasures`]: who must not be contacted, who was erased, and how work in flight minds it
+//! - [`erasure_requests`]: erasures that were asked for by whoever cannot carry them out
 //! - [`consents`]: who agreed to be written to
 //! - [`steps`]: outcomes committed before they are published, and what is still to be published
 //! - [`admissions`]: which leads may be worked on; ending one lets the next in
@@ -30,6 +31,7 @@ pub mod backups;
 pub mod breakers;
 pub mod consents;
 mod database;
+pub mod erasure_requests;
 pub mod erasures;
 mod error;
 mod exclusive;

@@ -1,6 +1,6 @@
 //! Working from the chat, over the whole pipeline: what is said is done, and what is done is told.
 
-mod talk;
+pub mod talk;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! A person who was erased is nowhere: not in a table, not in a file, not in what the next run finds, not in what a rebuild makes.
 
+mod asked;
 mod during;
 
 use std::{collections::BTreeSet, fs, process::Command};

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+use presdr_rules::transport::is_loopback;
 use presdr_store::breakers::Rate;
-use url::{Host, Url};
+use url::Url;
 
 use crate::{Prices, PricesError, Secrets, Vendor, secrets::ApiKey};
 
@@ -114,13 +115,7 @@ impl VendorConfig {
     /// # Errors
     /// [`ConfigError::Url`] for anything but https and loopback: the key goes there.
     pub fn at(mut self, vendor: Vendor, url: Url) -> Result<Self, ConfigError> {
-        let loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        let fits = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+        let fits = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.host_str()));
         let plain =
             url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
         if !fits || !plain {

@@ -39,6 +39,12 @@ pub const PLACES: &[Place] = &[
         Path::Stays("keyed hashes, so that the person is not found again"),
     ),
     found("erasures", &["actor", "removed"], &["number"], Path::Stays("the record of the erasure, by random id")),
+    found(
+        "erasure_requests",
+        &["state", "sealed", "actor", "problem"],
+        &["request_id"],
+        Path::Stays("who is meant, under the tenant's key until it is done, for seconds; then who asked, by opaque id"),
+    ),
     nobody("tenant_keys", &["data_key", "index_key", "master_id"], "the tenant's own keys, wrapped"),
     // What people read.
     found(

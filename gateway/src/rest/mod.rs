@@ -3,10 +3,12 @@
 pub mod budgets;
 pub mod company;
 pub mod costs;
+pub mod erasures;
 pub mod events;
 pub mod export;
 pub mod icp;
 pub mod meta;
+pub mod odoo;
 pub mod onboarding;
 pub mod runs;
 pub mod shortlist;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use presdr_events::{Clear, CompanyId, TenantId};
 use presdr_odoo::rehearsal::{Rehearsed, rehearse};
-use presdr_producers::{icp, odoo};
+use presdr_producers::{erasures, icp, odoo};
 use presdr_sandbox::odoo::{OdooSandbox, Rights};
 use presdr_store::{Role, odoo::connections::Flavour, turns};
 use reqwest::{Method, Response};
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// `j***@people.example` as it stands in a cell of a table, in JSON.
-const MASKED: &str = r"j\\*\\*\\*@people.example";
+pub const MASKED: &str = r"j\\*\\*\\*@people.example";
 
 /// Where something was said.
 pub struct Said {
@@ -360,18 +360,8 @@ async fn a_change_is_shown_back_and_done_after_a_yes_by_who_may() {
     );
 
     // Companies by name: asked about when several fit, looked at again when one does.
-    let owner = world.store.connect(Role::Owner).await.unwrap();
-    let mut tx = owner.enter(&acme).await.unwrap();
-    for (id, name) in [(7, "Codigo Pte Ltd"), (8, "Acme Marine Pte Ltd"), (9, "Acme Logistics Pte Ltd")] {
-        sqlx::query("insert into tenant_companies (tenant_id, company_id, identity, name) values ($1, $2, $3, $3)")
-            .bind(acme.as_str())
-            .bind(id)
-            .bind(name)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-    }
-    tx.commit().await.unwrap();
+    let companies = [(7, "Codigo Pte Ltd"), (8, "Acme Marine Pte Ltd"), (9, "Acme Logistics Pte Ltd")];
+    world.companies(&acme, &companies).await;
     let which = ops.say("Re-enrich Acme").await;
     assert!(
         which.starts_with("Which of these do you mean?")
@@ -535,7 +525,24 @@ async fn a_shortlist_is_pushed_to_odoo_after_what_would_change_was_shown() {
         key: Clear(account.key),
         flavour: Flavour::Json2,
     };
+    // The same over REST: what stands in the way is told, and who may not approve may look.
+    let place = format!("/runs/{run}/odoo");
+    let rest = async |method: Method, path: String, role: &str| {
+        let answer = ask(&world, &world.token("acme", role), method, &path, Value::Null).await;
+        (answer.status().as_u16(), body(answer).await)
+    };
+    for (method, path) in [(Method::GET, format!("{place}?preview=true")), (Method::POST, place.clone())] {
+        let (status, told) = rest(method.clone(), path.clone(), "ops").await;
+        assert_eq!(status, 409, "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("`presdr odoo connect"), "{told}");
+        assert_eq!(rest(method, path, "viewer").await.0, 403);
+    }
+    assert_eq!(rest(Method::GET, place.clone(), "viewer").await.1["connected"], false);
     odoo::connect(&world.desk, &acme, &given).await.unwrap();
+    let (_, would) = rest(Method::GET, format!("{place}?preview=true"), "ops").await;
+    let first = &would["preview"]["companies"][0];
+    assert_eq!((&first["company_id"], &first["outcome"]), (&json!(7), &json!("created")), "{would}");
+    assert_eq!((&would["connected"], &would["syncs"]), (&json!(true), &json!([])), "nothing is written by asking");
     let shown = ops.say(push).await;
     assert!(
         shown.contains("company: 1 made") && shown.contains("contact: 1 made") && !shown.contains("jane"),
@@ -553,4 +560,38 @@ async fn a_shortlist_is_pushed_to_odoo_after_what_would_change_was_shown() {
         "in the name of who said yes: {:?}",
         syncs[0].cause.actor
     );
+    let (status, approved) = rest(Method::POST, place.clone(), "ops").await;
+    assert_eq!((status, &approved["attempt"]), (200, &json!(2)), "{approved}");
+    let (_, stands) = rest(Method::GET, place, "viewer").await;
+    assert_eq!(stands["syncs"][0]["asked_by"], json!(syncs[0].cause.actor.as_str()), "{stands}");
+    assert_eq!(stands["syncs"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_person_is_erased_after_what_that_means_was_shown() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let [ops, admin] = ["ops", "admin"].map(|role| world.token("acme", role));
+    let (ops, talk) = (Talk::begin(&world, &ops).await, Talk::begin(&world, &admin).await);
+    let line = "Please erase Jane@people.example";
+    assert_eq!(ops.say(line).await, "Erase j***@people.example: your role does not allow this.");
+    let shown = talk.say(line).await;
+    assert!(shown.starts_with("Erase j***@people.example. That is for good."), "{shown}");
+    let asked = async || erasures::list(&world.desk, &acme, 9).await.unwrap();
+    assert!(asked().await.is_empty(), "nothing is asked for before the yes");
+    assert_eq!(talk.say("no").await, "Nothing was changed.");
+    talk.say(line).await;
+    let told = talk.say("yes").await;
+    let asked = asked().await;
+    assert_eq!(asked.len(), 1);
+    assert!(told.contains(&format!("GET /erasures/{}", asked[0].id)), "{told}");
+    let told_of =
+        body(ask(&world, &admin, Method::GET, &format!("/erasures/{}", asked[0].id), Value::Null).await).await;
+    assert_eq!(
+        (&told_of["state"], told_of["asked_by"].as_str().unwrap().starts_with("user:")),
+        (&json!("asked"), true)
+    );
+    let kept = kept(&world, &acme).await;
+    assert!(!kept.to_lowercase().contains("jane") && kept.contains("j***@people.example"), "{kept}");
+    assert_eq!(talk.say("erase j***@people.example").await, "Write the whole address again: it was not kept.");
 }

@@ -1,9 +1,17 @@
 //! Every route with another tenant's token and another tenant's ids: always the same answer as for what does not exist.
 
+use std::collections::BTreeMap;
+
 use presdr_events::TenantId;
-use presdr_gateway::routes::{self, Access, Surface};
+use presdr_gateway::{
+    identity::roles,
+    routes::{self, Access, Surface},
+};
+use presdr_producers::erasures;
+use presdr_store::{Role, erasure_requests::Meant, purge::tables};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{chat, rest::filled, support::World};
@@ -37,24 +45,20 @@ async fn another_tenants_ids_are_nobodys() {
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let (ours, theirs) = (filled(&world, &acme, 1000).await, filled(&world, &globex, 2000).await);
     let said = chat::said(&world, &world.token("acme", "admin"), "help").await;
-    let (mut with_id, mut walked) = (0, 0);
+    let meant = Meant { emails: vec!["jane@people.example".to_owned()], ..Meant::default() };
+    let erasure = erasures::ask(&world.desk, &acme, &meant).await.unwrap();
+    let ids = Ids { run: ours.run, company: ours.company, erasure, said };
+    let before = rows(&world, &acme).await;
     for role in ["viewer", "ops", "admin"] {
         let token = world.token("globex", role);
         for route in routes::list() {
             let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
-            for (path, foreign, nowhere) in places(&route, ours.run, ours.company, &said) {
-                walked += 1;
-                with_id += usize::from(route.has_id());
+            let places = places(&route, &ids);
+            assert!(!(route.has_id() && places.is_empty()), "{} takes an id and is not walked", route.path);
+            for (path, foreign, nowhere) in places {
                 let foreign = told(&world, &method, &foreign, &token).await;
                 assert_eq!(foreign, told(&world, &method, &nowhere, &token).await, "{method} {path} as {role}");
-                let allowed = match route.access {
-                    Access::Allowed(permission) => presdr_gateway::identity::roles::allows(
-                        &[presdr_gateway::identity::roles::Role::named(role).unwrap()],
-                        permission,
-                    ),
-                    Access::Public | Access::Provider | Access::SignedIn => true,
-                };
-                assert_eq!(foreign.0, if allowed { 404 } else { 403 }, "{method} {path} as {role}");
+                assert_eq!(foreign.0, if may(&route, role) { 404 } else { 403 }, "{method} {path} as {role}");
             }
             // Where no id is asked for, nothing of the other tenant may be in the answer.
             if !route.has_id() && route.method == "GET" && !matches!(route.access, Access::Public | Access::Provider) {
@@ -63,28 +67,75 @@ async fn another_tenants_ids_are_nobodys() {
                 assert!(!body.contains("acme") && !body.contains(&ours.mark), "{} shows another tenant's", route.path);
             }
         }
-        // A colleague's conversation is as far away as another tenant's.
-        let token = world.token("acme", if role == "admin" { "ops" } else { role });
+        in_bodies(&world, &token, &ids).await;
+        let own = world.get(&format!("/runs/{}", theirs.run), &token).send().await.unwrap();
+        assert_eq!(own.status(), 200, "what is their own is there");
+    }
+    assert_eq!(rows(&world, &acme).await, before, "something was written to another tenant");
+    // A colleague's conversation is as far away as another tenant's.
+    for role in ["viewer", "ops"] {
+        let token = world.token("acme", role);
         for route in routes::list().into_iter().filter(|route| route.path.contains("{thread_id}")) {
             let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
-            for (path, foreign, nowhere) in places(&route, ours.run, ours.company, &said) {
+            for (path, foreign, nowhere) in places(&route, &ids) {
                 let foreign = told(&world, &method, &foreign, &token).await;
                 assert_eq!(foreign, told(&world, &method, &nowhere, &token).await, "{method} {path} as {role}");
                 assert_eq!(foreign.0, 404, "{method} {path} as {role}");
             }
         }
-        let token = world.token("globex", role);
-        let own = world.get(&format!("/runs/{}", theirs.run), &token).send().await.unwrap();
-        assert_eq!(own.status(), 200, "what is their own is there");
+        in_bodies(&world, &token, &ids).await;
     }
-    assert!(with_id >= 6 && walked > with_id, "{with_id} {walked}");
-    let mine = world.get(&format!("/threads/{}", said.thread), &world.token("acme", "admin")).send().await.unwrap();
+    let mine = world.get(&format!("/threads/{}", ids.said.thread), &world.token("acme", "admin")).send().await.unwrap();
     assert_eq!(mine.status(), 200, "nobody has changed or deleted it");
-    assert!(writes(&world, &acme).await == ours.steps, "something was written to another tenant");
+}
+
+/// What one tenant has.
+struct Ids {
+    run: i64,
+    company: i64,
+    erasure: Uuid,
+    said: chat::Said,
+}
+
+fn may(route: &routes::Route, role: &str) -> bool {
+    match route.access {
+        Access::Allowed(permission) => roles::allows(&[roles::Role::named(role).unwrap()], permission),
+        Access::Public | Access::Provider | Access::SignedIn => true,
+    }
+}
+
+/// Another's ids in bodies: the same answer as for ids that are nobody's, save for ids of what the caller made.
+async fn in_bodies(world: &World, token: &str, ids: &Ids) {
+    let own = chat::said(world, token, "help").await;
+    let bodies = |said: &chat::Said, company: i64| {
+        let (thread, checkpoint) = (said.thread, json!({ "checkpoint_id": said.checkpoint, "checkpoint_ns": "" }));
+        let say = json!({ "messages": [{ "type": "human", "content": "help" }] });
+        let own = own.thread;
+        [
+            ("/threads/search".to_owned(), json!({ "ids": [thread] })),
+            ("/threads/count".to_owned(), json!({ "ids": [thread] })),
+            (format!("/threads/{own}/state/checkpoint"), json!({ "checkpoint": checkpoint })),
+            (format!("/threads/{own}/state"), json!({ "values": say, "checkpoint": checkpoint })),
+            (
+                format!("/threads/{own}/runs/wait"),
+                json!({ "assistant_id": "agent", "input": say, "checkpoint": checkpoint }),
+            ),
+            ("/suppressions/check".to_owned(), json!({ "company": [company.to_string()] })),
+        ]
+    };
+    let nowhere = chat::Said { thread: Uuid::now_v7(), run: Uuid::now_v7(), checkpoint: Uuid::now_v7() };
+    for ((path, foreign), (_, nobodys)) in bodies(&ids.said, ids.company).iter().zip(bodies(&nowhere, NOWHERE)) {
+        let ask = async |body: &Value| {
+            let answer = world.client.post(world.url(path)).bearer_auth(token).body(body.to_string());
+            let answer = answer.send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        assert_eq!(ask(foreign).await, ask(&nobodys).await, "{path}");
+    }
 }
 
 /// Where a route takes an id, in its path or its query: told of the other tenant's id, and of an id that is nobody's.
-fn places(route: &routes::Route, run: i64, company: i64, said: &chat::Said) -> Vec<(&'static str, String, String)> {
+fn places(route: &routes::Route, ids: &Ids) -> Vec<(&'static str, String, String)> {
     if route.has_id() && route.surface == Surface::LangGraph {
         let with = |said: &chat::Said| {
             let ids = [("{thread_id}", said.thread), ("{run_id}", said.run), ("{checkpoint_id}", said.checkpoint)];
@@ -93,16 +144,17 @@ fn places(route: &routes::Route, run: i64, company: i64, said: &chat::Said) -> V
             path.replace("{assistant_id}", &Uuid::nil().to_string())
         };
         let nowhere = chat::Said { thread: Uuid::now_v7(), run: Uuid::now_v7(), checkpoint: Uuid::now_v7() };
-        assert!(!with(said).contains('{'), "{}: say here what this id is", route.path);
-        return vec![(route.path, with(said), with(&nowhere))];
+        assert!(!with(&ids.said).contains('{'), "{}: say here what this id is", route.path);
+        return vec![(route.path, with(&ids.said), with(&nowhere))];
     }
     if route.has_id() {
-        let with = |run: i64, company: i64| {
-            route.path.replace("{run_id}", &run.to_string()).replace("{company_id}", &company.to_string())
+        let with = |run: i64, company: i64, erasure: Uuid| {
+            let path = route.path.replace("{run_id}", &run.to_string()).replace("{company_id}", &company.to_string());
+            path.replace("{erasure_id}", &erasure.to_string())
         };
-        let path = with(run, company);
+        let path = with(ids.run, ids.company, ids.erasure);
         assert!(!path.contains('{'), "{}: say here what this id is", route.path);
-        return vec![(route.path, path, with(NOWHERE, NOWHERE))];
+        return vec![(route.path, path, with(NOWHERE, NOWHERE, Uuid::new_v4()))];
     }
     let document = presdr_gateway::openapi::document();
     let pointer =
@@ -110,15 +162,22 @@ fn places(route: &routes::Route, run: i64, company: i64, said: &chat::Said) -> V
     let parameters = document.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let takes_run = parameters.iter().any(|parameter| parameter["name"] == "run_id");
     let with = |run: i64| format!("{}?run_id={run}", route.path);
-    if takes_run { vec![(route.path, with(run), with(NOWHERE))] } else { Vec::new() }
+    if takes_run { vec![(route.path, with(ids.run), with(NOWHERE))] } else { Vec::new() }
 }
 
-/// How many outcomes a tenant has: every command leaves one.
-async fn writes(world: &World, tenant: &TenantId) -> i64 {
-    let mut tx = world.desk.database().enter(tenant).await.unwrap();
-    sqlx::query_scalar("select count(*) from lead_steps where tenant_id = $1")
-        .bind(tenant.as_str())
-        .fetch_one(&mut *tx)
-        .await
-        .unwrap()
+/// Everything that a tenant has, by table: how many rows, and a digest of what they say.
+async fn rows(world: &World, tenant: &TenantId) -> BTreeMap<String, (i64, String)> {
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut rows = BTreeMap::new();
+    for table in tables(&owner).await.unwrap() {
+        let mut tx = owner.enter(tenant).await.unwrap();
+        let statement = format!(
+            "select count(*), coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') from {table} t where tenant_id = $1"
+        );
+        let told = sqlx::query_as(AssertSqlSafe(statement)).bind(tenant.as_str()).fetch_one(&mut *tx).await.unwrap();
+        rows.insert(table, told);
+    }
+    owner.close().await;
+    assert!(rows.values().filter(|(count, _)| *count > 0).count() > 12, "{rows:?}");
+    rows
 }

@@ -67,7 +67,7 @@ async fn signed_in_while_set_up(world: &World, subject: &str) -> TenantId {
         tenants::begin(&world.desk, tenant, "Waits", Some(true)).await.unwrap();
     }
     tenants::go_on(&world.desk, &waiting).await.unwrap();
-    world.session_of(&waiting, subject, "viewer", Utc::now() + TimeDelta::hours(1)).await;
+    world.session_of(&waiting, (subject, None), "viewer", Utc::now() + TimeDelta::hours(1)).await;
     waiting
 }
 

@@ -9,7 +9,7 @@ use presdr_sandbox::{
     Running, Sandbox, SandboxConfig, WebKind,
     vendors::{self as imitated, Limits, VendorSandbox},
 };
-use presdr_store::{Role, leases::Leases, settings};
+use presdr_store::{leases::Leases, settings};
 use presdr_vendors::{Policy, Publish, VendorConfig, VendorDesk};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -52,18 +52,7 @@ impl Asked {
         )
         .await;
         let acme = world.tenant("acme").await;
-        let owner = world.store.connect(Role::Owner).await.unwrap();
-        let mut tx = owner.enter(&acme).await.unwrap();
-        for (id, name) in [(7, "Codigo Pte Ltd"), (8, "Acme Marine Pte Ltd")] {
-            sqlx::query("insert into tenant_companies (tenant_id, company_id, identity, name) values ($1, $2, $3, $3)")
-                .bind(acme.as_str())
-                .bind(id)
-                .bind(name)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
-        }
-        tx.commit().await.unwrap();
+        world.companies(&acme, &[(7, "Codigo Pte Ltd"), (8, "Acme Marine Pte Ltd")]).await;
         Self { world, vendors, acme, _web: web }
     }
 

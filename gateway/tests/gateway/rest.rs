@@ -1,11 +1,18 @@
 //! What the routes answer: masked by role, in pages, as files of any size, and writes with who did them.
 
 use presdr_events::TenantId;
+use presdr_gateway::{
+    identity::roles,
+    routes::{self, Access},
+};
 use presdr_producers::{icp, runs};
 use presdr_store::{Database, Role};
 use serde_json::{Value, json};
 
-use crate::support::{World, body};
+use crate::{
+    chat::{MASKED, Talk},
+    support::{PATIENCE, World, body},
+};
 
 /// A tenant with a run, a scored company with people, and steps.
 pub struct Filled {
@@ -13,7 +20,6 @@ pub struct Filled {
     pub company: i64,
     /// Stands in whatever is of this tenant.
     pub mark: String,
-    pub steps: i64,
 }
 
 /// Fills a tenant's read models directly: what is tested is how they are read.
@@ -49,14 +55,9 @@ pub async fn filled(world: &World, tenant: &TenantId, company: i64) -> Filled {
             .await
             .unwrap();
     }
-    let steps = sqlx::query_scalar("select count(*) from lead_steps where tenant_id = $1")
-        .bind(tenant.as_str())
-        .fetch_one(&mut *tx)
-        .await
-        .unwrap();
     tx.commit().await.unwrap();
     owner.close().await;
-    Filled { run, company, mark, steps }
+    Filled { run, company, mark }
 }
 
 async fn enter(database: &Database, tenant: &TenantId) -> presdr_store::TenantTx {
@@ -75,20 +76,54 @@ async fn a_viewer_sees_no_personal_value_anywhere() {
     let acme = world.tenant("acme").await;
     let held = filled(&world, &acme, 1000).await;
     let company = format!("/companies/{}", held.company);
-    let paths = [
-        "/shortlist",
-        &company,
-        "/runs",
-        "/export/latest_scores.csv",
-        "/export/latest_scores.json",
-        "/export/run_events.csv",
+    let viewer = world.token("acme", "viewer");
+    let talk = Talk::begin(&world, &viewer).await;
+    talk.say("Show today's shortlist").await;
+    let state = talk.get("/state").await;
+    let id = |value: &Value| value.as_str().unwrap().to_owned();
+    let assistants = world.client.post(world.url("/assistants/search")).bearer_auth(&viewer).send().await.unwrap();
+    let assistant = body(assistants).await[0]["assistant_id"].clone();
+    let ids = [
+        ("/threads/{thread_id}", format!("/threads/{}", talk.thread)),
+        ("/runs/{run_id}/join", format!("/runs/{}/join", id(&state["metadata"]["run_id"]))),
+        ("{checkpoint_id}", id(&state["checkpoint_id"])),
+        ("{assistant_id}", id(&assistant)),
+        ("{company_id}", held.company.to_string()),
+        ("{run_id}", held.run.to_string()),
     ];
-    for path in paths {
-        let text = world.get(path, &world.token("acme", "viewer")).send().await.unwrap().text().await.unwrap();
-        for personal in ["jane@", "Jane", "Doe", "6123 4567", "61234567", "people.example/"] {
-            assert!(!text.contains(personal), "{path} shows {personal} to a viewer");
+    // Every route that a viewer may read, by itself.
+    let mut shown = 0;
+    for route in routes::list().into_iter().filter(|route| route.method == "GET") {
+        let read = match route.access {
+            Access::Allowed(permission) => roles::allows(&[roles::Role::Viewer], permission),
+            Access::SignedIn => true,
+            Access::Public | Access::Provider => false,
+        };
+        if !read {
+            continue;
         }
+        let ids = ids.iter().map(|(name, id)| match route.path.contains("/threads/") && *name == "{run_id}" {
+            true => (*name, state["metadata"]["run_id"].as_str().unwrap()),
+            false => (*name, id.as_str()),
+        });
+        let path = ids.fold(route.path.to_owned(), |path, (name, id)| path.replace(name, id));
+        assert!(!path.contains('{'), "{}: say here what this id is", route.path);
+        let mut answer = world.get(&path, &viewer).header("last-event-id", "-1").send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let text = match route.path {
+            // It goes on until the run ends.
+            "/runs/{run_id}/events" => {
+                let first = tokio::time::timeout(PATIENCE, answer.chunk()).await.unwrap().unwrap().unwrap();
+                String::from_utf8(first.to_vec()).unwrap()
+            }
+            _ => answer.text().await.unwrap(),
+        };
+        for personal in ["jane@", "Jane", "Doe", "6123 4567", "61234567", "people.example/"] {
+            assert!(!text.contains(personal), "{path} shows {personal} to a viewer: {text}");
+        }
+        shown += usize::from(text.contains("***") || text.contains(MASKED));
     }
+    assert!(shown >= 6, "what is masked is there to be seen: {shown}");
     let masked = json_of(&world, &company, "viewer").await;
     assert_eq!(masked["emails"][0]["email"], "j***@people.example");
     assert_eq!(masked["contacts"][0]["name"], "J*** D***");

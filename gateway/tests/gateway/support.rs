@@ -254,14 +254,14 @@ impl World {
     /// A browser's session of somebody, and the cookie that opens it.
     pub async fn session(&self, tenant: &TenantId, role: &str, renew_at: DateTime<Utc>) -> (SessionHash, String) {
         let claims = self.provider.claims(tenant.as_str(), role);
-        self.session_of(tenant, claims["sub"].as_str().unwrap(), role, renew_at).await
+        self.session_of(tenant, (claims["sub"].as_str().unwrap(), None), role, renew_at).await
     }
 
-    /// The same of a person by the provider's name.
+    /// The same of a person by the provider's name, and with an address.
     pub async fn session_of(
         &self,
         tenant: &TenantId,
-        subject: &str,
+        (subject, email): (&str, Option<&str>),
         role: &str,
         renew_at: DateTime<Utc>,
     ) -> (SessionHash, String) {
@@ -275,7 +275,7 @@ impl World {
         let mut tx = self.desk.database().enter(tenant).await.unwrap();
         let new = NewSession {
             hash,
-            user: users::upsert(&mut tx, &keyring, issuer, subject, None).await.unwrap(),
+            user: users::upsert(&mut tx, &keyring, issuer, subject, email).await.unwrap(),
             issuer,
             subject,
             provider_session: None,
@@ -293,6 +293,23 @@ impl World {
         let tenant = TenantId::new(slug).unwrap();
         tenants::create(&self.desk, &tenant, slug).await.unwrap();
         tenant
+    }
+
+    /// Companies on a tenant's list.
+    pub async fn companies(&self, tenant: &TenantId, companies: &[(i64, &str)]) {
+        let owner = self.store.connect(Role::Owner).await.unwrap();
+        let mut tx = owner.enter(tenant).await.unwrap();
+        for (id, name) in companies {
+            sqlx::query("insert into tenant_companies (tenant_id, company_id, identity, name) values ($1, $2, $3, $3)")
+                .bind(tenant.as_str())
+                .bind(id)
+                .bind(name)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        owner.close().await;
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use presdr_rules::transport::is_loopback;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use url::{Host, Url};
+use url::Url;
 
 use super::Fault;
 
@@ -30,13 +31,7 @@ pub fn base_url(text: &str) -> Result<Url, Fault> {
         cure: "give https://HOST, or http on this machine's own loopback, without user, query or fragment".to_owned(),
     };
     let url = Url::parse(text.trim()).map_err(|_| wrong())?;
-    let is_loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback;
+    let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(url.host_str());
     let is_plain =
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if is_safe && is_plain && url.host().is_some() { Ok(url) } else { Err(wrong()) }

@@ -57,6 +57,8 @@ pub enum Command {
     PushShortlist(Day),
     /// Never contact this again.
     Suppress(Suppressed),
+    /// Erase whoever has this address, in lower case. It does not print.
+    Erase(Clear<String>),
     /// Tell where to download something.
     Export(Export),
     /// Carry out what was shown back.
@@ -79,7 +81,8 @@ impl Command {
             | Self::ResumeRun(_)
             | Self::CancelRun(_)
             | Self::PushShortlist(_)
-            | Self::Suppress(_) => true,
+            | Self::Suppress(_)
+            | Self::Erase(_) => true,
             Self::ShowIcp
             | Self::ShowShortlist { .. }
             | Self::Explain { .. }

@@ -41,7 +41,7 @@ const NIGHTLY: &[&str] = &["nightly", "every night", "each night", "runs nightly
 const RUN: &[&str] = &["run", "newest run", "last run", "running run", "run number", "run #"];
 
 /// Tried in this order: what is more special stands before what is less.
-const FORMS: [Form; 26] = [
+const FORMS: [Form; 27] = [
     Form {
         example: "Refresh ICP to software, 10-200 employees; run nightly",
         starts: &[CHANGE, ICP],
@@ -126,6 +126,7 @@ const FORMS: [Form; 26] = [
         starts: &[&["suppress", "unsubscribe", "block", "never contact", "do not contact", "don't contact"]],
         read: |rest| Some(suppress(rest)),
     },
+    Form { example: "Erase jane@acme.example", starts: &[&["erase", "forget"]], read: erase },
     Form { example: "Export scores as CSV", starts: &[&["export", "download"]], read: export },
     Form {
         example: "Run with 20 leads",
@@ -419,6 +420,26 @@ fn suppress(rest: &str) -> Reading {
         },
     };
     Reading::Understood(Command::Suppress(suppressed))
+}
+
+/// An address: by a name somebody may be meant who is somebody else. `None` for a word such as "it".
+fn erase(rest: &str) -> Option<Reading> {
+    const ABOUT: [&str; 7] =
+        ["everything about", "everything of", "person", "address", "e-mail address", "email address", "whoever has"];
+    let rest = strip_any(skip_fillers(rest), &ABOUT).unwrap_or(rest);
+    let what = rest.trim_matches(['"', '\'', '<', '>', ' ', ',', ';']).trim_start_matches("mailto:");
+    if what.eq_ignore_ascii_case("it") {
+        return None;
+    }
+    let is_address = |(name, domain): (&str, &str)| !name.is_empty() && !name.contains([' ', '@']) && is_domain(domain);
+    Some(match what.rsplit_once('@').is_some_and(is_address) {
+        true => Reading::Understood(Command::Erase(Clear(what.to_lowercase()))),
+        false => Reading::Wrong(
+            "Say whom to erase by their e-mail address, such as \"erase jane@acme.example\"; by a profile link or an id, \
+             `POST /erasures` takes it."
+                .to_owned(),
+        ),
+    })
 }
 
 /// Labels of letters, digits and hyphens, at least two of them, the last not a number.

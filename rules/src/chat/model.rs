@@ -372,13 +372,13 @@ mod tests {
             Command::Suppress(_) => "suppress",
             Command::Export(_) => "export",
             Command::Help => "help",
-            // No text confirms anything.
-            Command::Confirm | Command::Decline => return None,
+            // No text confirms anything, and no model is shown an address.
+            Command::Confirm | Command::Decline | Command::Erase(_) => return None,
         })
     }
 
     #[test]
-    fn there_is_a_tool_for_every_command_but_yes_and_no() {
+    fn there_is_a_tool_for_every_command_but_yes_and_no_and_what_takes_an_address() {
         let known: Vec<&str> = tools().iter().map(|tool| tool.name).collect();
         for example in chat::examples() {
             let Reading::Understood(command) = chat::read(example) else { panic!("{example}") };

@@ -49,6 +49,7 @@ fn every_example_is_understood_and_reads_as_another_command() {
     Show where the newest run stands
     Show the costs of this week
     Never contact anyone at acme.example again
+    Erase j***@acme.example
     Export the newest scores as CSV
     Start a run of at most 20 leads
     Yes
@@ -141,6 +142,9 @@ fn other_commands_are_said_in_many_ways() {
         ("suppress the domain https://www.acme.example/", "Never contact anyone at acme.example again"),
         ("suppress @acme.example", "Never contact anyone at acme.example again"),
         ("suppress company Acme Pte. Ltd", "Never contact Acme Pte. Ltd again"),
+        ("Please erase Jane.Doe@Acme.example.", "Erase j***@acme.example"),
+        ("forget everything about <jane@acme.example>", "Erase j***@acme.example"),
+        ("forget it", "No"),
         ("export", "Export the newest scores as CSV"),
         ("download scores as JSON", "Export the newest scores as JSON"),
         ("export the run events", "Export the steps of a run as CSV"),
@@ -181,6 +185,9 @@ fn what_cannot_be_is_told_with_its_cure() {
         ("re-enrich Codigo; include the moon", "The pages to include are any of: contact, about, careers"),
         ("suppress jane@@acme.example", "That is no e-mail address"),
         ("suppress", "Say what to suppress"),
+        ("erase", "Say whom to erase by their e-mail address"),
+        ("erase Jane Doe", "Say whom to erase by their e-mail address"),
+        ("erase jane doe@acme.example", "Say whom to erase by their e-mail address"),
     ];
     for (text, start) in cases {
         let wrong = wrong(text);
@@ -214,6 +221,7 @@ fn commands_that_change_something_are_told_apart() {
         "cancel",
         "push to Odoo",
         "suppress acme.example",
+        "erase jane@acme.example",
     ];
     assert!(reading.iter().all(|text| !understood(text).changes()));
     assert!(changing.iter().all(|text| understood(text).changes()));
@@ -237,8 +245,10 @@ fn changes_leave_what_they_do_not_name() {
 
 #[test]
 fn personal_values_do_not_print() {
-    let command = understood("suppress jane.doe@acme.example");
-    assert!(!format!("{command:?}{command}").contains("jane"));
+    for line in ["suppress jane.doe@acme.example", "erase jane.doe@acme.example"] {
+        let command = understood(line);
+        assert!(!format!("{command:?}{command}").contains("jane"));
+    }
     assert_eq!(
         redact("Suppress jane.doe@acme.example, and <x.y@b.example>.\nThanks"),
         "Suppress j***@acme.example, and <x***@b.example>.\nThanks"

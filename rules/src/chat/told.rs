@@ -26,6 +26,7 @@ impl fmt::Display for Command {
             Self::ShowCosts(period) => write!(f, "Show the costs of {period}"),
             Self::PushShortlist(day) => write!(f, "Write the shortlist of {day} to Odoo"),
             Self::Suppress(suppressed) => write!(f, "Never contact {suppressed} again"),
+            Self::Erase(address) => write!(f, "Erase {}", mask::email(&address.0)),
             Self::Export(export) => write!(f, "Export {export}"),
             Self::Confirm => f.write_str("Yes"),
             Self::Decline => f.write_str("No"),

@@ -206,7 +206,7 @@ async fn nobody_came_back(elsewhere: &Elsewhere, acme: &TenantId, beta: &TenantI
     let found = find::find(&office, acme, &zebulon()).await.unwrap();
     assert!(!found.subjects.is_empty() && found.subjects.iter().all(|person| person.erased_at.is_some()));
     assert!(found.events.iter().all(|event| event.values.is_empty()), "what the log seals does not open");
-    assert_eq!(found.rows.iter().map(|row| row.place).collect::<Vec<_>>(), ["data_subjects"]);
+    assert!(!found.rows.is_empty() && found.rows.iter().all(|row| row.place == "data_subjects"), "tombstones are left");
     let mut superuser = PgConnection::connect(elsewhere.database.url()).await.unwrap();
     let names: String = sqlx::query_scalar("select string_agg(concat_ws(' ', name, email), ' ') from contacts")
         .fetch_one(&mut superuser)

@@ -11,7 +11,7 @@ use presdr_gateway::{
 use presdr_nats::topology::User;
 use presdr_producers::Desk;
 use presdr_store::Role;
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +69,15 @@ impl Served {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         answer.text().await.unwrap()
+    }
+
+    /// What is answered, whatever that is.
+    pub async fn ask(&self, tenant: &TenantId, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.root));
+        let request = request.header("x-tenant-id", tenant.as_str());
+        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), read(answer).await)
     }
 
     async fn post(&self, tenant: &TenantId, path: &str, body: &Value) -> Response {

@@ -1,9 +1,9 @@
 //! Carrying out what was confirmed, as the caller.
 
-use presdr_producers::{CommandError, icp, odoo, runs, suppressions};
+use presdr_producers::{CommandError, erasures, icp, odoo, runs, suppressions};
 use presdr_rules::icp::IcpDocument;
 
-use super::{Agent, Answer, Course, Pending};
+use super::{Agent, Answer, Course, Pending, suppress::Meant};
 use crate::Problem;
 
 impl Agent<'_> {
@@ -45,7 +45,7 @@ impl Agent<'_> {
                 Ok(Answer::text(text))
             }
             Pending::Suppress { sealed } => {
-                let given = self.opened(&sealed).await?;
+                let given = self.opened::<Meant>(&sealed).await?.given().map_err(Problem::unprocessable)?;
                 let added = suppressions::add(&desk, tenant, &[given]).await?;
                 Ok(Answer::text(match added.known {
                     0 => {
@@ -53,6 +53,12 @@ impl Agent<'_> {
                     }
                     _ => "It was on the suppression list already.",
                 }))
+            }
+            Pending::Erase { sealed } => {
+                let id = erasures::ask(&desk, tenant, &self.opened(&sealed).await?).await?;
+                Ok(Answer::text(format!(
+                    "It is asked for and done within seconds. `GET /erasures/{id}` tells how far it is, and then its receipt."
+                )))
             }
             Pending::Steer { run_id, course } => {
                 let (done, _) = match course {

@@ -4,14 +4,18 @@
 //! - `plan`: what a changing command would do, in words, and what waits for a yes
 //! - `carry`: what happens after it
 //! - `suppress`: whom not to contact
+//! - `erase`: whom to forget
+//! - `sealed`: what names somebody, while it waits for a yes
 //! - `push`: a shortlist to Odoo
 //! - `look`: commands that only read
 //! - `second`: what the grammar does not know, a model may
 
 mod carry;
+mod erase;
 mod look;
 mod plan;
 mod push;
+mod sealed;
 mod second;
 mod suppress;
 
@@ -93,6 +97,11 @@ pub enum Pending {
         /// What, under the tenant's key: it may name a person.
         sealed: String,
     },
+    /// Erase a person.
+    Erase {
+        /// Whom, under the tenant's key.
+        sealed: String,
+    },
     /// Steer a run.
     Steer {
         /// Which.
@@ -121,7 +130,9 @@ impl Pending {
             Self::SetIcp { .. } => Permission::EditIcp,
             Self::Reenrich { .. } => Permission::Enrich,
             Self::Suppress { .. } => Permission::Suppress,
-            Self::StartRun { .. } | Self::Steer { .. } | Self::Push { .. } => Permission::SteerRuns,
+            Self::Erase { .. } => Permission::Erase,
+            Self::Push { .. } => Permission::Approve,
+            Self::StartRun { .. } | Self::Steer { .. } => Permission::SteerRuns,
         }
     }
 
@@ -242,12 +253,12 @@ fn permission(command: &Command) -> Permission {
     match command {
         Command::ChangeIcp(_) => Permission::EditIcp,
         Command::Reenrich { .. } => Permission::Enrich,
-        Command::StartRun { .. }
-        | Command::PauseRun(_)
-        | Command::ResumeRun(_)
-        | Command::CancelRun(_)
-        | Command::PushShortlist(_) => Permission::SteerRuns,
+        Command::StartRun { .. } | Command::PauseRun(_) | Command::ResumeRun(_) | Command::CancelRun(_) => {
+            Permission::SteerRuns
+        }
+        Command::PushShortlist(_) => Permission::Approve,
         Command::Suppress(_) => Permission::Suppress,
+        Command::Erase(_) => Permission::Erase,
         _ => Permission::Read,
     }
 }

@@ -39,6 +39,7 @@ impl Agent<'_> {
                 }))
             }
             Command::Suppress(suppressed) => self.plan_suppression(suppressed).await,
+            Command::Erase(address) => self.plan_erasure(address).await,
             Command::PushShortlist(day) => self.plan_push(*day).await,
             Command::PauseRun(run) => self.plan_course(*run, Course::Pause, "Pause").await,
             Command::ResumeRun(run) => self.plan_course(*run, Course::Resume, "Resume").await,

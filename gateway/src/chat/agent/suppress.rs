@@ -1,9 +1,7 @@
 //! Whom not to contact. An address waits for its yes under the tenant's key, since what waits is kept.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use presdr_producers::suppressions::{Given, ListKind};
 use presdr_rules::chat::{Command, Suppressed};
-use presdr_store::threads;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,14 +15,14 @@ const REASON: &str = "asked for in the chat";
 /// What is sealed.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
-enum Meant {
+pub(super) enum Meant {
     Email(String),
     Domain(String),
     Company(String),
 }
 
 impl Meant {
-    fn given(&self) -> Result<Given, String> {
+    pub(super) fn given(&self) -> Result<Given, String> {
         let (kind, value) = match self {
             Self::Email(value) => (ListKind::Email, value),
             Self::Domain(value) => (ListKind::Domain, value),
@@ -54,18 +52,6 @@ impl Agent<'_> {
         if let Err(wrong) = meant.given() {
             return Ok(Err(wrong));
         }
-        let plain = serde_json::to_vec(&meant).map_err(|_| Problem::internal())?;
-        let mut tx = self.gateway.enter(&self.caller.tenant).await?;
-        let sealed = threads::seal(&mut tx, &self.gateway.desk().keyring(), &plain).await?;
-        Ok(Ok((shown, Pending::Suppress { sealed: STANDARD.encode(sealed) })))
-    }
-
-    /// What was sealed when it was asked for.
-    pub(super) async fn opened(&self, sealed: &str) -> Result<Given, Problem> {
-        let sealed = STANDARD.decode(sealed).map_err(|_| Problem::internal())?;
-        let mut tx = self.gateway.enter(&self.caller.tenant).await?;
-        let plain = threads::open(&mut tx, &self.gateway.desk().keyring(), &sealed).await?;
-        let meant: Meant = serde_json::from_slice(&plain).map_err(|_| Problem::internal())?;
-        meant.given().map_err(Problem::unprocessable)
+        Ok(Ok((shown, Pending::Suppress { sealed: self.sealed(&meant).await? })))
     }
 }

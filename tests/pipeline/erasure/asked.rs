@@ -1,0 +1,138 @@
+//! An erasure that was asked for over HTTP: carried out by who can read the log, whatever becomes of them on the way.
+
+use presdr_compliance::{
+    find::{self, Identity},
+    requests,
+};
+use presdr_events::{Event, TenantId};
+use presdr_sandbox::WebKind;
+use presdr_store::Role;
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{office, zebulon};
+use crate::{
+    chat::talk::Served,
+    personal_data::{ADDRESS, COMPANY, DOMAIN, FREE_ADDRESS, OTHER_NAME, PHONE, PROFILE, scan::Scan, write_site},
+    support::{PATIENCE, World},
+};
+
+/// Who carries out what is asked for, until they are killed.
+async fn carrier(world: &World) -> JoinHandle<()> {
+    let office = office(world).await;
+    tokio::spawn(async move { requests::run(&office, CancellationToken::new()).await })
+}
+
+/// The erasure, once it is as it should be.
+async fn until(served: &Served, tenant: &TenantId, place: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let looking = async {
+        loop {
+            let (status, erasure) = served.ask(tenant, reqwest::Method::GET, place, &Value::Null).await;
+            assert_eq!(status, 200, "{erasure}");
+            if is_so(&erasure) {
+                return erasure;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_over_http_is_gone_whatever_becomes_of_who_carries_it_out() {
+    let folder = tempfile::tempdir().unwrap();
+    write_site(folder.path());
+    let world = World::with(WebKind::Folder(folder.path().to_owned())).await;
+    let acme = world.tenant_of("acme", &[(COMPANY.to_owned(), DOMAIN.to_owned())]).await;
+    let globex = world.tenant_of("globex", &[]).await;
+    let roles = world.roles().await;
+    let run = world.start(&acme, 1).await;
+    world.finished(&acme, run).await;
+    let office = office(&world).await;
+    let known = find::find(&office, &acme, &zebulon()).await.unwrap();
+    assert!(!known.events.is_empty() && !known.rows.is_empty());
+
+    let served = Served::over(&world).await;
+    let person =
+        json!({ "email": [ADDRESS, FREE_ADDRESS], "profile": [format!("https://www.{PROFILE}")], "phone": [PHONE] });
+    let (status, asked) = served.ask(&acme, reqwest::Method::POST, "/erasures", &person).await;
+    assert_eq!((status, &asked["state"]), (202, &json!("asked")), "{asked}");
+    let place = format!("/erasures/{}", asked["erasure_id"].as_str().unwrap());
+    let (status, _) = served.ask(&globex, reqwest::Method::GET, &place, &Value::Null).await;
+    assert_eq!(status, 404);
+    let kept = "select erasure_requests::text || encode(sealed, 'escape') from erasure_requests";
+    assert_eq!(Scan::new(super::HIDDEN).found(super::text(&world, &acme, kept).await.as_bytes()), Vec::<String>::new());
+
+    // Killed in the middle: the keys are gone, the pages are not.
+    let mut superuser = PgConnection::connect(world.store.url()).await.unwrap();
+    superuser.execute("begin; lock table site_visits in access exclusive mode").await.unwrap();
+    let killed = carrier(&world).await;
+    let waits = "select exists (select from pg_locks where relation = 'site_visits'::regclass and not granted
+                 and database = (select oid from pg_database where datname = current_database()))";
+    let standing = async {
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut superuser).await.unwrap() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, standing).await.unwrap();
+    killed.abort();
+    assert!(killed.await.unwrap_err().is_cancelled());
+    superuser.execute("rollback").await.unwrap();
+    until(&served, &acme, &place, |erasure| erasure["state"] == "under_way").await;
+
+    // What goes on with it cannot finish it, says so, and finishes it when it can.
+    let refusing = "create function cut_off() returns trigger language plpgsql as $$ begin raise 'cut off'; end $$;
+                    create trigger cut_off before update or delete on lead_texts execute function cut_off()";
+    superuser.execute(refusing).await.unwrap();
+    let carries = carrier(&world).await;
+    let told = until(&served, &acme, &place, |erasure| !erasure["problem"].is_null()).await;
+    assert!(told["problem"].as_str().unwrap().contains("tried again by itself"), "{told}");
+    assert_eq!(told["state"], "under_way");
+    superuser.execute("drop trigger cut_off on lead_texts; drop function cut_off()").await.unwrap();
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&acme).await.unwrap();
+    tx.execute("update erasure_requests set due_at = now()").await.unwrap();
+    tx.commit().await.unwrap();
+    // Whatever is asked for wakes who carries it out.
+    let stranger = json!({ "subject": [Uuid::new_v4()] });
+    let (_, unknown) = served.ask(&acme, reqwest::Method::POST, "/erasures", &stranger).await;
+    let done = until(&served, &acme, &place, |erasure| erasure["state"] == "done").await;
+    let unknown = format!("/erasures/{}", unknown["erasure_id"].as_str().unwrap());
+    let failed = until(&served, &acme, &unknown, |erasure| erasure["state"] == "failed").await;
+    assert!(failed["problem"].as_str().unwrap().contains("knows nobody by that: give an address"), "{failed}");
+
+    let receipt = &done["receipts"][0];
+    assert_eq!(done["receipts"].as_array().unwrap().len(), 1, "it is one erasure, however often it was begun: {done}");
+    for removed in ["keys", "lead_texts", "site_visits", "lead_emails"] {
+        assert!(receipt["removed"][removed].as_u64().is_some_and(|rows| rows > 0), "{removed}: {done}");
+    }
+    assert!(receipt["suppressed"]["email"].as_u64().is_some() && receipt["owed"] == json!({}), "{done}");
+    assert!(done["problem"].is_null() && !done["finished_at"].is_null(), "{done}");
+    world.projected().await;
+    super::is_gone(&office, &acme).await;
+    let by_link = [Identity::Profile(PROFILE.to_owned())];
+    let tombstone = find::find(&office, &acme, &by_link).await.unwrap();
+    assert!(tombstone.subjects.iter().all(|person| person.erased_at.is_some()) && !tombstone.subjects.is_empty());
+    let others = super::text(&world, &acme, "select string_agg(name, ' ') from contacts").await;
+    assert!(others.contains(OTHER_NAME), "{others}");
+    let sealed = "select count(*)::text from erasure_requests where sealed is not null";
+    assert_eq!(super::text(&world, &acme, sealed).await, "0", "who was meant is forgotten");
+    let events = world.events().await;
+    let told: Vec<_> = events.iter().filter(|event| matches!(event.event, Event::SubjectErased(_))).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(json!(told[0].actor.as_str()), done["asked_by"], "the log says who asked");
+
+    // Asked for again, it is told of again.
+    let (_, again) = served.ask(&acme, reqwest::Method::POST, "/erasures", &person).await;
+    let again = format!("/erasures/{}", again["erasure_id"].as_str().unwrap());
+    let again = until(&served, &acme, &again, |erasure| erasure["state"] == "done").await;
+    assert_eq!(again["receipts"], done["receipts"]);
+    let (_, list) = served.ask(&acme, reqwest::Method::GET, "/erasures?limit=2", &Value::Null).await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+    assert_eq!(list["items"][0]["erasure_id"], again["erasure_id"]);
+    carries.abort();
+    roles.stop().await;
+}
