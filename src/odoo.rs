@@ -205,7 +205,8 @@ async fn sync(desk: &Desk, tenant: &TenantId, run: RunId, wait: Duration, output
         if held.finished_at.is_some() || held.tries > 0 || Instant::now() >= until {
             let answer = json!({ "sequence": sequence, "sync": sync_object(&held) });
             output.answer(&answer, |_| sync_told(&held))?;
-            return Ok(if held.finished_at.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            let is_written = held.finished_at.is_some() && held.problem.is_none();
+            return Ok(if is_written { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -298,7 +299,8 @@ fn sync_object(sync: &Sync) -> Value {
 fn sync_told(sync: &Sync) -> String {
     let what = format!("run {}, sync {}", sync.run, sync.attempt);
     match (sync.finished_at, &sync.problem) {
-        (Some(at), _) => {
+        (Some(_), Some(problem)) => format!("{what}: not written, now or later: {problem}"),
+        (Some(at), None) => {
             let counts: Vec<String> = sync.counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             format!("{what}: written at {}: {}", at.format("%F %T"), counts.join(", "))
         }

@@ -1,27 +1,19 @@
 //! An erased person's records in the tenant's Odoo: removed while the erasure runs, if Odoo can be asked; owed otherwise, and then a worker
 //! removes them once it can.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use presdr_events::{SubjectId, TenantId};
 use presdr_odoo::{
     desk::{self, OdooError},
     sync::Writer,
 };
-use presdr_store::{
-    TenantTx,
-    leases::{Lease, Leases},
-    odoo::records,
-};
+use presdr_store::{TenantTx, leases::Leases, odoo::records};
 
 use crate::{ComplianceError, Office};
 
 /// How long an erasure waits for a sync that is under way; after that the worker that runs it removes what is owed.
 const SYNC_WAIT: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Marks the people's records as owed, then removes what can be removed now; tells how many were.
 pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[SubjectId]) -> Result<u64, ComplianceError> {
@@ -31,7 +23,9 @@ pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[Subje
     if owed == 0 {
         return Ok(0);
     }
-    let Some(_lease) = lease(office, tenant).await? else { return Ok(0) };
+    // Whoever writes to the tenant's Odoo has the lease.
+    let leases = Leases::new(office.desk.database().clone());
+    let Some(_lease) = leases.take_within(&format!("odoo/{tenant}"), SYNC_WAIT).await? else { return Ok(0) };
     match Box::pin(remove_now(office, tenant)).await {
         Ok(()) => {}
         Err(OdooError::Store(error)) => return Err(error.into()),
@@ -45,27 +39,11 @@ pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[Subje
     Ok(owed.saturating_sub(left))
 }
 
-/// The right to write to the tenant's Odoo: whoever syncs has it, and what they have in hand lands before it is ours.
-async fn lease(office: &Office, tenant: &TenantId) -> Result<Option<Lease>, ComplianceError> {
-    let leases = Leases::new(office.desk.database().clone());
-    let until = Instant::now() + SYNC_WAIT;
-    loop {
-        if let Some(lease) = leases.try_take(&format!("odoo/{tenant}")).await? {
-            return Ok(Some(lease));
-        }
-        if Instant::now() >= until {
-            return Ok(None);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
 async fn remove_now(office: &Office, tenant: &TenantId) -> Result<(), OdooError> {
     let (database, keyring) = (office.desk.database(), office.desk.keyring());
     let (connection, odoo) = desk::open(database, &keyring, tenant).await?;
     let now = || office.desk.now();
-    let place = connection.place();
-    let writer = Writer { database, keyring: &keyring, tenant, odoo: &odoo, place, now: &now };
+    let writer = Writer::new(database, &keyring, tenant, (&connection, &odoo), &now);
     while writer.remove_owed().await? > 0 {}
     Ok(())
 }

@@ -22,7 +22,7 @@ pub struct WorkConfig {
     pub compute_slots: usize,
     /// Leads that wait for vendors at the same time, per kind of work. Most of it is waiting.
     pub vendor_slots: usize,
-    /// Tenants whose Odoo is written to at the same time, as answers to events. Most of it is waiting.
+    /// Tenants whose Odoo is written to at the same time. Most of it is waiting.
     pub sync_slots: usize,
     /// How long an Odoo that cannot be asked is left alone at first.
     pub sync_retry: Duration,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use presdr_nats::{BrokerError, Consumer, consume};
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Services, contacts, crawl, extract, resolve, run, score, search, sweep, sync, vendor_read, verify};
@@ -11,6 +11,9 @@ use crate::{Services, contacts, crawl, extract, resolve, run, score, search, swe
 /// The workers by name, in the order of a lead's way: what `--only` takes.
 pub const WORKERS: &[&str] =
     &["run", "resolve", "search", "crawl", "vendor_read", "extract", "contacts", "verify", "score", "sync"];
+
+/// Tenants that wait to be looked at by whoever writes to their Odoo; what does not fit in is found at the next beat.
+const ASKED_MAX: usize = 1_024;
 
 /// Runs the named workers, and the sweep, until `stopping` is cancelled; then finishes what is in hand.
 ///
@@ -52,10 +55,11 @@ pub async fn work(services: &Services, only: &[String], stopping: CancellationTo
         start(&mut workers, services, score::worker(services), gathering.max(thinking), &stopping);
     }
     if wanted("sync") {
-        start(&mut workers, services, sync::worker(services), config.sync_slots, &stopping);
+        let (ask, asked) = mpsc::channel(ASKED_MAX);
+        start(&mut workers, services, sync::worker(services, ask), config.compute_slots, &stopping);
         let (writing, until) = (services.clone(), stopping.clone());
         workers.spawn(async move {
-            sync::keep_up(&writing, until).await;
+            sync::keep_up(&writing, asked, until).await;
             Ok(())
         });
     }

@@ -126,6 +126,9 @@ pub struct Synced {
     /// Fields of presdr's own that this Odoo does not have and the account may not make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_fields: Vec<String>,
+    /// Why nothing of it could be written, and never can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// The run is over.

@@ -123,7 +123,7 @@ async fn write_and_remove(odoo: &Odoo) -> Result<bool, Fault> {
     }
     match odoo.call::<Value>(on(ids, "unlink", Vec::new())).await {
         Ok(_) => Ok(true),
-        Err(Fault::FixNeeded { .. } | Fault::Refused(_)) => Ok(false),
+        Err(Fault::FixNeeded { .. } | Fault::Refused(_) | Fault::Failed(_)) => Ok(false),
         Err(fault) => Err(fault),
     }
 }

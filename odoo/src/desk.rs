@@ -15,6 +15,9 @@ pub enum OdooError {
     /// The tenant has no active connection.
     #[error("tenant {0} has no active connection to an Odoo: `presdr odoo connect --tenant {0}` makes one")]
     NotConnected(TenantId),
+    /// Whoever writes was told to stop: what was done until then stands.
+    #[error("the process is being stopped: the sync goes on later")]
+    Stopped,
     /// Odoo.
     #[error(transparent)]
     Fault(#[from] Fault),

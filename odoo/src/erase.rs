@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use presdr_store::odoo::records::{self, Model, Origin, Record};
+use presdr_store::odoo::records::{self, Mark, Model, Origin, Record};
 use serde_json::{Map, Value, json};
 
 use crate::{
     client::{Call, Fault},
     desk::OdooError,
-    fields::{self, Fields, PARTNER},
+    fields::{self, Fields, PARTNER, PERSONAL},
+    identity,
     rows::external_id,
     send::{self, Loaded},
     sync::Writer,
@@ -20,7 +21,7 @@ use crate::{
 
 /// What a person's record is called once nobody may know whose it was.
 const NOBODY: &str = "Erased person";
-/// Fields of a contact that tell of somebody.
+/// Fields of a contact that tell of somebody, beside the name, and that presdr writes.
 const TELLING: [&str; 7] =
     ["email", "phone", "function", "comment", "website", "x_pre_sdr_profile", "x_pre_sdr_email_status"];
 /// What is left of a contact that the tenant had before.
@@ -28,6 +29,8 @@ const OWN: &str =
     "the tenant had this contact before presdr: what presdr wrote is gone, the rest is the tenant's to erase in Odoo";
 
 /// What is left of one that Odoo keeps.
+const ARCHIVED: &str = "Odoo does not let it be deleted: it is archived, and says nothing of the person any more";
+/// What is left of one that Odoo does not even let be archived.
 const KEPT: &str =
     "Odoo does not let it be deleted, nor archived (somebody signs in with it): it says nothing of the person any more";
 /// A call that nobody waits for any more may go on in Odoo for so long: what was on its way when a person was erased could land after it.
@@ -55,7 +58,7 @@ impl Writer<'_> {
         }
         let fields = fields::look(self.odoo).await?;
         let (mut removed, mut failed) = (0, None);
-        for (record, since) in owed {
+        for record in owed {
             let end = match self.remove(&record, &fields).await {
                 Ok(end) => end,
                 Err(OdooError::Fault(fault)) if !fault.is_transient() => {
@@ -67,7 +70,7 @@ impl Writer<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            if may_come(&record) && (self.now)() < since + IN_FLIGHT_MAX {
+            if may_come(&record) && (self.now)() < record.changed_at + IN_FLIGHT_MAX {
                 continue;
             }
             let told = match end {
@@ -88,36 +91,46 @@ impl Writer<'_> {
     async fn remove(&self, record: &Record, fields: &Fields) -> Result<End, OdooError> {
         match (record.origin, record.odoo_id) {
             (Origin::Adopted, Some(id)) => {
-                let ours: BTreeSet<&'static str> = TELLING
-                    .into_iter()
-                    .filter(|field| {
-                        record.fields.get(*field).is_some_and(|mark| mark.held.is_some() || mark.sending.is_some())
-                    })
-                    .collect();
-                if !ours.is_empty() {
-                    self.write(id, empty(&ours, fields)).await?;
+                let is_ours = |mark: &Mark| mark.held.is_some() || mark.sending.is_some();
+                let ours = TELLING.into_iter().chain(["name"]);
+                let ours = ours.filter(|field| record.fields.get(*field).is_some_and(is_ours));
+                let values = empty(ours.collect(), fields);
+                if !values.is_empty() {
+                    self.write(id, values).await?;
                 }
                 Ok(End::Emptied(OWN))
             }
-            (Origin::Made, Some(id)) => self.delete(id, fields).await,
-            // Nobody saw it made: whether it was or not, its external id leads to it now, with nobody's name.
-            (_, None) => match self.find(record).await? {
+            (Origin::Made, Some(id)) if self.is_still(record, id).await? => self.delete(id, fields).await,
+            // Nobody saw it made, or its number is another record's by now: if it is there, its external id leads to it.
+            _ => match self.find(record).await? {
                 Some(id) => self.delete(id, fields).await,
                 None => Ok(End::Gone),
             },
         }
     }
 
+    /// Whether the number is still the contact that we made, and not another that a restored Odoo gave it to.
+    async fn is_still(&self, record: &Record, id: i64) -> Result<bool, OdooError> {
+        let told = identity::external_ids(self.odoo, PARTNER, &[id]).await?;
+        if told.get(&id) == Some(&external_id(self.tenant, &record.key)) {
+            return Ok(true);
+        }
+        let mut tx = self.database.enter(self.tenant).await?;
+        let holders = records::holders(&mut tx, self.place, id).await?;
+        tx.commit().await?;
+        Ok(holders == 1 && identity::is_contact_of(self.tenant, record.key.company, told.get(&id)))
+    }
+
+    /// The record that the external id leads to. Without a name none is made where there is none.
     async fn find(&self, record: &Record) -> Result<Option<i64>, Fault> {
         if record.key.model != Model::Partner || record.origin == Origin::Adopted {
             return Ok(None);
         }
-        let columns = ["id", "name"].map(str::to_owned);
-        let row = vec![json!(external_id(self.tenant, &record.key)), json!(NOBODY)];
-        let loaded = send::load(self.odoo, PARTNER, &columns, &[row]).await?;
+        let row = vec![json!(external_id(self.tenant, &record.key))];
+        let loaded = send::load(self.odoo, PARTNER, &["id".to_owned()], &[row]).await?;
         Ok(loaded.into_iter().find_map(|loaded| match loaded {
             Loaded::There(id) => Some(id),
-            Loaded::Gone | Loaded::Refused(_) => None,
+            Loaded::Gone | Loaded::Refused(_) | Loaded::Failed(_) => None,
         }))
     }
 
@@ -127,14 +140,14 @@ impl Writer<'_> {
         match self.odoo.call::<Value>(call).await {
             Ok(_) | Err(Fault::Missing) => Ok(End::Gone),
             // Something there refers to it, or the account may not delete.
-            Err(Fault::Refused(_) | Fault::FixNeeded { .. }) => {
-                let mut values = empty(&TELLING.into_iter().collect(), fields);
-                values.insert("name".to_owned(), json!(NOBODY));
-                self.write(id, values).await?;
+            Err(Fault::Refused(_) | Fault::Failed(_) | Fault::FixNeeded { .. }) => {
+                // In one write: of an address that is emptied as a whole Odoo passes nothing on to the company.
+                let telling = TELLING.into_iter().chain(PERSONAL).chain(["name"]);
+                self.write(id, empty(telling.collect(), fields)).await?;
                 // By itself: what does not let it be archived must not keep what it says.
                 match self.write(id, Map::from_iter([("active".to_owned(), json!(false))])).await {
-                    Ok(()) => Ok(End::Gone),
-                    Err(OdooError::Fault(Fault::Refused(_))) => Ok(End::Emptied(KEPT)),
+                    Ok(()) => Ok(End::Emptied(ARCHIVED)),
+                    Err(OdooError::Fault(Fault::Refused(_) | Fault::Failed(_))) => Ok(End::Emptied(KEPT)),
                     Err(error) => Err(error),
                 }
             }
@@ -157,7 +170,8 @@ fn may_come(record: &Record) -> bool {
     record.odoo_id.is_none() || record.fields.values().any(|mark| mark.sending.is_some())
 }
 
-fn empty(of: &BTreeSet<&'static str>, fields: &Fields) -> Map<String, Value> {
-    let there = of.iter().filter(|field| fields.has(field));
-    there.map(|field| ((*field).to_owned(), json!(false))).collect()
+/// These fields, as far as this Odoo has them, without what they said.
+fn empty(of: BTreeSet<&'static str>, fields: &Fields) -> Map<String, Value> {
+    let emptied = |field: &'static str| if field == "name" { json!(NOBODY) } else { json!(false) };
+    of.into_iter().filter(|field| fields.has(field)).map(|field| (field.to_owned(), emptied(field))).collect()
 }

@@ -50,6 +50,25 @@ const STANDARD: [&str; 11] = [
     "function",
 ];
 
+/// Fields of a contact in which a person there may have written of somebody: presdr itself writes none of them. Not each Odoo has each.
+pub(crate) const PERSONAL: [&str; 15] = [
+    "mobile",
+    "street",
+    "street2",
+    "zip",
+    "city",
+    "state_id",
+    "country_id",
+    "partner_latitude",
+    "partner_longitude",
+    "vat",
+    "ref",
+    "barcode",
+    "title",
+    "company_name",
+    "image_1920",
+];
+
 /// What of `res.partner` can be written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fields {
@@ -74,7 +93,7 @@ impl Fields {
 /// # Errors
 /// [`Fault`], as of every call.
 pub async fn look(odoo: &Odoo) -> Result<Fields, Fault> {
-    let wanted: Vec<&'static str> = OWN.iter().map(|own| own.name).chain(STANDARD).collect();
+    let wanted: BTreeSet<&'static str> = OWN.iter().map(|own| own.name).chain(STANDARD).chain(PERSONAL).collect();
     let arguments = vec![("allfields", json!(wanted)), ("attributes", json!(["type"]))];
     let held: BTreeMap<String, Value> =
         odoo.call(Call { model: PARTNER, method: "fields_get", ids: None, arguments }).await?;
@@ -97,7 +116,7 @@ pub async fn ensure(odoo: &Odoo) -> Result<Fields, Fault> {
         Ok(()) => look(odoo).await,
         Err(Fault::FixNeeded { cure, .. }) => Ok(Fields { cure: Some(cure), ..held }),
         // Somebody else is making them, or makes them another way: what is there counts.
-        Err(Fault::Refused(why)) => {
+        Err(Fault::Refused(why) | Fault::Failed(why)) => {
             let now = look(odoo).await?;
             let cure =
                 (!now.missing.is_empty()).then(|| format!("Odoo refuses to make them ({why}): make them by hand"));

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use presdr_events::{CompanyId, Envelope, Event, Pii, RunId, SubjectId, Suppressible, lead, vendor};
+use presdr_events::{
+    CompanyId, Envelope, Event, IndexKey, Pii, RunId, SubjectId, Suppressible, Suppression, lead, vendor,
+};
 use presdr_rules::{email_policy, named};
 use presdr_store::{
     StoreError, TenantTx,
     keys::{DataSubject, Keyring},
-    suppressions::Held,
+    suppressions::{self, asked},
 };
 use sqlx::Row;
 
@@ -24,27 +26,44 @@ pub struct Gathered {
     pub leads: Vec<Lead>,
     /// Companies of the shortlist that the tenant must not contact.
     pub suppressed: BTreeSet<CompanyId>,
+    /// Companies of which what the run told cannot be read.
+    pub unreadable: BTreeSet<CompanyId>,
 }
 
 /// Reads a run's shortlist. Nothing of it is in the answer that is suppressed or erased when this is called.
 ///
 /// # Errors
-/// What the database or the cipher says; [`StoreError::Refused`] for a run that has no shortlist.
+/// What the database or the cipher says; [`StoreError::Refused`] for a run that has no shortlist, or none any more.
 pub async fn gather(tx: &mut TenantTx, keyring: &Keyring, run: RunId) -> Result<Gathered, StoreError> {
+    let tenant = tx.tenant().clone();
+    let index = keyring.tenant(tx, &tenant).await?.index;
     let companies = shortlist(tx, run).await?;
-    let mut told = told(tx, run, &companies).await?;
+    let (mut told, unreadable) = told(tx, run, &companies).await?;
     let facts = facts(tx, &companies).await?;
     let subjects = open(tx, keyring, &told).await?;
+    let known = Known { index: &index, subjects: &subjects };
     let mut leads = Vec::with_capacity(companies.len());
-    for company in companies {
+    for company in companies.into_iter().filter(|company| !unreadable.contains(company)) {
         let events = told.remove(&company).unwrap_or_default();
-        leads.extend(facts.get(&company).and_then(|facts| lead_of(company, facts, &events, &subjects)));
+        leads.extend(facts.get(&company).and_then(|facts| known.lead(company, facts, &events)));
     }
-    without_suppressed(tx, keyring, leads).await
+    let (leads, suppressed) = without_suppressed(tx, &index, leads).await?;
+    Ok(Gathered { leads, suppressed, unreadable })
+}
+
+/// The company's number in the registry.
+///
+/// # Errors
+/// What the database says.
+pub async fn uen(tx: &mut TenantTx, company: CompanyId) -> Result<Option<String>, StoreError> {
+    Ok(facts(tx, &[company]).await?.remove(&company).and_then(|facts| facts.uen))
 }
 
 /// The companies that the run's newest ranking chose.
-async fn shortlist(tx: &mut TenantTx, run: RunId) -> Result<Vec<CompanyId>, StoreError> {
+///
+/// # Errors
+/// What the database says; [`StoreError::Refused`] for a run that has no shortlist, or none any more.
+pub async fn shortlist(tx: &mut TenantTx, run: RunId) -> Result<Vec<CompanyId>, StoreError> {
     let tenant = tx.tenant().clone();
     let stored: Option<(String, Vec<u8>)> = sqlx::query_as(
         "select subject, body from lead_steps where tenant_id = $1 and run_id = $2 and company_id = 0 and step = 'shortlist'
@@ -57,16 +76,17 @@ async fn shortlist(tx: &mut TenantTx, run: RunId) -> Result<Vec<CompanyId>, Stor
     let envelope = stored.and_then(|(subject, body)| Envelope::decode(&subject, &body).ok());
     match envelope.map(|envelope| envelope.event) {
         Some(Event::RunShortlisted(listed)) => Ok(listed.company_ids),
-        _ => Err(StoreError::Refused(format!("run {run} has no shortlist: it has to end first"))),
+        _ => Err(StoreError::Refused(format!(
+            "run {run} has no shortlist that can be written: it did not end, or retention has removed its steps"
+        ))),
     }
 }
 
+/// What each company is told of by a run, and of which companies that cannot be read.
+type Told = (HashMap<CompanyId, Vec<Envelope>>, BTreeSet<CompanyId>);
+
 /// What the newest attempt of each step told of each company.
-async fn told(
-    tx: &mut TenantTx,
-    run: RunId,
-    companies: &[CompanyId],
-) -> Result<HashMap<CompanyId, Vec<Envelope>>, StoreError> {
+async fn told(tx: &mut TenantTx, run: RunId, companies: &[CompanyId]) -> Result<Told, StoreError> {
     let tenant = tx.tenant().clone();
     let rows: Vec<(i64, String, Vec<u8>)> = sqlx::query_as(
         "select distinct on (company_id, step) company_id, subject, body from lead_steps
@@ -79,13 +99,15 @@ async fn told(
     .fetch_all(&mut **tx)
     .await?;
     let mut told: HashMap<CompanyId, Vec<Envelope>> = HashMap::new();
+    let mut unreadable = BTreeSet::new();
     for (company, subject, body) in rows {
-        let envelope = Envelope::decode(&subject, &body).map_err(|error| StoreError::Refused(error.to_string()))?;
-        if let Ok(company) = CompanyId::new(company) {
-            told.entry(company).or_default().push(envelope);
+        let Ok(company) = CompanyId::new(company) else { continue };
+        match Envelope::decode(&subject, &body) {
+            Ok(envelope) => told.entry(company).or_default().push(envelope),
+            Err(_) => drop(unreadable.insert(company)),
         }
     }
-    Ok(told)
+    Ok((told, unreadable))
 }
 
 struct Facts {
@@ -126,49 +148,55 @@ async fn open(
     keyring.subjects(tx, &tenant, &named.into_iter().collect::<Vec<_>>()).await
 }
 
-fn lead_of(
-    company: CompanyId,
-    facts: &Facts,
-    events: &[Envelope],
-    subjects: &HashMap<SubjectId, DataSubject>,
-) -> Option<Lead> {
-    let scored = events.iter().find_map(|envelope| match &envelope.event {
-        Event::LeadScored(scored) => Some(scored),
-        _ => None,
-    })?;
-    let found = events.iter().find_map(|envelope| match &envelope.event {
-        Event::LeadDomainResolved(found) => Some(found.domain.clone()),
-        _ => None,
-    });
-    let mut people = People { subjects, found: BTreeMap::new(), order: Vec::new() };
-    for envelope in events {
-        match &envelope.event {
-            Event::LeadExtracted(extracted) => people.of_site(envelope, extracted),
-            Event::LeadContactsFound(told) => people.of_vendor(envelope, told),
-            _ => {}
+/// What leads are made with.
+struct Known<'a> {
+    index: &'a IndexKey,
+    subjects: &'a HashMap<SubjectId, DataSubject>,
+}
+
+impl Known<'_> {
+    fn lead(&self, company: CompanyId, facts: &Facts, events: &[Envelope]) -> Option<Lead> {
+        let scored = events.iter().find_map(|envelope| match &envelope.event {
+            Event::LeadScored(scored) => Some(scored),
+            _ => None,
+        })?;
+        let found = events.iter().find_map(|envelope| match &envelope.event {
+            Event::LeadDomainResolved(found) => Some(found.domain.clone()),
+            _ => None,
+        });
+        let mut people = People { company, known: self, found: BTreeMap::new(), order: Vec::new() };
+        for envelope in events {
+            match &envelope.event {
+                Event::LeadExtracted(extracted) => people.of_site(envelope, extracted),
+                Event::LeadContactsFound(told) => people.of_vendor(envelope, told),
+                _ => {}
+            }
         }
-    }
-    for envelope in events {
-        if let Event::LeadEmailsVerified(verified) = &envelope.event {
-            people.verified(verified);
+        for envelope in events {
+            if let Event::LeadEmailsVerified(verified) = &envelope.event {
+                people.verified(verified);
+            }
         }
+        let domains = [found.as_deref(), facts.domain.as_deref()];
+        Some(Lead {
+            company,
+            asked: asked(self.index, |ask| asks_of_company(company, &domains, ask)),
+            name: facts.name.clone(),
+            uen: facts.uen.clone(),
+            domain: found.or_else(|| facts.domain.clone()),
+            in_singapore: facts.in_singapore,
+            score: scored.score,
+            bucket: scored.bucket.clone(),
+            rationale: scored.rationale.clone(),
+            contacts: people.contacts(),
+        })
     }
-    Some(Lead {
-        company,
-        name: facts.name.clone(),
-        uen: facts.uen.clone(),
-        domain: found.or_else(|| facts.domain.clone()),
-        in_singapore: facts.in_singapore,
-        score: scored.score,
-        bucket: scored.bucket.clone(),
-        rationale: scored.rationale.clone(),
-        contacts: people.contacts(),
-    })
 }
 
 /// The people of one company, each once.
 struct People<'a> {
-    subjects: &'a HashMap<SubjectId, DataSubject>,
+    company: CompanyId,
+    known: &'a Known<'a>,
     found: BTreeMap<SubjectId, Contact>,
     order: Vec<SubjectId>,
 }
@@ -231,15 +259,17 @@ impl People<'_> {
 
     fn open(&self, envelope: &Envelope, field: &'static str, value: Option<&Pii<String>>) -> Option<String> {
         let value = value?;
-        let subject = self.subjects.get(&value.subject)?;
+        let subject = self.known.subjects.get(&value.subject)?;
         let opened = subject.open(&envelope.tenant, envelope.id, field, value).ok()?;
         Some(opened.0).filter(|text| !text.trim().is_empty())
     }
 
     fn add(&mut self, subject: SubjectId, told: Contact) {
-        if !self.subjects.contains_key(&subject) {
+        if !self.known.subjects.contains_key(&subject) {
             return; // erased
         }
+        // Whatever is told of somebody is asked about, kept or not: who opted out by a second address is suppressed all the same.
+        let asks = asked(self.known.index, |ask| asks_of_contact(self.company, &told, ask));
         let contact = self.found.entry(subject).or_insert_with(|| {
             self.order.push(subject);
             Contact { subject: Some(subject), ..Contact::default() }
@@ -249,6 +279,7 @@ impl People<'_> {
                 *held = told;
             }
         };
+        contact.asked.extend(asks);
         first(&mut contact.name, told.name);
         first(&mut contact.role_title, told.role_title);
         first(&mut contact.email, told.email);
@@ -274,54 +305,55 @@ fn full_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
 /// Takes out whom and what the tenant must not contact, as the list stands.
 async fn without_suppressed(
     tx: &mut TenantTx,
-    keyring: &Keyring,
+    index: &IndexKey,
     mut leads: Vec<Lead>,
-) -> Result<Gathered, StoreError> {
-    let tenant = tx.tenant().clone();
-    let keys = keyring.tenant(tx, &tenant).await?;
-    let held = Held::of(tx, &keys, |ask| {
-        for lead in &leads {
-            is_company_suppressed(lead, ask);
-            for contact in &lead.contacts {
-                is_contact_suppressed(lead.company, contact, ask);
-            }
+) -> Result<(Vec<Lead>, BTreeSet<CompanyId>), StoreError> {
+    let phone = |contact: &Contact| contact.phone.as_deref().map(|phone| index.suppression(Suppressible::Phone(phone)));
+    let mut wanted: BTreeSet<Suppression> = BTreeSet::new();
+    for lead in &leads {
+        wanted.extend(&lead.asked);
+        for contact in &lead.contacts {
+            wanted.extend(contact.asked.iter().copied().chain(phone(contact)));
         }
-    })
-    .await?;
-    let holds = |what: Suppressible<'_>| held.holds(what);
+    }
+    let held = suppressions::in_force(tx, &wanted).await?;
+    let is_held = |asked: &BTreeSet<Suppression>| asked.iter().any(|one| held.contains_key(one));
     let mut suppressed = BTreeSet::new();
     leads.retain_mut(|lead| {
-        lead.contacts.retain(|contact| !is_contact_suppressed(lead.company, contact, &holds));
+        lead.contacts.retain(|contact| !is_held(&contact.asked));
         for contact in &mut lead.contacts {
-            contact.phone = contact.phone.take().filter(|phone| !holds(Suppressible::Phone(phone)));
+            // Only the number is left out; one that is sent is asked about again before it is.
+            match phone(contact) {
+                Some(asked) if held.contains_key(&asked) => contact.phone = None,
+                asked => contact.asked.extend(asked),
+            }
         }
-        let is_suppressed = is_company_suppressed(lead, &holds);
+        let is_suppressed = is_held(&lead.asked);
         if is_suppressed {
             suppressed.insert(lead.company);
         }
         !is_suppressed
     });
-    Ok(Gathered { leads, suppressed })
+    Ok((leads, suppressed))
 }
 
-/// Asks about everything that a company could be suppressed by: nothing is left out once an answer is yes, since the first time it asks is
-/// to learn what will be asked.
-fn is_company_suppressed(lead: &Lead, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
-    let by_domain = lead.domain.as_deref().is_some_and(|domain| email_policy::is_domain_suppressed(domain, suppressed));
-    suppressed(Suppressible::Company(lead.company)) || by_domain
+/// Asks about everything that a company could be suppressed by: nothing is left out once an answer is yes, since what is asked is what is kept.
+fn asks_of_company(company: CompanyId, domains: &[Option<&str>], ask: &dyn Fn(Suppressible<'_>) -> bool) {
+    ask(Suppressible::Company(company));
+    for domain in domains.iter().flatten() {
+        email_policy::is_domain_suppressed(domain, ask);
+    }
 }
 
-fn is_contact_suppressed(company: CompanyId, contact: &Contact, suppressed: &dyn Fn(Suppressible<'_>) -> bool) -> bool {
-    let mut found = contact.profile.as_deref().is_some_and(|profile| suppressed(Suppressible::Profile(profile)));
-    if let Some(address) = contact.email.as_deref().and_then(email_policy::normalise) {
-        found |= email_policy::is_suppressed(&address, suppressed);
+/// The same of somebody there, and of everything but the number, which is left out by itself.
+fn asks_of_contact(company: CompanyId, told: &Contact, ask: &dyn Fn(Suppressible<'_>) -> bool) {
+    if let Some(profile) = &told.profile {
+        ask(Suppressible::Profile(profile));
     }
-    if let Some(phone) = contact.phone.as_deref() {
-        // Only the number is left out; it is asked about here so that the answer is known.
-        suppressed(Suppressible::Phone(phone));
+    if let Some(address) = told.email.as_deref().and_then(email_policy::normalise) {
+        email_policy::is_suppressed(&address, ask);
     }
-    for name in contact.name.iter().flat_map(|name| named::forms_of_name(name)) {
-        found |= suppressed(Suppressible::Name { name: &name, company });
+    for name in told.name.iter().flat_map(|name| named::forms_of_name(name)) {
+        ask(Suppressible::Name { name: &name, company });
     }
-    found
 }

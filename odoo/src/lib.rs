@@ -9,6 +9,7 @@
 //! - [`matching`]: which partner a company is that a tenant had before
 //! - [`plan`]: what to write, and what is a person's to keep
 //! - [`send`]: many rows at once, and the bad ones among them
+//! - `identity`: whether a number there is still the record that we made
 //! - [`rehearsal`]: a run that never was, for measuring and testing
 //! - [`erase`]: removing erased people there
 //! - [`sync`]: all of it together, safe to be done again after a crash anywhere
@@ -19,6 +20,7 @@ pub mod desk;
 pub mod erase;
 pub mod fields;
 pub mod gather;
+mod identity;
 pub mod matching;
 pub mod plan;
 pub mod rehearsal;

@@ -34,14 +34,11 @@ pub enum Found {
     Many(usize, &'static str),
 }
 
-/// The domain of a search for partners that may be these companies. Contacts are left out: they share their company's numbers.
+/// The domain of a search for partners that may be these companies. Contacts are left out: they share their company's numbers. A company may be
+/// another's child.
 #[must_use]
 pub fn question(sought: &[Sought], fields: &Fields) -> Value {
-    let uens: Vec<String> = sought
-        .iter()
-        .filter_map(|one| one.uen.as_deref())
-        .flat_map(|uen| [uen.to_owned(), format!("SG{uen}")])
-        .collect();
+    let uens: Vec<String> = sought.iter().filter_map(|one| one.uen.as_deref()).flat_map(spellings).collect();
     let domains: Vec<&str> = sought.iter().filter_map(|one| one.domain.as_deref()).collect();
     let mut terms = Vec::new();
     if !uens.is_empty() {
@@ -51,15 +48,39 @@ pub fn question(sought: &[Sought], fields: &Fields) -> Value {
         terms.push(json!(["x_website_domain", "in", domains]));
     }
     terms.extend(domains.iter().map(|domain| json!(["website", "ilike", domain])));
-    let mut question = vec![json!("&"), json!(["parent_id", "=", false])];
+    let mut question = vec![json!("&"), json!("|"), json!(["parent_id", "=", false]), json!(["is_company", "=", true])];
     question.extend(std::iter::repeat_n(json!("|"), terms.len().saturating_sub(1)));
     question.extend(terms);
     Value::Array(question)
 }
 
+/// As people and their imports spell a UEN: those are looked for by index or hash, as a pattern would not be.
+fn spellings(uen: &str) -> Vec<String> {
+    let (upper, lower) = (uen.to_uppercase(), uen.to_lowercase());
+    let prefixed = [format!("SG{upper}"), format!("sg{lower}"), upper, lower];
+    prefixed.into_iter().flat_map(|uen| [format!(" {uen}"), format!("{uen} "), uen]).collect()
+}
+
 /// The fields that a search for partners asks for, beside those of the rows.
 pub fn asked(fields: &Fields) -> impl Iterator<Item = &'static str> {
-    uen_fields(fields).chain(fields.has("x_website_domain").then_some("x_website_domain")).chain(["website"])
+    uen_fields(fields)
+        .chain(fields.has("x_website_domain").then_some("x_website_domain"))
+        .chain(["website", "parent_id"])
+}
+
+/// Why the partner cannot be that company, in words; `None` when it can.
+#[must_use]
+pub fn objection(partner: &Present, uen: Option<&str>) -> Option<String> {
+    let is_company = partner.field("is_company") == json!(true) || partner.field("parent_id").is_null();
+    let of_another = |uen: &str| uens(partner).next().is_some() && !has_uen(partner, Some(uen));
+    match uen {
+        _ if !is_company => Some(format!("partner {} is a contact of a company", partner.id)),
+        _ if partner.is_archived() => Some(format!("partner {} is archived: take it back there first", partner.id)),
+        Some(uen) if of_another(uen) => {
+            Some(format!("partner {} has the UEN of another company: correct it there first", partner.id))
+        }
+        _ => None,
+    }
 }
 
 fn uen_fields(fields: &Fields) -> impl Iterator<Item = &'static str> {

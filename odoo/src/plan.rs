@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use presdr_events::IndexKey;
-use presdr_store::odoo::records::Mark;
+use presdr_store::odoo::records::{Mark, Origin};
 use serde_json::{Map, Value};
 
 use crate::rows::{Cell, Row, hash, plain};
@@ -63,9 +63,14 @@ pub fn changed(row: &Row, marks: &BTreeMap<String, Mark>, index: &IndexKey) -> B
     row.hashes(index).into_iter().filter(differs).map(|(field, _)| field).collect()
 }
 
-/// What to do about the fields of `row` that changed, for a record that is there.
+/// What to do about the fields of `row` that changed, for a record that is there, whoever made it.
 #[must_use]
-pub fn change(row: &Row, marks: &BTreeMap<String, Mark>, present: &Present, index: &IndexKey) -> Change {
+pub fn change(
+    row: &Row,
+    (marks, origin): (&BTreeMap<String, Mark>, Origin),
+    present: &Present,
+    index: &IndexKey,
+) -> Change {
     let mut change = Change { marks: marks.clone(), ..Change::default() };
     let hashes = row.hashes(index);
     for field in changed(row, marks, index) {
@@ -73,29 +78,39 @@ pub fn change(row: &Row, marks: &BTreeMap<String, Mark>, present: &Present, inde
         let now = present.field(field);
         let now_hash = hash(index, field, &now);
         let mark = marks.get(field).cloned().unwrap_or_default();
-        let landed = landed(&mark, cell, &now, &now_hash);
+        let landed = landed(&mark, (field, cell), (&now, &now_hash), index);
         let held = if landed { Some(now_hash.clone()) } else { mark.held.clone() };
         let is_ours = match &held {
             Some(held) => *held == now_hash,
+            // Odoo takes all of a row or nothing: what stands in one that we made and reads otherwise than it was sent, a person wrote.
+            None if mark.sending.is_some() && origin == Origin::Made => now.is_null() || now.as_f64() == Some(0.0),
             None => now.is_null() || field.starts_with(OURS),
         };
+        // A company may be another's child: Odoo would write its address to the parent, too.
+        let is_ours =
+            is_ours && (field != "country_id" || row.key.subject.is_some() || present.field("parent_id").is_null());
         // What stands there already is nobody's change.
         let stands = landed && mark.sending.as_ref() == Some(wanted) || *wanted == now_hash;
+        let mut held = held;
         match (stands, is_ours) {
             (true, _) => {}
             (false, true) => drop(change.write.insert(field)),
-            (false, false) => drop(change.keep.insert(field)),
+            (false, false) => {
+                change.keep.insert(field);
+                // It was made with what was sent, so that what stands there is theirs from now on, too.
+                held = held.or(mark.sending.filter(|_| origin == Origin::Made));
+            }
         }
         change.marks.insert(field.to_owned(), Mark { wanted: Some(wanted.clone()), held, sending: None });
     }
     change
 }
 
-/// Whether a write that nobody saw end has landed: Odoo holds what was sent; where that reads differently there, something else than before.
-fn landed(mark: &Mark, cell: &Cell, now: &Value, now_hash: &str) -> bool {
-    match (&mark.sending, cell.read_again()) {
+/// Whether a write that nobody saw end has landed: Odoo holds what was sent; where nobody can tell that, something else than before.
+fn landed(mark: &Mark, (field, cell): (&str, &Cell), (now, now_hash): (&Value, &str), index: &IndexKey) -> bool {
+    match (&mark.sending, cell.sent_as(now)) {
         (None, _) => false,
-        (Some(sent), Some(_)) => sent == now_hash,
+        (Some(sent), Some(as_sent)) => *sent == hash(index, field, &as_sent),
         (Some(_), None) => !now.is_null() && mark.held.as_deref() != Some(now_hash),
     }
 }

@@ -1,8 +1,8 @@
 //! What should stand in Odoo: a row per company, contact and lead, made from what a run told. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use presdr_events::{CompanyId, IndexKey, RunId, SubjectId, TenantId};
+use presdr_events::{CompanyId, IndexKey, RunId, SubjectId, Suppression, TenantId};
 use presdr_rules::settings::OdooSettings;
 use presdr_store::odoo::records::{Key, Model};
 use serde_json::{Value, json};
@@ -17,6 +17,8 @@ const SINGAPORE: &str = "base.sg";
 pub struct Lead {
     /// Which company.
     pub company: CompanyId,
+    /// All that it could be suppressed by.
+    pub asked: BTreeSet<Suppression>,
     /// As it is registered.
     pub name: String,
     /// Its number in the registry.
@@ -40,6 +42,8 @@ pub struct Lead {
 pub struct Contact {
     /// Who, by random id.
     pub subject: Option<SubjectId>,
+    /// All that they could be suppressed by: everything that was told of them, sent or not.
+    pub asked: BTreeSet<Suppression>,
     /// First and last name, or what a site calls them.
     pub name: Option<String>,
     /// Title in the company.
@@ -99,6 +103,16 @@ impl Cell {
         }
     }
 
+    /// What was sent, if Odoo tells `told` of it now; `None` where that cannot be known.
+    #[must_use]
+    pub fn sent_as(&self, told: &Value) -> Option<Value> {
+        match self {
+            Self::External(_) => None,
+            Self::Html(_) => Some(html(told.as_str().unwrap_or_default())),
+            Self::Text(_) | Self::Number(_) | Self::Flag(_) | Self::Record(_) | Self::Nothing => Some(told.clone()),
+        }
+    }
+
     /// As Odoo tells it when it is read again; `None` where that cannot be known.
     #[must_use]
     pub fn read_again(&self) -> Option<Value> {
@@ -132,6 +146,8 @@ pub struct Row {
     pub key: Key,
     /// Its fields, of those that this Odoo has. One that is not known is not here, and stays as it is there.
     pub cells: BTreeMap<&'static str, Cell>,
+    /// What keeps it from being sent, once any of it is suppressed.
+    pub asked: BTreeSet<Suppression>,
 }
 
 impl Row {
@@ -145,8 +161,37 @@ impl Row {
 fn wanted(cell: &Cell) -> Value {
     match cell {
         Cell::External(id) => json!({ "external": id }),
-        Cell::Html(text) => json!({ "html": text }),
+        Cell::Html(text) => html(text),
         other => plain(&other.read_again().unwrap_or(Value::Null)),
+    }
+}
+
+/// A text with marks in one form: its words. How they are marked, Odoo writes in its own way.
+fn html(text: &str) -> Value {
+    let mut words = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['<', '&']) {
+        let (before, marked) = rest.split_at(at);
+        words.push_str(before);
+        let end = if marked.starts_with('<') { '>' } else { ';' };
+        let (marks, after) = marked.split_at(marked.find(end).map_or(marked.len(), |end| end + 1));
+        words.push_str(entity(marks));
+        rest = after;
+    }
+    words.push_str(rest);
+    words.retain(|character| !character.is_whitespace());
+    json!({ "html": words })
+}
+
+/// What an entity stands for; a tag, and an entity that we never write, for nothing.
+fn entity(marks: &str) -> &'static str {
+    match marks {
+        "&amp;" => "&",
+        "&lt;" => "<",
+        "&gt;" => ">",
+        "&quot;" | "&#34;" => "\"",
+        "&#39;" | "&apos;" => "'",
+        _ => "",
     }
 }
 
@@ -201,12 +246,13 @@ pub fn company(lead: &Lead, fields: &Fields) -> Row {
         cells.insert("comment", Cell::Html(note(lead)));
     }
     cells.retain(|field, _| fields.has(field));
-    Row { key: Key { model: Model::Partner, company: lead.company, subject: None }, cells }
+    let key = Key { model: Model::Partner, company: lead.company, subject: None };
+    Row { key, cells, asked: lead.asked.clone() }
 }
 
 /// The row of a contact under the partner `parent`. `None` for somebody of whom nothing is known that Odoo could call them.
 #[must_use]
-pub fn contact(company: CompanyId, contact: &Contact, parent: i64, fields: &Fields) -> Option<Row> {
+pub fn contact(lead: &Lead, contact: &Contact, parent: i64, fields: &Fields) -> Option<Row> {
     let text = |value: &Option<String>| value.clone().map(Cell::Text);
     let name = contact.name.clone().or_else(|| contact.email.clone())?;
     let mut cells = BTreeMap::from([
@@ -223,7 +269,8 @@ pub fn contact(company: CompanyId, contact: &Contact, parent: i64, fields: &Fiel
     ];
     cells.extend(known.into_iter().filter_map(|(field, cell)| Some((field, cell?))));
     cells.retain(|field, _| fields.has(field));
-    Some(Row { key: Key { model: Model::Partner, company, subject: Some(contact.subject?) }, cells })
+    let key = Key { model: Model::Partner, company: lead.company, subject: Some(contact.subject?) };
+    Some(Row { key, cells, asked: &lead.asked | &contact.asked })
 }
 
 /// The row of a lead of Odoo's CRM for the partner, where the tenant wants one for such a score.
@@ -239,7 +286,8 @@ pub fn crm_lead(lead: &Lead, partner: i64, settings: &OdooSettings) -> Option<Ro
         ("user_id", Cell::Nothing),
         ("description", Cell::Html(note(lead))),
     ]);
-    Some(Row { key: Key { model: Model::Lead, company: lead.company, subject: None }, cells })
+    let key = Key { model: Model::Lead, company: lead.company, subject: None };
+    Some(Row { key, cells, asked: lead.asked.clone() })
 }
 
 /// Score and rationale as a paragraph of HTML.

@@ -9,6 +9,8 @@ use crate::client::{Call, Fault, Odoo, is_collision, no_right_to_write};
 
 /// Rows of one call: measured on Odoo 19, larger batches take as long a row and hold more up when one is bad.
 pub const BATCH: usize = 200;
+/// So many rows that Odoo fails at, one by one and each in the same way, while it takes none: not they are bad, it is.
+const BROKEN_MIN: usize = 3;
 /// How often rows that met another transaction are sent again at once; then the whole sync waits.
 const COLLISIONS_MAX: u32 = 4;
 const COLLISION_PAUSE: Duration = Duration::from_millis(250);
@@ -22,6 +24,8 @@ pub enum Loaded {
     Gone,
     /// Odoo refuses it; which field it names, in our own words.
     Refused(String),
+    /// Odoo fails at it, as it does at a mistake in a module of its own.
+    Failed(String),
 }
 
 #[derive(Deserialize)]
@@ -53,8 +57,8 @@ enum Once {
     There(Vec<i64>),
     /// These rows are bad, by their place.
     Bad(BTreeMap<usize, Loaded>),
-    /// Some row is bad, and Odoo does not say which.
-    Unclear(String),
+    /// Some row is bad, and Odoo does not say which; what it would be if it is the only one.
+    Unclear(Loaded),
 }
 
 /// Sends rows under `columns`; tells of each, in its order, what became of it.
@@ -73,6 +77,9 @@ pub async fn load(
         if batch.is_empty() {
             continue;
         }
+        if let Some(why) = broken(&loaded) {
+            return Err(Fault::Retry(why));
+        }
         match patiently(odoo, model, columns, rows, &batch).await? {
             Once::There(ids) => {
                 let (there, rest) = batch.split_at(ids.len().min(batch.len()));
@@ -80,26 +87,42 @@ pub async fn load(
                 waiting.push(rest.to_vec());
             }
             Once::Bad(bad) => {
-                let mut rest = Vec::new();
+                let (mut rest, mut alone) = (Vec::new(), Vec::new());
                 for (place, row) in batch.iter().enumerate() {
                     match bad.get(&place) {
                         Some(why) if batch.len() == 1 => loaded[*row] = Some(why.clone()),
                         // Odoo tells a rule's refusal of any row of the first one, too: who is bad is bad alone.
-                        Some(_) => waiting.push(vec![*row]),
+                        Some(_) => alone.push(vec![*row]),
                         None => rest.push(*row),
                     }
                 }
                 waiting.push(rest);
+                waiting.extend(alone);
             }
-            Once::Unclear(why) if batch.len() == 1 => loaded[batch[0]] = Some(Loaded::Refused(why)),
+            Once::Unclear(why) if batch.len() == 1 => loaded[batch[0]] = Some(why),
             Once::Unclear(_) => {
                 let (first, second) = batch.split_at(batch.len() / 2);
                 waiting.extend([second.to_vec(), first.to_vec()]);
             }
         }
     }
+    if let Some(why) = broken(&loaded) {
+        return Err(Fault::Retry(why));
+    }
     let never = || Loaded::Refused("Odoo said nothing of it".to_owned());
     Ok(loaded.into_iter().map(|loaded| loaded.unwrap_or_else(never)).collect())
+}
+
+/// Why it is Odoo that fails, and not single rows, if it is.
+fn broken(loaded: &[Option<Loaded>]) -> Option<String> {
+    let failed = loaded.iter().flatten().filter_map(|loaded| match loaded {
+        Loaded::Failed(why) => Some(why),
+        _ => None,
+    });
+    let failed: Vec<&String> = failed.collect();
+    let is_any_taken = loaded.iter().flatten().any(|loaded| matches!(loaded, Loaded::There(_)));
+    let why = failed.first().filter(|_| failed.len() >= BROKEN_MIN && !is_any_taken)?;
+    Some(format!("it fails at whatever it is sent ({why}): a module there is broken, or being upgraded"))
 }
 
 /// Sends a batch, again after a moment while it meets other transactions: `load` tells of those with status 200, so Odoo itself does not.
@@ -117,8 +140,11 @@ async fn patiently(
         let answered = odoo.call::<Answer>(Call { model, method: "load", ids: None, arguments }).await;
         let once = match answered {
             Ok(answer) => read(model, columns, batch.len(), answer),
-            Err(Fault::Refused(why)) => Ok(Once::Unclear(why)),
-            Err(Fault::Missing) => Ok(Once::Unclear("it refers to a record that is not there".to_owned())),
+            Err(Fault::Refused(why)) => Ok(Once::Unclear(Loaded::Refused(why))),
+            Err(Fault::Failed(why)) => Ok(Once::Unclear(Loaded::Failed(why))),
+            Err(Fault::Missing) => {
+                Ok(Once::Unclear(Loaded::Refused("it refers to a record that is not there".to_owned())))
+            }
             Err(fault) => Err(fault),
         };
         tried += 1;
@@ -134,31 +160,41 @@ async fn patiently(
 fn read(model: &'static str, columns: &[String], sent: usize, answer: Answer) -> Result<Once, Fault> {
     if let Value::Array(ids) = &answer.ids {
         let ids: Vec<i64> = ids.iter().filter_map(Value::as_i64).collect();
-        return if ids.is_empty() { Ok(Once::Unclear("Odoo took none".to_owned())) } else { Ok(Once::There(ids)) };
+        return if ids.is_empty() { Ok(unclear("Odoo took none")) } else { Ok(Once::There(ids)) };
     }
     let errors: Vec<&Message> = answer.messages.iter().filter(|message| message.kind != "warning").collect();
     if errors.iter().any(|error| is_collision(&error.message)) {
         return Err(Fault::Retry("could not serialize: two transactions met in Odoo".to_owned()));
     }
-    if errors.iter().any(|error| error.message.starts_with("You are not allowed")) {
+    // Of another model it may be said of one row: whoever signs in to Odoo with a contact is a user there.
+    let of_model = format!("({model})");
+    if errors.iter().any(|error| error.message.starts_with("You are not allowed") && error.message.contains(&of_model))
+    {
         return Err(no_right_to_write(model));
     }
     let mut bad = BTreeMap::new();
     for error in errors {
         let Some(rows) = error.rows.as_ref().filter(|rows| rows.from <= rows.to && rows.to < sent) else { continue };
         for place in rows.from..=rows.to {
-            bad.entry(place).or_insert_with(|| why(columns, error.field.as_deref()));
+            bad.entry(place).or_insert_with(|| why(columns, error));
         }
     }
     match bad.is_empty() {
-        true => Ok(Once::Unclear("Odoo refuses it and does not say why".to_owned())),
+        true => Ok(unclear("Odoo refuses it and does not say why")),
         false => Ok(Once::Bad(bad)),
     }
 }
 
+fn unclear(why: &str) -> Once {
+    Once::Unclear(Loaded::Refused(why.to_owned()))
+}
+
 /// In our own words: the message may quote the value. A field is named only if it is one that we sent.
-fn why(columns: &[String], field: Option<&str>) -> Loaded {
-    match field {
+fn why(columns: &[String], error: &Message) -> Loaded {
+    match error.field.as_deref() {
+        _ if error.message.starts_with("Unknown error during import") => {
+            Loaded::Failed("an error of no known class".to_owned())
+        }
         Some(".id") => Loaded::Gone,
         Some(field) if columns.iter().any(|column| column.split('/').next() == Some(field)) => {
             Loaded::Refused(format!("Odoo refuses what {field} is"))

@@ -1,5 +1,7 @@
 //! Connecting a tenant to its Odoo, checking that, and taking it back: also while the tenant is being set up.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use presdr_events::{
     Cause, Clear, CompanyId, Event, RunId, Step, TenantId,
     run::SyncRequested,
@@ -7,11 +9,16 @@ use presdr_events::{
 };
 use presdr_odoo::{
     check::{self, Checked},
-    client::base_url,
+    client::{Call, Odoo, base_url},
     desk::{self, OdooError},
+    fields, gather,
+    matching::{self, objection},
+    plan::Present,
     sync::{Job, Report, Writer},
 };
 use presdr_store::{
+    StoreError,
+    leases::{Lease, Leases},
     odoo::{
         connections::{self, Connection, Flavour, NewConnection},
         records::{self, Key, Model, Origin, Record, State},
@@ -22,11 +29,17 @@ use presdr_store::{
     tenants,
 };
 
+use serde_json::{Map, Value, json};
+
 use crate::{
     CommandError, Desk,
     desk::{next_number, tenant_step},
 };
 
+/// How long a command waits for a sync that is under way: it ends at the next call, and no call takes longer than two minutes.
+const SYNC_ENDS: Duration = Duration::from_secs(150);
+/// The same of a command that lets the sync go on.
+const SYNC_WAIT: Duration = Duration::from_secs(20);
 /// No API key of Odoo is longer; what is was given by mistake.
 const KEY_CHARACTERS_MAX: usize = 512;
 
@@ -58,6 +71,8 @@ impl From<OdooError> for CommandError {
 ///
 /// # Errors
 /// [`CommandError::Refused`] when something is not what it should be, or the database is another tenant's.
+///
+/// A database that the tenant was connected to before is free for another only once nothing is under way there any more.
 pub async fn connect(desk: &Desk, tenant: &TenantId, given: &Given) -> Result<(u32, u64), CommandError> {
     let refused = |what: &str| Err(CommandError::Refused(what.to_owned()));
     let base = base_url(&given.base_url).map_err(|fault| CommandError::Refused(fault.to_string()))?;
@@ -87,17 +102,47 @@ pub async fn connect(desk: &Desk, tenant: &TenantId, given: &Given) -> Result<(u
         flavour: Some(given.flavour.as_str().to_owned()),
     });
     let sequence = desk.commit(tx, tenant_step(tenant, "odoo", number), &event).await?;
+    free(desk, tenant).await?;
     Ok((version, sequence))
 }
 
-/// Takes the tenant's connection back: its key is forgotten.
+/// Frees the databases that the tenant is not connected to any more, once no sync is under way: it may still have a call there.
+async fn free(desk: &Desk, tenant: &TenantId) -> Result<(), CommandError> {
+    let mut tx = desk.database.enter(tenant).await?;
+    let holds = connections::holds_others(&mut tx).await?;
+    tx.commit().await?;
+    if !holds {
+        return Ok(());
+    }
+    let Some(_lease) = writers_lease(desk, tenant, SYNC_ENDS).await? else {
+        return Err(CommandError::Refused(
+            "done, but a call to Odoo is still under way: the database stays the tenant's until this is run once more"
+                .to_owned(),
+        ));
+    };
+    let mut tx = desk.database.enter(tenant).await?;
+    connections::free_others(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The lease that whoever writes to the tenant's Odoo has.
+async fn writers_lease(desk: &Desk, tenant: &TenantId, patience: Duration) -> Result<Option<Lease>, StoreError> {
+    Leases::new(desk.database.clone()).take_within(&format!("odoo/{tenant}"), patience).await
+}
+
+/// Takes the tenant's connection back: its key is forgotten, a sync that is under way ends, and then the database may be another's.
 ///
 /// # Errors
-/// [`CommandError::Refused`] when there is none.
+/// [`CommandError::Refused`] when there is none, or a call to Odoo does not end: then the same once more frees the database.
 pub async fn disconnect(desk: &Desk, tenant: &TenantId) -> Result<u64, CommandError> {
     let (mut tx, _) = tenants::enter_open(&desk.database, tenant).await?;
     let number = next_number(&mut tx, "odoo").await?;
     let Some(version) = connections::take_back(&mut tx, desk.actor(), desk.now()).await? else {
+        if connections::holds_others(&mut tx).await? {
+            drop(tx);
+            free(desk, tenant).await?;
+        }
         return Err(OdooError::NotConnected(tenant.clone()).into());
     };
     let event = Event::OdooConnectionSet(OdooConnectionSet {
@@ -107,7 +152,9 @@ pub async fn disconnect(desk: &Desk, tenant: &TenantId) -> Result<u64, CommandEr
         database: None,
         flavour: None,
     });
-    desk.commit(tx, tenant_step(tenant, "odoo", number), &event).await
+    let sequence = desk.commit(tx, tenant_step(tenant, "odoo", number), &event).await?;
+    free(desk, tenant).await?;
+    Ok(sequence)
 }
 
 /// Tries the tenant's connection and writes down how it was found. The fields of our own are made, if the account may.
@@ -139,7 +186,7 @@ pub async fn connection(desk: &Desk, tenant: &TenantId) -> Result<Option<Connect
 /// does it.
 ///
 /// # Errors
-/// [`CommandError::Refused`] when there is no connection, or the run has no shortlist.
+/// [`CommandError::Refused`] when there is no connection, or the run has no shortlist, or none any more.
 pub async fn request_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<(u32, u64), CommandError> {
     let mut tx = tenants::enter_active(&desk.database, tenant).await?;
     if connections::get(&mut tx).await?.is_none_or(|connection| !connection.active) {
@@ -152,6 +199,7 @@ pub async fn request_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<
         }
         Some(_) => {}
     }
+    gather::shortlist(&mut tx, run).await?;
     let attempt = syncs::next_attempt(&mut tx, run).await?;
     let key = StepKey { tenant: tenant.clone(), run: Some(run), company: None, step: "sync_request", attempt };
     let id = key.event_id();
@@ -169,10 +217,9 @@ pub async fn request_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<
 pub async fn preview_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<Report, CommandError> {
     tenants::enter_active(&desk.database, tenant).await?.commit().await?;
     let (connection, odoo) = desk::open(&desk.database, &desk.keyring, tenant).await?;
-    let place = connection.place();
     let now = || desk.now();
-    let writer = Writer { database: &desk.database, keyring: &desk.keyring, tenant, odoo: &odoo, place, now: &now };
-    let job = Job { run, attempt: 0, actor: desk.actor().as_str().to_owned() };
+    let writer = Writer::new(&desk.database, &desk.keyring, tenant, (&connection, &odoo), &now);
+    let job = Job { run, attempt: 0, actor: desk.actor().as_str().to_owned(), tried_since: None };
     Ok(Box::pin(writer.preview(&job)).await?)
 }
 
@@ -215,30 +262,44 @@ pub async fn record_counts(desk: &Desk, tenant: &TenantId) -> Result<Vec<(&'stat
     Ok(counts)
 }
 
-/// Says which partner a company is: what nobody could tell is settled, and the next sync writes there. Tells the event's sequence.
+/// Says which partner a company is, where nobody could tell, where it was deleted, or where another was taken for it; the next sync writes there.
+/// Tells the event's sequence.
 ///
 /// # Errors
-/// [`CommandError::Refused`] when the company waits for no such word, or the partner is another company's.
+/// [`CommandError::Refused`] when the company needs no such word, the partner cannot be it, or Odoo cannot be asked.
 pub async fn link(desk: &Desk, tenant: &TenantId, company: CompanyId, partner: i64) -> Result<u64, CommandError> {
-    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
-    let Some(connection) = connections::get(&mut tx).await?.filter(|connection| connection.active) else {
-        return Err(OdooError::NotConnected(tenant.clone()).into());
+    tenants::enter_active(&desk.database, tenant).await?.commit().await?;
+    // A sync that is under way would write over it what it found.
+    let Some(_lease) = writers_lease(desk, tenant, SYNC_WAIT).await? else {
+        return Err(CommandError::Refused("a sync is under way: try it again once it has ended".to_owned()));
     };
+    let (connection, odoo) = desk::open(&desk.database, &desk.keyring, tenant).await?;
+    let present = look_up(&odoo, partner).await?;
+    let mut tx = tenants::enter_active(&desk.database, tenant).await?;
+    if !connections::stands(&mut tx, connection.version).await? {
+        return Err(OdooError::NotConnected(tenant.clone()).into());
+    }
     let place = connection.place();
     let key = Key { model: Model::Partner, company, subject: None };
     let known = records::of_companies(&mut tx, place, &[company]).await?;
-    let Some(known) = known.into_iter().find(|record| record.key == key && record.state == State::Ambiguous) else {
+    let Some(known) = known.into_iter().find(|record| record.key == key && may_be_linked(record)) else {
         return Err(CommandError::Refused(format!(
             "company {company} does not wait for anybody to say which partner it is"
         )));
     };
-    if records::taken(&mut tx, place, &[partner]).await?.contains(&partner) {
+    if known.odoo_id != Some(partner) && records::taken(&mut tx, place, &[partner]).await?.contains(&partner) {
         return Err(CommandError::Refused(format!("partner {partner} is another company or contact of the tenant's")));
+    }
+    let uen = gather::uen(&mut tx, company).await?;
+    if let Some(why) = objection(&present, uen.as_deref()) {
+        return Err(CommandError::Refused(why));
     }
     let linked = Record {
         odoo_id: Some(partner),
         origin: Origin::Adopted,
         state: State::Held,
+        // What is remembered is of another record, or of none.
+        fields: BTreeMap::new(),
         outcome: "adopted".to_owned(),
         problem: None,
         ..known
@@ -248,4 +309,26 @@ pub async fn link(desk: &Desk, tenant: &TenantId, company: CompanyId, partner: i
     let step = Step::done("odoo", 0, number, Vec::new());
     let event = Event::OdooPartnerLinked(OdooPartnerLinked { step, company_id: company, partner_id: partner });
     desk.commit(tx, tenant_step(tenant, "odoo", number), &event).await
+}
+
+/// Whether a person's word on the record counts: it waits for one, it was deleted, or the partner that was taken for it is not one that we made.
+fn may_be_linked(record: &Record) -> bool {
+    match record.state {
+        State::Ambiguous | State::Deleted => true,
+        State::Held | State::Archived => record.origin == Origin::Adopted,
+        _ => false,
+    }
+}
+
+/// The partner as Odoo holds it.
+async fn look_up(odoo: &Odoo, partner: i64) -> Result<Present, CommandError> {
+    let fields = fields::look(odoo).await.map_err(OdooError::from)?;
+    let asked: Vec<&str> = matching::asked(&fields).chain(["is_company", "active"]).collect();
+    let arguments = vec![("domain", json!([["id", "=", partner]])), ("fields", json!(asked))];
+    let call = Call { model: fields::PARTNER, method: "search_read", ids: None, arguments };
+    let found: Vec<Map<String, Value>> = odoo.call(call).await.map_err(OdooError::from)?;
+    let present = found.into_iter().find_map(Present::read);
+    present.ok_or_else(|| {
+        CommandError::Refused(format!("there is no partner {partner} in Odoo that the service account sees"))
+    })
 }

@@ -169,16 +169,10 @@ impl Bench {
     async fn night(&self, shortlist: &[Rehearsed]) -> anyhow::Result<Measured> {
         let run = rehearse(&self.database, &self.keyring, &self.tenant, shortlist, Utc::now()).await?;
         let odoo = self.odoo().await?;
-        let writer = Writer {
-            database: &self.database,
-            keyring: &self.keyring,
-            tenant: &self.tenant,
-            odoo: &odoo,
-            place: self.connection.place(),
-            now: &Utc::now,
-        };
+        let writer = Writer::new(&self.database, &self.keyring, &self.tenant, (&self.connection, &odoo), &Utc::now);
         let begun = Instant::now();
-        let synced = Box::pin(writer.sync(&Job { run, attempt: 1, actor: "service:bench".to_owned() })).await?;
+        let job = Job { run, attempt: 1, actor: "service:bench".to_owned(), tried_since: None };
+        let synced = Box::pin(writer.sync(&job)).await?;
         Ok(Measured { took: begun.elapsed(), asked: odoo.asked(), synced })
     }
 

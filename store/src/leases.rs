@@ -7,7 +7,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -22,6 +22,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How long the database may take to answer about a lease.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// How often whoever waits for a lease looks whether it is free.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// This process's leases.
 #[derive(Clone)]
@@ -109,6 +112,25 @@ impl Leases {
                 self.0.let_go(name);
                 other.map(|_| None)
             }
+        }
+    }
+}
+
+impl Leases {
+    /// Takes the lease on `name` as soon as nobody holds it, within `patience`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_within(&self, name: &str, patience: Duration) -> Result<Option<Lease>, StoreError> {
+        let until = Instant::now() + patience;
+        loop {
+            if let Some(lease) = self.try_take(name).await? {
+                return Ok(Some(lease));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 }

@@ -35,25 +35,8 @@ impl Held {
         keys: &TenantKeys,
         ask: impl FnOnce(&dyn Fn(Suppressible<'_>) -> bool),
     ) -> Result<Self, StoreError> {
-        let wanted = asked(&keys.index, ask);
-        let mut held = Self { index: keys.index.clone(), found: HashMap::new() };
-        if wanted.is_empty() {
-            return Ok(held);
-        }
-        erasures::hold_off(tx).await?;
-        let tenant = tx.tenant().clone();
-        let (kinds, hashes) = columns(wanted.iter());
-        let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
-            "select s.kind, s.hash, s.subject_id is not null from unnest($2::text[], $3::bytea[]) as w (kind, hash)
-             join suppressions s on s.tenant_id = $1 and s.kind = w.kind and s.hash = w.hash where s.lifted_at is null",
-        )
-        .bind(tenant.as_str())
-        .bind(kinds)
-        .bind(hashes)
-        .fetch_all(&mut **tx)
-        .await?;
-        held.found = rows.iter().filter_map(|(kind, hash, erased)| Some((read(kind, hash)?, *erased))).collect();
-        Ok(held)
+        let found = in_force(tx, &asked(&keys.index, ask)).await?;
+        Ok(Self { index: keys.index.clone(), found })
     }
 
     /// Whether it must not be contacted. False for what was not asked about.
@@ -73,6 +56,32 @@ impl Held {
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
+}
+
+/// Those of the suppressions that are in force, and whether each is of an erased person. True until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub async fn in_force(
+    tx: &mut TenantTx,
+    wanted: &BTreeSet<Suppression>,
+) -> Result<HashMap<Suppression, bool>, StoreError> {
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    erasures::hold_off(tx).await?;
+    let tenant = tx.tenant().clone();
+    let (kinds, hashes) = columns(wanted.iter());
+    let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
+        "select s.kind, s.hash, s.subject_id is not null from unnest($2::text[], $3::bytea[]) as w (kind, hash)
+         join suppressions s on s.tenant_id = $1 and s.kind = w.kind and s.hash = w.hash where s.lifted_at is null",
+    )
+    .bind(tenant.as_str())
+    .bind(kinds)
+    .bind(hashes)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.iter().filter_map(|(kind, hash, erased)| Some((read(kind, hash)?, *erased))).collect())
 }
 
 /// What `ask` asks about, as keyed hashes.

@@ -1,6 +1,8 @@
 //! Shortlists in Odoo: at once after a run, or when somebody asks; while Odoo is away, and while the worker is killed.
 
 mod killed;
+mod linked;
+mod turns;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -18,16 +20,19 @@ use crate::support::{PATIENCE, World, facts};
 
 const COMPANIES: usize = 40;
 
-async fn connect(world: &World, tenant: &TenantId, sandbox: &OdooSandbox, database: &str) {
+fn given(sandbox: &OdooSandbox, database: &str) -> odoo::Given {
     let account = sandbox.account(database, Rights::Admin).unwrap();
-    let given = odoo::Given {
+    odoo::Given {
         base_url: sandbox.url(),
         database: database.to_owned(),
         login: account.login,
         key: Clear(account.key),
         flavour: Flavour::Json2,
-    };
-    odoo::connect(&world.desk, tenant, &given).await.unwrap();
+    }
+}
+
+async fn connect(world: &World, tenant: &TenantId, sandbox: &OdooSandbox, database: &str) {
+    odoo::connect(&world.desk, tenant, &given(sandbox, database)).await.unwrap();
 }
 
 /// Waits until the newest sync of a run is as it should be.

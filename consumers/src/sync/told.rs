@@ -35,7 +35,7 @@ pub(super) async fn done(
 ) -> Result<(), WorkError> {
     let now = services.clock.now();
     let mut tx = services.database.enter(tenant).await?;
-    if !syncs::finish(&mut tx, sync, &report.counts, now).await? {
+    if !syncs::finish(&mut tx, sync, (&report.counts, None), now).await? {
         return Ok(());
     }
     connections::note(&mut tx, connection.version, None, now).await?;
@@ -53,6 +53,34 @@ pub(super) async fn done(
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, run.id = %sync.run, calls = report.asked.calls, "wrote a shortlist to Odoo");
     services.outbox.publish(outcomes.iter().map(|outcome| outcome.outgoing().clone()).collect()).await?;
+    Ok(())
+}
+
+/// Commits that a sync never can be done, and says so: nothing that anybody does to Odoo cures what is wrong with a run.
+pub(super) async fn impossible(
+    services: &Services,
+    tenant: &TenantId,
+    sync: &Sync,
+    problem: &str,
+) -> Result<(), WorkError> {
+    let now = services.clock.now();
+    let mut tx = services.database.enter(tenant).await?;
+    if !syncs::finish(&mut tx, sync, (&BTreeMap::new(), Some(problem)), now).await? {
+        return Ok(());
+    }
+    let event = Event::RunSynced(run::Synced {
+        step: Step::done(STEP, 0, sync.attempt, vec![DegradedReason::SyncIncomplete]),
+        counts: BTreeMap::new(),
+        incomplete: 0,
+        missing_fields: Vec::new(),
+        problem: Some(problem.to_owned()),
+    });
+    let key = key(tenant, sync, STEP);
+    let outcome = Outcome::new(key.clone(), &key.header(STEP, &sync.cause, now), &event)?;
+    steps::record(&mut tx, std::slice::from_ref(&outcome)).await?;
+    tx.commit().await?;
+    tracing::warn!(tenant.id = %tenant, run.id = %sync.run, %problem, "a shortlist cannot be written to Odoo, now or later");
+    services.outbox.publish(vec![outcome.outgoing().clone()]).await?;
     Ok(())
 }
 
@@ -125,6 +153,7 @@ fn of_run(report: &Report, sync: &Sync, took: Duration) -> run::Synced {
         counts: report.counts.clone(),
         incomplete: u32::try_from(incomplete).unwrap_or(u32::MAX),
         missing_fields: report.missing_fields.iter().map(|field| (*field).to_owned()).collect(),
+        problem: None,
     }
 }
 

@@ -93,8 +93,9 @@ mod tests {
         let refused = |fault: &Fault| assert!(matches!(fault, Fault::Refused(_)), "{fault}");
         refused(&error(422, "odoo.exceptions.ValidationError", "Contacts require a name"));
         refused(&error(422, "werkzeug.exceptions.UnprocessableEntity", "missing a required argument: 'domain'"));
-        refused(&error(500, "builtins.ValueError", "Invalid field 'nope' in 'res.partner'"));
-        refused(&error(500, "builtins.AttributeError", "'bool' object has no attribute 'lower'"));
+        let failed = |fault: &Fault| assert!(matches!(fault, Fault::Failed(_)) && !fault.is_transient(), "{fault}");
+        failed(&error(500, "builtins.ValueError", "Invalid field 'nope' in 'res.partner'"));
+        failed(&error(500, "builtins.AttributeError", "'bool' object has no attribute 'lower'"));
         refused(&error(400, "werkzeug.exceptions.BadRequest", ""));
         let again = |fault: &Fault| assert!(fault.is_transient(), "{fault}");
         again(&error(500, "psycopg2.errors.SerializationFailure", "could not serialize access"));
@@ -115,7 +116,7 @@ mod tests {
         assert!(matches!(fault, Fault::FixNeeded { .. }) && !fault.to_string().contains("10.0.0.5"), "{fault}");
         assert!(rpc_error("psycopg2.OperationalError", "connection refused").is_transient());
         assert_eq!(rpc_error("odoo.exceptions.MissingError", "x"), Fault::Missing);
-        assert!(matches!(rpc_error("builtins.ValueError", "x"), Fault::Refused(_)));
+        assert!(matches!(rpc_error("builtins.ValueError", "x"), Fault::Failed(_)));
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub enum Fault {
     /// What was sent is refused, and would be again.
     #[error("Odoo refuses what it was sent: {0}")]
     Refused(String),
+    /// It fails at what it was sent as programs fail: at that alone, or at whatever it is sent.
+    #[error("Odoo fails at what it was sent: {0}")]
+    Failed(String),
     /// A record that was to be written or read is not there any more.
     #[error("a record is not in Odoo any more")]
     Missing,
@@ -94,7 +97,9 @@ pub(super) fn of_class(class: &str, message: &str, told: &Told) -> Option<Fault>
         | "odoo.exceptions.RedirectWarning"
         | "werkzeug.exceptions.UnprocessableEntity"
         | "werkzeug.exceptions.BadRequest" => refused(),
-        "builtins.ValueError" | "builtins.TypeError" | "builtins.AttributeError" | "builtins.KeyError" => refused(),
+        "builtins.ValueError" | "builtins.TypeError" | "builtins.AttributeError" | "builtins.KeyError" => {
+            Some(Fault::Failed(format!("{} in {told}", class_name(class))))
+        }
         // JSON-RPC says this of a database that is not there, and of one that is away.
         "psycopg2.OperationalError" if message.contains("does not exist") => Some(no_database()),
         _ if is_collision(class) || is_collision(message) => {

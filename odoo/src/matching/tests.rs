@@ -82,5 +82,21 @@ fn the_question_is_well_formed_in_prefix_notation() {
     };
     let (operators, terms): (Vec<_>, Vec<_>) = question.into_iter().partition(Value::is_string);
     assert_eq!(operators.len() + 1, terms.len());
-    assert!(terms.contains(&json!(["parent_id", "=", false])));
+    assert!(terms.contains(&json!(["parent_id", "=", false])) && terms.contains(&json!(["is_company", "=", true])));
+    let spelt = terms.iter().find(|term| term[0] == "ref").unwrap()[2].as_array().unwrap().clone();
+    for spelling in ["201912345K", "201912345k", " 201912345K", "SG201912345K", "sg201912345k "] {
+        assert!(spelt.contains(&json!(spelling)), "{spelling}");
+    }
+}
+
+#[test]
+fn what_a_person_says_is_looked_at_before_it_is_believed() {
+    let why = |fields: Value, uen: Option<&str>| objection(&partner(3, fields), uen);
+    let uen = Some("201912345K");
+    assert_eq!(why(json!({ "is_company": true, "ref": " sg201912345k" }), uen), None);
+    assert_eq!(why(json!({ "is_company": true, "parent_id": [9, "Group"], "ref": "C-17" }), uen), None);
+    assert_eq!(why(json!({ "is_company": false, "parent_id": false }), uen), None, "somebody forgot to tick it");
+    assert!(why(json!({ "is_company": false, "parent_id": [9, "Group"] }), uen).unwrap().contains("contact"));
+    assert!(why(json!({ "is_company": true, "vat": "200012345Z" }), uen).unwrap().contains("UEN of another"));
+    assert!(why(json!({ "is_company": true, "active": false }), None).unwrap().contains("archived"));
 }

@@ -56,3 +56,25 @@ fn a_failure_without_a_place_is_not_pinned_on_a_row() {
     let beyond = json!({ "type": "error", "message": "x", "rows": { "from": 7, "to": 9 } });
     assert!(matches!(once(json!({ "ids": false, "messages": [beyond] })), Ok(Once::Unclear(_))));
 }
+
+#[test]
+fn a_missing_right_to_something_else_is_the_rows_own() {
+    let rows = json!({ "from": 1, "to": 1 });
+    let message = "You are not allowed to modify 'User' (res.users) records.";
+    let answer = json!({ "ids": false, "messages": [{ "type": "error", "rows": rows, "message": message }] });
+    assert!(matches!(once(answer), Ok(Once::Bad(bad)) if bad.len() == 1));
+}
+
+#[test]
+fn odoo_is_broken_when_it_fails_at_row_after_row_and_takes_none() {
+    let failed = || Some(Loaded::Failed("builtins.KeyError in res.partner.load".to_owned()));
+    let refused = || Some(Loaded::Refused("Odoo refuses what name is".to_owned()));
+    assert!(broken(&[failed(), failed(), failed(), None]).unwrap().contains("KeyError"));
+    assert_eq!(broken(&[failed(), failed(), None]), None, "two rows may be bad");
+    assert_eq!(broken(&[failed(), failed(), failed(), Some(Loaded::There(7))]), None, "it takes others");
+    assert_eq!(broken(&[refused(), refused(), refused()]), None, "what a rule refuses is the row's own");
+    let answer = json!({ "ids": false, "messages": [{ "type": "error", "rows": { "from": 0, "to": 0 },
+        "message": "Unknown error during import: <class 'KeyError'>: 'jane@acme.example'", "moreinfo": "Resolve other errors first" }] });
+    let Ok(Once::Bad(bad)) = once(answer) else { panic!("bad") };
+    assert_eq!(bad.get(&0), Some(&Loaded::Failed("an error of no known class".to_owned())));
+}

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use presdr_events::SubjectId;
+use presdr_events::{SubjectId, Suppression};
 use presdr_store::{
     erasures,
-    odoo::records::{self, Key, Mark, Origin, Record, State},
+    odoo::{
+        connections,
+        records::{self, Key, Mark, Origin, Record, State},
+    },
+    suppressions,
 };
 use serde_json::{Value, json};
 
@@ -50,12 +54,8 @@ impl Running<'_> {
 
     /// Makes records under external ids of our own.
     async fn make(&mut self, rows: &[Row]) -> Result<(), OdooError> {
-        let intents = rows.iter().map(|row| {
-            let record = self.record(row.key, None, Origin::Made, State::Sending, "created");
-            let marks = row.hashes(&self.index).into_iter().map(|(field, wanted)| (field.to_owned(), sending(wanted)));
-            Record { fields: marks.collect(), ..record }
-        });
-        let alive = self.intend(intents.collect()).await?;
+        let intents: Vec<Record> = rows.iter().map(|row| self.intent(row, None)).collect();
+        let alive = self.intend(rows.iter().zip(intents).collect()).await?;
         let rows: Vec<&Row> = rows.iter().filter(|row| alive.contains(&row.key)).collect();
         let Some(first) = rows.first() else { return Ok(()) };
         let model = first.key.model;
@@ -77,6 +77,13 @@ impl Running<'_> {
             })
             .collect();
         let loaded = send::load(self.writer.odoo, model.as_str(), &columns, &data).await?;
+        // Their numbers at once: whatever comes between, they are looked at by those from now on, and never made again.
+        let numbered = rows.iter().zip(&loaded).filter_map(|(row, loaded)| match loaded {
+            Loaded::There(id) => Some(self.intent(row, Some(*id))),
+            _ => None,
+        });
+        let numbered: Vec<Record> = numbered.collect();
+        self.put(numbered).await?;
         let present = self.read_back(&loaded, &fields, first.key).await?;
         let mut settled = Vec::new();
         for (row, loaded) in rows.into_iter().zip(loaded) {
@@ -85,12 +92,15 @@ impl Running<'_> {
                     let record = self.record(row.key, Some(id), Origin::Made, State::Held, "created");
                     let marks = marks(row, &row.cells.keys().copied().collect(), present.get(&id), &self.index);
                     settled.push(Record { fields: marks, ..record });
+                    if row.key.subject.is_none() {
+                        self.fresh.insert(row.key.company);
+                    }
                     Done::new("created")
                 }
                 Loaded::Gone => {
                     self.refused(row, None, Origin::Made, "it refers to a record that is gone", &mut settled)
                 }
-                Loaded::Refused(why) => self.refused(row, None, Origin::Made, &why, &mut settled),
+                Loaded::Refused(why) | Loaded::Failed(why) => self.refused(row, None, Origin::Made, &why, &mut settled),
             };
             self.done.insert(row.key, outcome);
         }
@@ -111,7 +121,8 @@ impl Running<'_> {
             }
             record
         });
-        let alive = self.intend(intents.collect()).await?;
+        let intents: Vec<Record> = intents.collect();
+        let alive = self.intend(updates.iter().map(|update| &update.row).zip(intents).collect()).await?;
         let updates: Vec<&Update> = updates.iter().filter(|update| alive.contains(&update.row.key)).collect();
         let riders = self.riders(sample);
         let columns = write.iter().filter_map(|field| Some(first.row.cells.get(field)?.column(field)));
@@ -151,7 +162,9 @@ impl Running<'_> {
                     settled.push(gone);
                     Done::new("deleted")
                 }
-                Loaded::Refused(why) => self.refused(row, Some(update.id), origin, &why, &mut settled),
+                Loaded::Refused(why) | Loaded::Failed(why) => {
+                    self.refused(row, Some(update.id), origin, &why, &mut settled)
+                }
             };
             self.done.insert(row.key, outcome);
         }
@@ -168,18 +181,39 @@ impl Running<'_> {
         Done { problem: Some(why.to_owned()), ..Done::new("refused") }
     }
 
-    /// Commits intents; tells which of them may be sent: not those of people who were erased meanwhile. An erasure that comes later finds
-    /// the intent.
-    async fn intend(&mut self, intents: Vec<Record>) -> Result<BTreeSet<Key>, OdooError> {
+    /// That a row is about to be made, or, by its number, was.
+    fn intent(&self, row: &Row, id: Option<i64>) -> Record {
+        let record = self.record(row.key, id, Origin::Made, State::Sending, "created");
+        let marks = row.hashes(&self.index).into_iter().map(|(field, wanted)| (field.to_owned(), sending(wanted)));
+        Record { fields: marks.collect(), ..record }
+    }
+
+    /// Commits intents; tells which of them may be sent: not those of people who were erased meanwhile, nor of whoever was suppressed. An
+    /// erasure that comes later finds the intent.
+    async fn intend(&mut self, intents: Vec<(&Row, Record)>) -> Result<BTreeSet<Key>, OdooError> {
+        if !(self.writer.goes_on)() {
+            return Err(OdooError::Stopped);
+        }
         let mut tx = self.writer.database.enter(self.writer.tenant).await?;
+        if !connections::stands(&mut tx, self.writer.version).await? {
+            return Err(OdooError::NotConnected(self.writer.tenant.clone()));
+        }
         erasures::hold_off(&mut tx).await?;
-        let people: Vec<SubjectId> = intents.iter().filter_map(|record| record.key.subject).collect();
+        let people: Vec<SubjectId> = intents.iter().filter_map(|(row, _)| row.key.subject).collect();
         let alive = self.writer.keyring.subjects(&mut tx, self.writer.tenant, &people).await?;
-        let is_alive = |record: &Record| record.key.subject.is_none_or(|subject| alive.contains_key(&subject));
-        let intents: Vec<Record> = intents.into_iter().filter(is_alive).collect();
-        records::put(&mut tx, self.writer.place, &intents, (self.writer.now)()).await?;
+        let asked: BTreeSet<Suppression> = intents.iter().flat_map(|(row, _)| row.asked.iter().copied()).collect();
+        let held = suppressions::in_force(&mut tx, &asked).await?;
+        let mut may_go = Vec::new();
+        for (row, record) in intents {
+            if row.asked.iter().any(|one| held.contains_key(one)) {
+                self.done.insert(row.key, Done::new("suppressed"));
+            } else if row.key.subject.is_none_or(|subject| alive.contains_key(&subject)) {
+                may_go.push(record);
+            }
+        }
+        records::put(&mut tx, self.writer.place, &may_go, (self.writer.now)()).await?;
         tx.commit().await?;
-        Ok(intents.iter().map(|record| record.key).collect())
+        Ok(may_go.iter().map(|record| record.key).collect())
     }
 
     async fn put(&mut self, records: Vec<Record>) -> Result<(), OdooError> {

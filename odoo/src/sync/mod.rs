@@ -7,7 +7,7 @@ mod apply;
 mod report;
 mod sort;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use presdr_events::{CompanyId, IndexKey, RunId, TenantId};
@@ -16,7 +16,7 @@ use presdr_store::{
     Database,
     keys::Keyring,
     odoo::{
-        connections::Place,
+        connections::{Connection, Place},
         records::{self, Key, Model, Origin, Record, State},
     },
     settings,
@@ -35,6 +35,9 @@ pub use report::{Company, Report};
 /// Tells the time.
 pub type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Send + Sync);
 
+/// Tells whether a sync is to go on.
+pub type GoesOn<'a> = &'a (dyn Fn() -> bool + Send + Sync);
+
 /// A tenant's Odoo with what is needed to write there.
 pub struct Writer<'a> {
     /// Our own database.
@@ -47,8 +50,12 @@ pub struct Writer<'a> {
     pub odoo: &'a Odoo,
     /// Which database that is.
     pub place: Place,
+    /// By which of the tenant's connections: once there is another, nothing more is written by this one.
+    pub version: u32,
     /// The clock.
     pub now: Now<'a>,
+    /// Asked before each call that writes rows.
+    pub goes_on: GoesOn<'a>,
 }
 
 /// What is to be written, and for whom.
@@ -60,6 +67,8 @@ pub struct Job {
     pub attempt: u32,
     /// For whom, by opaque id.
     pub actor: String,
+    /// When it was tried first, if that failed.
+    pub tried_since: Option<DateTime<Utc>>,
 }
 
 /// What was done with a row.
@@ -86,9 +95,28 @@ pub(crate) struct Running<'a> {
     pub settings: OdooSettings,
     /// What is known of each record, as it changes.
     pub known: HashMap<Key, Record>,
+    /// Companies under which something new is to be made: that they are still the partners that we made is looked at first.
+    pub grows: BTreeSet<CompanyId>,
+    /// Companies that were made by this very call: nobody can be below them yet.
+    pub fresh: BTreeSet<CompanyId>,
     pub done: BTreeMap<Key, Done>,
     /// Whether nothing is written: only what would be is told.
     pub looks_only: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Of a connection, without anything that stops it.
+    #[must_use]
+    pub fn new(
+        database: &'a Database,
+        keyring: &'a Keyring,
+        tenant: &'a TenantId,
+        (connection, odoo): (&Connection, &'a Odoo),
+        now: Now<'a>,
+    ) -> Self {
+        let (place, version) = (connection.place(), connection.version);
+        Self { database, keyring, tenant, odoo, place, version, now, goes_on: &|| true }
+    }
 }
 
 impl Writer<'_> {
@@ -117,9 +145,11 @@ impl Writer<'_> {
         let index = self.keyring.tenant(&mut tx, self.tenant).await?.index;
         tx.commit().await?;
         let fields = if looks_only { fields::look(self.odoo).await? } else { fields::ensure(self.odoo).await? };
-        let known = known.into_iter().map(|record| (record.key, record)).collect();
-        let done = BTreeMap::new();
-        let mut running = Running { writer: self, job, index, fields, settings, known, done, looks_only };
+        let known: HashMap<Key, Record> = known.into_iter().map(|record| (record.key, record)).collect();
+        let grows =
+            gathered.leads.iter().filter(|lead| grows(lead, &known, &settings)).map(|lead| lead.company).collect();
+        let (done, fresh) = (BTreeMap::new(), BTreeSet::new());
+        let mut running = Running { writer: self, job, index, fields, settings, known, grows, fresh, done, looks_only };
         running.companies(&gathered.leads).await?;
         running.contacts(&gathered.leads).await?;
         running.crm_leads(&gathered.leads).await?;
@@ -142,7 +172,7 @@ impl Running<'_> {
             for contact in &lead.contacts {
                 let parent = self.partner(lead.company);
                 let would_be = parent.unwrap_or_default();
-                let Some(row) = rows::contact(lead.company, contact, would_be, &self.fields) else { continue };
+                let Some(row) = rows::contact(lead, contact, would_be, &self.fields) else { continue };
                 match parent {
                     Some(_) => rows.push(row),
                     None => drop(self.done.insert(row.key, self.orphan(lead.company))),
@@ -202,10 +232,19 @@ impl Running<'_> {
             attempt: i32::try_from(self.job.attempt).unwrap_or(i32::MAX),
             outcome: outcome.to_owned(),
             problem: None,
+            changed_at: (self.writer.now)(),
         }
     }
 
     fn report(&self, gathered: &Gathered) -> Report {
         report::report(self, gathered)
     }
+}
+
+/// Whether a contact or a lead of the company's is to be made.
+fn grows(lead: &Lead, known: &HashMap<Key, Record>, settings: &OdooSettings) -> bool {
+    let key = Key { model: Model::Partner, company: lead.company, subject: None };
+    let is_new = |key: Key| known.get(&key).is_none_or(|record| record.odoo_id.is_none());
+    rows::crm_lead(lead, 0, settings).is_some_and(|row| is_new(row.key))
+        || lead.contacts.iter().any(|contact| is_new(Key { subject: contact.subject, ..key }))
 }

@@ -14,7 +14,8 @@ use crate::{client::Asked, gather::Gathered};
 pub struct Company {
     /// Which.
     pub company_id: CompanyId,
-    /// `created`, `adopted`, `updated`, `kept`, `unchanged`, `archived`, `deleted`, `ambiguous`, `refused`, `superseded`, `suppressed`.
+    /// `created`, `adopted`, `updated`, `kept`, `unchanged`, `archived`, `deleted`, `ambiguous`, `refused`, `superseded`, `suppressed`,
+    /// `left_out`.
     pub outcome: &'static str,
     /// Its number in Odoo.
     pub partner_id: Option<i64>,
@@ -65,13 +66,19 @@ pub struct Report {
 pub(super) fn report(running: &Running<'_>, gathered: &Gathered) -> Report {
     let mut companies: Vec<Company> = gathered.leads.iter().map(|lead| company(running, lead.company)).collect();
     companies.extend(gathered.suppressed.iter().map(|id| Company { outcome: "suppressed", ..company(running, *id) }));
+    companies.extend(gathered.unreadable.iter().map(|id| {
+        let problem = Some("what the run told of it cannot be read".to_owned());
+        Company { problem, ..company(running, *id) }
+    }));
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for (key, done) in &running.done {
         *counts.entry(format!("{}.{}", kind(*key), done.outcome)).or_default() += 1;
     }
-    if !gathered.suppressed.is_empty() {
-        let suppressed = u32::try_from(gathered.suppressed.len()).unwrap_or(u32::MAX);
-        counts.insert("company.suppressed".to_owned(), suppressed);
+    for (outcome, companies) in [("suppressed", &gathered.suppressed), ("left_out", &gathered.unreadable)] {
+        if !companies.is_empty() {
+            let count = u32::try_from(companies.len()).unwrap_or(u32::MAX);
+            *counts.entry(format!("company.{outcome}")).or_default() += count;
+        }
     }
     Report {
         companies,

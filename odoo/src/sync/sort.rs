@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::CompanyId;
-use presdr_store::odoo::records::{self, Key, Model, Origin, Record, State};
+use presdr_store::odoo::records::{self, Model, Origin, Record, State};
 use serde_json::{Map, Value, json};
 
 use super::{Done, Running};
 use crate::{
     client::{Call, Fault},
     desk::OdooError,
+    identity,
     matching::{self, Found, Sought},
     plan::{self, Change, Present},
-    rows::{Lead, Row},
+    rows::{Lead, Row, external_id},
     send::BATCH,
 };
 
@@ -21,11 +23,18 @@ const LOOK: usize = 5_000;
 /// Companies that are looked for in one call.
 const SEEK: usize = 100;
 
+/// Odoo's clock and ours are no further apart.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
+/// So many companies that are all gone at once were hardly deleted by people: more likely the account sees them no more, or Odoo is another.
+const GONE_MIN: usize = 5;
+/// For so long nothing is concluded from that.
+const GONE_WAIT: TimeDelta = TimeDelta::days(1);
+
 /// How rows that are new to us are looked for before any is made.
 pub(super) enum Look {
     /// By UEN, then by domain.
     Companies(Vec<Sought>),
-    /// By address, then by name, under partners that the tenant had before.
+    /// By address, then by name, under partners that were there before this sync.
     Contacts,
     /// Not at all.
     Nowhere,
@@ -43,6 +52,13 @@ pub(super) struct Update {
 
 /// A record that is there, its number, and the fields of which something else is wanted than before.
 type There = (Row, Record, i64, BTreeSet<&'static str>);
+
+/// Of the records that were looked for: how many were there when they were looked at before, and how many of those are gone.
+#[derive(Default)]
+struct Gone {
+    looked_for: usize,
+    gone: usize,
+}
 
 /// What is to be written in a stage.
 #[derive(Default)]
@@ -66,25 +82,31 @@ impl Running<'_> {
     /// Plans the rows and does what is planned.
     pub(super) async fn stage(&mut self, rows: Vec<Row>, look: Look) -> Result<(), OdooError> {
         let mut planned = Planned::default();
-        let (mut there, mut fresh) = (Vec::new(), Vec::new());
+        let (mut there, mut fresh, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             match self.known.get(&row.key).cloned() {
                 Some(record) if record.run > self.job.run.get() => self.is_done(&row, Done::new("superseded")),
                 Some(record) if matches!(record.state, State::Owed | State::Erased) => {}
-                Some(record) if record.state == State::Deleted => self.is_done(&row, Done::new("deleted")),
                 Some(record) => match record.odoo_id {
                     Some(id) => there.push((row, record, id)),
-                    None if record.state == State::Sending => planned.again.push(row),
+                    None if record.state == State::Sending => unseen.push((row, record)),
                     None => fresh.push(row),
                 },
                 None => fresh.push(row),
             }
         }
-        self.look_at(there, &mut planned).await?;
+        let found = self.find_unseen(unseen, &mut fresh).await?;
+        there.extend(found);
+        let gone = self.look_at(there, &mut planned, &mut fresh).await?;
+        if matches!(look, Look::Companies(_)) {
+            self.believe(gone)?;
+        }
         match look {
             Look::Companies(sought) => self.match_companies(fresh, &sought, &mut planned).await?,
             Look::Contacts => self.match_contacts(fresh, &mut planned).await?,
-            Look::Nowhere => planned.make.extend(fresh),
+            Look::Nowhere => {
+                fresh.into_iter().for_each(|row| self.matched(row, Found::Nothing, &BTreeSet::new(), &mut planned))
+            }
         }
         self.apply(planned).await
     }
@@ -93,8 +115,54 @@ impl Running<'_> {
         self.done.insert(row.key, done);
     }
 
-    /// Reads the records that are there: what a person deleted or put away, and, of those that are to change, what a person changed.
-    async fn look_at(&mut self, there: Vec<(Row, Record, i64)>, planned: &mut Planned) -> Result<(), Fault> {
+    /// Records that were about to be made when a sync ended, of which nobody saw whether they were: found by their external ids among all that
+    /// Odoo made since. What is not among them was not made, or somebody deleted it before anybody looked.
+    async fn find_unseen(
+        &self,
+        unseen: Vec<(Row, Record)>,
+        fresh: &mut Vec<Row>,
+    ) -> Result<Vec<(Row, Record, i64)>, Fault> {
+        let Some(since) = unseen.iter().map(|(_, record)| record.changed_at).min() else { return Ok(Vec::new()) };
+        let Some(model) = unseen.first().map(|(row, _)| row.key.model) else { return Ok(Vec::new()) };
+        let since: DateTime<Utc> = since - CLOCKS_APART;
+        let domain = json!([["create_date", ">=", since.format("%F %T").to_string()]]);
+        let call = Call { model: model.as_str(), method: "search", ids: None, arguments: vec![("domain", domain)] };
+        let made: Vec<i64> = self.writer.odoo.call(call).await?;
+        let made = identity::external_ids(self.writer.odoo, model.as_str(), &made).await?;
+        let by_name: BTreeMap<String, i64> = made.into_iter().map(|(id, name)| (name, id)).collect();
+        let mut found = Vec::new();
+        for (row, record) in unseen {
+            match by_name.get(&external_id(self.writer.tenant, &row.key)) {
+                Some(id) => found.push((row, Record { odoo_id: Some(*id), ..record }, *id)),
+                None => fresh.push(row),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Nothing is remembered of companies that are all gone at once before somebody could say why.
+    fn believe(&self, gone: Gone) -> Result<(), Fault> {
+        let waited = self.job.tried_since.is_some_and(|since| since + GONE_WAIT <= (self.writer.now)());
+        if gone.gone < GONE_MIN || gone.gone < gone.looked_for || waited {
+            return Ok(());
+        }
+        Err(Fault::FixNeeded {
+            what: format!("the service account sees none of the {} companies that were there", gone.gone),
+            cure: "let it see them again (its companies and record rules), or bring the database back; if people deleted them all, do nothing: in a \
+                   day that is believed"
+                .to_owned(),
+        })
+    }
+
+    /// Reads the records that are there: what a person deleted or put away, and, of those that are to change, what a person changed. One that was
+    /// gone may be there again: who may see it was changed. One whose number is another record's by now is as new.
+    async fn look_at(
+        &mut self,
+        there: Vec<(Row, Record, i64)>,
+        planned: &mut Planned,
+        fresh: &mut Vec<Row>,
+    ) -> Result<Gone, Fault> {
+        let mut gone = Gone::default();
         let (mut changed, mut same) = (Vec::new(), Vec::new());
         for (row, record, id) in there {
             let fields = plan::changed(&row, &record.fields, &self.index);
@@ -106,22 +174,39 @@ impl Running<'_> {
         }
         for (batch, size) in [(changed, BATCH), (same, LOOK)] {
             for rows in batch.chunks(size) {
-                self.look_at_some(rows, planned).await?;
+                self.look_at_some(rows, planned, fresh, &mut gone).await?;
             }
         }
-        Ok(())
+        Ok(gone)
     }
 
-    async fn look_at_some(&mut self, rows: &[There], planned: &mut Planned) -> Result<(), Fault> {
+    async fn look_at_some(
+        &mut self,
+        rows: &[There],
+        planned: &mut Planned,
+        fresh: &mut Vec<Row>,
+        gone: &mut Gone,
+    ) -> Result<(), Fault> {
         let ids: Vec<i64> = rows.iter().map(|(_, _, id, _)| *id).collect();
         let fields: BTreeSet<&str> =
             rows.iter().flat_map(|(.., fields)| fields.iter().copied()).chain(["active"]).collect();
         let Some(model) = rows.first().map(|(row, ..)| row.key.model) else { return Ok(()) };
+        let fields = if model == Model::Partner { &fields | &BTreeSet::from(["parent_id"]) } else { fields };
         let present = self.read(model, json!([["id", "in", ids]]), &fields).await?;
         let present: BTreeMap<i64, Present> = present.into_iter().map(|present| (present.id, present)).collect();
+        let strangers = self.strangers(model, rows, &present).await?;
         for (row, record, id, fields) in rows {
+            let was_there = record.state != State::Deleted;
+            gone.looked_for += usize::from(was_there);
             match present.get(id) {
-                None => self.put_aside(row, record, State::Deleted, planned),
+                Some(_) if strangers.contains(id) => {
+                    self.known.remove(&row.key);
+                    fresh.push(row.clone());
+                }
+                None => {
+                    gone.gone += usize::from(was_there);
+                    self.put_aside(row, record, State::Deleted, planned);
+                }
                 Some(present) if present.is_archived() => self.put_aside(row, record, State::Archived, planned),
                 Some(_) if fields.is_empty() => {
                     let nothing = Change { marks: record.fields.clone(), ..Change::default() };
@@ -131,6 +216,24 @@ impl Running<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Of what we made and are about to write to: numbers that are another record's by now, as those are that a restored Odoo gives anew.
+    async fn strangers(
+        &self,
+        model: Model,
+        rows: &[There],
+        present: &BTreeMap<i64, Present>,
+    ) -> Result<BTreeSet<i64>, Fault> {
+        let asked = rows.iter().filter(|(row, record, id, fields)| {
+            let is_used = !fields.is_empty() || record.state == State::Deleted || self.grows.contains(&row.key.company);
+            let is_there = present.get(id).is_some_and(|present| !present.is_archived());
+            record.origin == Origin::Made && is_used && is_there
+        });
+        let asked: Vec<i64> = asked.map(|(_, _, id, _)| *id).collect();
+        let told = identity::external_ids(self.writer.odoo, model.as_str(), &asked).await?;
+        let is_strange = |id: &i64| !identity::is_ours(self.writer.tenant, told.get(id));
+        Ok(asked.into_iter().filter(is_strange).collect())
     }
 
     /// What a person deleted or put away is remembered as such, and left.
@@ -144,7 +247,7 @@ impl Running<'_> {
 
     /// Plans a record that is there.
     fn plan(&mut self, row: Row, record: &Record, present: &Present, planned: &mut Planned) {
-        let change = plan::change(&row, &record.fields, present, &self.index);
+        let change = plan::change(&row, (&record.fields, record.origin), present, &self.index);
         self.decide(row, record, present.id, change, planned);
     }
 
@@ -196,9 +299,24 @@ impl Running<'_> {
         let partners: Vec<Present> = partners.into_values().collect();
         let taken = self.taken(&partners).await?;
         let mut found = matching::pick(&sought, &partners, &taken);
-        for row in fresh {
+        let found = fresh.into_iter().map(|row| {
             let found = found.remove(&row.key.company).unwrap_or(Found::Nothing);
-            self.matched(row, found, planned);
+            (row, found)
+        });
+        self.match_all(found.collect(), planned).await
+    }
+
+    /// What was found of each row. A record that carries an external id of ours is our own, whatever became of what we remembered of it.
+    async fn match_all(&mut self, found: Vec<(Row, Found)>, planned: &mut Planned) -> Result<(), OdooError> {
+        let ids = found.iter().filter_map(|(_, found)| match found {
+            Found::One(present) => Some(present.id),
+            _ => None,
+        });
+        let ids: Vec<i64> = ids.collect();
+        let told = identity::external_ids(self.writer.odoo, Model::Partner.as_str(), &ids).await?;
+        let ours = ids.into_iter().filter(|id| identity::is_ours(self.writer.tenant, told.get(id))).collect();
+        for (row, found) in found {
+            self.matched(row, found, &ours, planned);
         }
         Ok(())
     }
@@ -215,11 +333,16 @@ impl Running<'_> {
         Ok(taken)
     }
 
-    fn matched(&mut self, row: Row, found: Found, planned: &mut Planned) {
+    fn matched(&mut self, row: Row, found: Found, ours: &BTreeSet<i64>, planned: &mut Planned) {
         match found {
-            Found::Nothing => planned.make.push(row),
+            Found::Nothing => match self.known.get(&row.key) {
+                // It was on its way once: should it come to be there after all, nothing of it is emptied.
+                Some(record) if record.state == State::Sending => planned.again.push(row),
+                _ => planned.make.push(row),
+            },
             Found::One(present) => {
-                let record = self.record(row.key, Some(present.id), Origin::Adopted, State::Ambiguous, "adopted");
+                let origin = if ours.contains(&present.id) { Origin::Made } else { Origin::Adopted };
+                let record = self.record(row.key, Some(present.id), origin, State::Ambiguous, "adopted");
                 match present.is_archived() {
                     true => self.put_aside(&row, &record, State::Archived, planned),
                     false => self.plan(row, &record, &present, planned),
@@ -236,16 +359,14 @@ impl Running<'_> {
         }
     }
 
-    /// Contacts of partners that we made are new; under one that the tenant had before, somebody may be there already.
+    /// Contacts of partners that were just made are new; under one that was there before, somebody may be there already.
     async fn match_contacts(&mut self, fresh: Vec<Row>, planned: &mut Planned) -> Result<(), OdooError> {
-        let adopted = |company: CompanyId| {
-            let company = self.known.get(&Key { model: Model::Partner, company, subject: None });
-            company.filter(|record| record.origin == Origin::Adopted).and_then(|record| record.odoo_id)
-        };
-        let (looked_for, new): (Vec<Row>, Vec<Row>) =
-            fresh.into_iter().partition(|row| adopted(row.key.company).is_some());
-        planned.make.extend(new);
-        let parents: BTreeSet<i64> = looked_for.iter().filter_map(|row| adopted(row.key.company)).collect();
+        let (new, looked_for): (Vec<Row>, Vec<Row>) =
+            fresh.into_iter().partition(|row| self.fresh.contains(&row.key.company));
+        for row in new {
+            self.matched(row, Found::Nothing, &BTreeSet::new(), planned);
+        }
+        let parents: BTreeSet<i64> = looked_for.iter().filter_map(|row| self.partner(row.key.company)).collect();
         let parents: Vec<i64> = parents.into_iter().collect();
         let mut fields: BTreeSet<&str> = looked_for.iter().flat_map(|row| row.cells.keys().copied()).collect();
         fields.extend(["active", "parent_id", "email", "name"]);
@@ -255,11 +376,11 @@ impl Running<'_> {
         }
         let taken = self.taken(&people).await?;
         people.retain(|person| !taken.contains(&person.id));
-        for row in looked_for {
+        let found = looked_for.into_iter().map(|row| {
             let found = same_person(&row, &people);
-            self.matched(row, found, planned);
-        }
-        Ok(())
+            (row, found)
+        });
+        self.match_all(found.collect(), planned).await
     }
 
     /// Records as Odoo holds them.

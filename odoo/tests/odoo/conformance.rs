@@ -1,5 +1,6 @@
 //! What the wire says of Odoo 19, asked of either: an imitation that answers otherwise than the real one fails here.
 
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +12,8 @@ pub async fn answers(odoo: &Raw) {
     refusals(odoo).await;
     let made = records(odoo, &mark).await;
     loads(odoo, &mark).await;
+    rules(odoo, &mark).await;
+    identities(odoo, &mark).await;
     searches(odoo, &mark).await;
     odoo.admin("res.partner", "unlink", json!({ "ids": made })).await;
     let left: Vec<i64> =
@@ -138,6 +141,89 @@ async fn loads(odoo: &Raw, mark: &str) {
         "even a missing right is told with status 200"
     );
     assert!(denied.body["messages"][0]["message"].as_str().unwrap().starts_with("You are not allowed to create"));
+}
+
+/// Rules that are written in Python are told of the first row of a batch, too, and of no more than ten rows; a record that presdr names alone is
+/// found or refused, and never made.
+async fn rules(odoo: &Raw, mark: &str) {
+    let load = async |fields: Value, data: Value| {
+        let told = odoo.call(&odoo.service, "res.partner", "load", json!({ "fields": fields, "data": data })).await;
+        assert_eq!(told.status, 200);
+        told.body
+    };
+    let places = |told: &Value| -> Vec<i64> {
+        let errors = told["messages"].as_array().unwrap().iter().filter(|message| message["type"] == "error");
+        errors.map(|message| message["rows"]["from"].as_i64().unwrap()).collect()
+    };
+    let fields = json!(["id", "name", "barcode"]);
+    let row = |number: u8, barcode: &str| {
+        json!([format!("presdrtest.{mark}_b{number}"), format!("{mark} b{number}"), format!("{mark}{barcode}")])
+    };
+    let taken = load(fields.clone(), json!([row(1, "x")])).await;
+    let refused = load(fields.clone(), json!([row(2, "y"), row(3, "x"), row(4, "z")])).await;
+    assert_eq!((&refused["ids"], places(&refused)), (&json!(false), vec![0, 1]), "the first row is a good one");
+    let alone = load(fields.clone(), json!([row(2, "y")])).await;
+    assert_eq!(alone["messages"], json!([]));
+    let nameless: Vec<Value> = (0..15).map(|number| json!([format!("presdrtest.{mark}_n{number}"), ""])).collect();
+    let refused = load(json!(["id", "name"]), json!(nameless)).await;
+    assert_eq!(places(&refused).len(), 10, "it gives up after ten");
+    assert!(refused["messages"].as_array().unwrap().iter().any(|message| message["type"] == "warning"));
+    let known = load(json!(["id"]), json!([[format!("presdrtest.{mark}_b1")]])).await;
+    assert_eq!(known["ids"], taken["ids"]);
+    let unknown = load(json!(["id"]), json!([[format!("presdrtest.{mark}_never")]])).await;
+    assert_eq!(
+        (&unknown["ids"], &unknown["messages"][0]["message"]),
+        (&json!(false), &json!("Contacts require a name"))
+    );
+    let made = json!({ "ids": [taken["ids"][0], alone["ids"][0]] });
+    odoo.admin("res.partner", "unlink", made).await;
+}
+
+/// Who made a record, when, who signs in with it, and who may see it.
+async fn identities(odoo: &Raw, mark: &str) {
+    let service = async |method: &str, body: Value| odoo.call(&odoo.service, "res.partner", method, body).await;
+    let begun = json!([["create_date", ">=", (Utc::now() - TimeDelta::days(1)).format("%F %T").to_string()]]);
+    let row = json!([[format!("presdrtest.{mark}_i"), format!("{mark} i")]]);
+    let made = service("load", json!({ "fields": ["id", "name"], "data": row })).await.body["ids"][0].as_i64().unwrap();
+    let typed = json!({ "vals_list": [{ "name": format!("{mark} typed") }] });
+    let typed = service("create", typed).await.body[0].as_i64().unwrap();
+    let nowhere = typed + 1_000_000;
+    let told = service("get_external_id", json!({ "ids": [made, typed, nowhere] })).await.body;
+    let own = format!("presdrtest.{mark}_i");
+    assert_eq!(told, json!({ made.to_string(): own, typed.to_string(): "", nowhere.to_string(): "" }));
+    let since = service("search", json!({ "domain": begun })).await.body;
+    assert!(since.as_array().unwrap().contains(&json!(made)), "who was made since");
+    let later = json!([["create_date", ">=", (Utc::now() + TimeDelta::days(1)).format("%F %T").to_string()]]);
+    assert_eq!(service("search", json!({ "domain": later })).await.body, json!([]));
+
+    let login = format!("{mark}@people.example");
+    let user = json!({ "fields": ["id", "name", "login", "partner_id/.id", "group_ids/id"], "context": { "no_reset_password": true },
+        "data": [[format!("presdrtest.{mark}_u"), format!("{mark} i"), login, made, "base.group_portal"]] });
+    let user = odoo.admin("res.users", "load", user).await["ids"][0].as_i64().unwrap();
+    is(&service("unlink", json!({ "ids": [made] })).await, 422, "odoo.exceptions.ValidationError");
+    let archive = json!({ "ids": [made], "vals": { "active": false } });
+    is(&service("write", archive).await, 422, "odoo.exceptions.ValidationError");
+    let empty = json!({ "ids": [made], "vals": { "email": false, "street": false, "country_id": false } });
+    assert_eq!(service("write", empty).await.body, json!(true));
+    odoo.admin("res.users", "unlink", json!({ "ids": [user] })).await;
+
+    let other = json!({ "vals_list": [{ "name": format!("Elsewhere {mark}") }] });
+    let other = odoo.admin("res.company", "create", other).await[0].as_i64().unwrap();
+    odoo.edit(made, json!({ "company_id": other })).await;
+    let look = json!({ "domain": [["id", "in", [made, typed]]], "fields": ["active"] });
+    assert_eq!(
+        service("search_read", look).await.body,
+        json!([{ "id": typed, "active": true }]),
+        "and not a word of the other"
+    );
+    is(&service("read", json!({ "ids": [made], "fields": ["name"] })).await, 403, "odoo.exceptions.AccessError");
+    let load = json!({ "fields": [".id", "function"], "data": [[made, "CEO"]] });
+    assert_eq!(service("load", load).await.body["messages"][0]["field"], json!(".id"));
+    odoo.edit(made, json!({ "company_id": false })).await;
+    odoo.admin("res.company", "unlink", json!({ "ids": [other] })).await;
+    let left = odoo.partners(&format!("Elsewhere {mark}"), &["name"]).await;
+    let left: Vec<i64> = left.iter().filter_map(|partner| partner["id"].as_i64()).chain([made, typed]).collect();
+    odoo.admin("res.partner", "unlink", json!({ "ids": left })).await;
 }
 
 async fn searches(odoo: &Raw, mark: &str) {

@@ -3,9 +3,9 @@
 use presdr_sandbox::odoo::{OdooSandbox, Rights};
 use presdr_store::odoo::connections::Flavour;
 
-use crate::{conformance, raw::Raw, scenarios, support::World};
+use crate::{between, conformance, erasures, raw::Raw, scenarios, support::World};
 
-async fn sandbox() -> (OdooSandbox, Raw) {
+pub async fn sandbox() -> (OdooSandbox, Raw) {
     let sandbox = OdooSandbox::start(&["acme", "globex"]).await.unwrap();
     let raw = raw(&sandbox, "acme");
     (sandbox, raw)
@@ -76,13 +76,43 @@ async fn without_fields_of_our_own_standard_fields_are_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_erased_is_removed_whatever_anybody_wrote() {
     let (_sandbox, raw) = sandbox().await;
-    scenarios::erased(raw).await;
+    erasures::erased(raw).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crm_lead_is_made_where_the_tenant_wants_one() {
     let (_sandbox, raw) = sandbox().await;
     scenarios::crm_leads(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_did_before_a_cut_off_sync_came_back_stays_so() {
+    let (_sandbox, raw) = sandbox().await;
+    between::gap(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_that_people_typed_are_found() {
+    let (_sandbox, raw) = sandbox().await;
+    between::typed(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_below_another_is_found_however_its_uen_is_spelt() {
+    let (_sandbox, raw) = sandbox().await;
+    between::children(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_account_may_not_see_is_not_taken_for_deleted() {
+    let (_sandbox, raw) = sandbox().await;
+    between::hidden(raw).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_in_to_odoo_is_made_nobody_and_keeps_no_other() {
+    let (_sandbox, raw) = sandbox().await;
+    erasures::signs_in(raw).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

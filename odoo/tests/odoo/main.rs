@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
 
+mod between;
 mod conformance;
+mod erasures;
+mod hindered;
 mod imitated;
 mod raw;
 mod real_odoo;

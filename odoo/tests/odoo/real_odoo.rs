@@ -8,7 +8,7 @@ use presdr_store::odoo::connections::{Connection, Flavour};
 use serde_json::{Value, json};
 
 use crate::{
-    conformance,
+    between, conformance, erasures,
     raw::Raw,
     scenarios,
     support::{MARK, World},
@@ -82,7 +82,12 @@ on_the_real_one! {
     a_bad_row_stops_no_other => |raw| scenarios::bad_rows(raw);
     a_sync_that_was_cut_off_goes_on_and_makes_nothing_twice => |raw| scenarios::interrupted(raw);
     what_is_wrong_with_a_connection_is_told_with_its_cure => |raw| scenarios::wrong(raw);
-    who_is_erased_is_removed_whatever_anybody_wrote => |raw| scenarios::erased(raw);
+    who_is_erased_is_removed_whatever_anybody_wrote => |raw| erasures::erased(raw);
+    what_a_person_did_before_a_cut_off_sync_came_back_stays_so => |raw| between::gap(raw);
+    contacts_that_people_typed_are_found => |raw| between::typed(raw);
+    a_company_below_another_is_found_however_its_uen_is_spelt => |raw| between::children(raw);
+    what_the_account_may_not_see_is_not_taken_for_deleted => |raw| between::hidden(raw);
+    whoever_signs_in_to_odoo_is_made_nobody_and_keeps_no_other => |raw| erasures::signs_in(raw);
     a_crm_lead_is_made_where_the_tenant_wants_one => |raw| scenarios::crm_leads(raw);
     nobody_is_written_to_told_or_made_a_follower => |raw| quiet(raw);
 }

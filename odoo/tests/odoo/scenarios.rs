@@ -9,7 +9,7 @@ use crate::{
     support::{World, counts},
 };
 
-fn id(partner: &Value) -> i64 {
+pub fn id(partner: &Value) -> i64 {
     partner["id"].as_i64().unwrap()
 }
 
@@ -306,31 +306,4 @@ pub async fn crm_leads(odoo: Raw) {
     shortlist[0].score = 0.95;
     let later = world.night(&shortlist).await;
     assert_eq!((later.companies[0].lead, later.companies[0].kept.len()), (Some("updated"), 0), "{later:?}");
-}
-
-/// People who are erased: what presdr made of them is gone, whatever anybody wrote into it; of a contact from before, what presdr filled in.
-pub async fn erased(odoo: Raw) {
-    let key = odoo.admin.clone();
-    let world = World::new(odoo, Flavour::Json2, &key).await;
-    let shortlist = world.companies(0..2);
-    let company = json!({ "name": format!("{} from before", world.mark), "is_company": true, "ref": world.uen(0) });
-    let company =
-        world.odoo.admin("res.partner", "create", json!({ "vals_list": [company] })).await[0].as_i64().unwrap();
-    let jane = json!({ "name": shortlist[0].people[0].0, "parent_id": company });
-    let jane = world.odoo.admin("res.partner", "create", json!({ "vals_list": [jane] })).await[0].as_i64().unwrap();
-    world.night(&shortlist).await;
-    let partners = world.odoo.partners(&world.mark, &["email", "parent_id"]).await;
-    let email = |id: i64| partners.iter().find(|partner| partner["id"] == id).unwrap()["email"].clone();
-    assert_eq!(email(jane), shortlist[0].people[0].1, "a contact from before is completed");
-    let made = partners.iter().find(|partner| partner["email"] == shortlist[1].people[0].1).unwrap();
-    world.odoo.edit(id(made), json!({ "function": "Call her on Mondays", "email": "other@people.example" })).await;
-
-    assert_eq!(world.remove_everyone().await, 4);
-    let left = world.odoo.partners(&world.mark, &["email", "is_company"]).await;
-    assert_eq!(left.len(), 3, "two companies, and who was there before: {left:?}");
-    let of_jane = left.iter().find(|partner| partner["id"] == jane).unwrap();
-    assert_eq!(of_jane["email"], json!(false), "what presdr filled in is gone");
-    let report = world.night(&shortlist).await;
-    assert_eq!(counts(&report), [("company.unchanged", 2)].into(), "and nobody comes back: {report:?}");
-    assert_eq!(world.remove_everyone().await, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::{Actor, Clear, CompanyId, RunId, SubjectId, TenantId};
 use presdr_odoo::{
     desk::{self, OdooError},
@@ -97,7 +97,11 @@ impl World {
 
     /// Marks everyone's records as to be removed, as an erasure does, and removes them; tells how many were.
     pub async fn remove_everyone(&self) -> u64 {
-        let keyring = self.store.keyring();
+        self.owe_everyone().await;
+        self.remove_owed(TimeDelta::zero()).await
+    }
+
+    async fn owe_everyone(&self) {
         let mut tx = self.producer.enter(&self.tenant).await.unwrap();
         let people: Vec<Uuid> = sqlx::query_scalar("select subject_id from data_subjects where tenant_id = $1")
             .bind(self.tenant.as_str())
@@ -107,24 +111,33 @@ impl World {
         let people: Vec<SubjectId> = people.into_iter().map(SubjectId).collect();
         records::owe(&mut tx, &people, Utc::now()).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Removes what is owed, so much later than now; tells how many records were.
+    pub async fn remove_owed(&self, later: TimeDelta) -> u64 {
+        let keyring = self.store.keyring();
         let (connection, odoo) = desk::open(&self.worker, &keyring, &self.tenant).await.unwrap();
-        let (database, tenant, place) = (&self.worker, &self.tenant, connection.place());
-        let writer = Writer { database, keyring: &keyring, tenant, odoo: &odoo, place, now: &Utc::now };
+        let now = || Utc::now() + later;
+        let writer = Writer::new(&self.worker, &keyring, &self.tenant, (&connection, &odoo), &now);
         writer.remove_owed().await.unwrap()
     }
 
     pub async fn sync_as(&self, run: RunId, attempt: u32, preview: bool) -> Result<Report, OdooError> {
+        self.try_since(run, attempt, preview, None).await
+    }
+
+    /// The same, when it failed since then.
+    pub async fn try_since(
+        &self,
+        run: RunId,
+        attempt: u32,
+        preview: bool,
+        tried_since: Option<DateTime<Utc>>,
+    ) -> Result<Report, OdooError> {
         let keyring = self.store.keyring();
         let (connection, odoo) = desk::open(&self.worker, &keyring, &self.tenant).await?;
-        let writer = Writer {
-            database: &self.worker,
-            keyring: &keyring,
-            tenant: &self.tenant,
-            odoo: &odoo,
-            place: connection.place(),
-            now: &Utc::now,
-        };
-        let job = Job { run, attempt, actor: "user:jane-1".to_owned() };
+        let writer = Writer::new(&self.worker, &keyring, &self.tenant, (&connection, &odoo), &Utc::now);
+        let job = Job { run, attempt, actor: "user:jane-1".to_owned(), tried_since };
         if preview { writer.preview(&job).await } else { writer.sync(&job).await }
     }
 

@@ -46,8 +46,9 @@ pub(super) struct Database {
     pub clock: i64,
 }
 
-/// The number of Singapore, and of the model of partners.
+/// The numbers of Singapore, of those who may sign in to see what is theirs, and of the model of partners.
 pub(super) const SINGAPORE: i64 = 197;
+pub(super) const PORTAL: i64 = 10;
 pub(super) const PARTNER_MODEL: i64 = 90;
 
 impl Database {
@@ -65,6 +66,10 @@ impl Database {
             ("type", Kind::Text, "selection"),
             ("parent_id", Kind::Record("res.partner"), "many2one"),
             ("country_id", Kind::Record("res.country"), "many2one"),
+            ("company_id", Kind::Record("res.company"), "many2one"),
+            ("street", Kind::Text, "char"),
+            ("zip", Kind::Text, "char"),
+            ("barcode", Kind::Text, "char"),
             ("website", Kind::Text, "char"),
             ("company_registry", Kind::Text, "char"),
             ("ref", Kind::Text, "char"),
@@ -73,7 +78,15 @@ impl Database {
             ("email", Kind::Text, "char"),
             ("phone", Kind::Text, "char"),
             ("function", Kind::Text, "char"),
+            ("create_date", Kind::Text, "datetime"),
             ("write_date", Kind::Text, "datetime"),
+        ];
+        let user = [
+            ("name", Kind::Text, "char"),
+            ("active", Kind::Flag, "boolean"),
+            ("login", Kind::Text, "char"),
+            ("partner_id", Kind::Record("res.partner"), "many2one"),
+            ("group_ids", Kind::Record("res.groups"), "many2many"),
         ];
         let lead = [
             ("name", Kind::Text, "char"),
@@ -82,13 +95,16 @@ impl Database {
             ("partner_id", Kind::Record("res.partner"), "many2one"),
             ("user_id", Kind::Record("res.users"), "many2one"),
             ("description", Kind::Text, "html"),
+            ("create_date", Kind::Text, "datetime"),
             ("write_date", Kind::Text, "datetime"),
         ];
         let mut tables = BTreeMap::from([
             ("res.partner".to_owned(), table(&partner)),
             ("crm.lead".to_owned(), table(&lead)),
             ("res.country".to_owned(), table(&[("name", Kind::Text, "char")])),
-            ("res.users".to_owned(), table(&[("name", Kind::Text, "char")])),
+            ("res.users".to_owned(), table(&user)),
+            ("res.company".to_owned(), table(&[("name", Kind::Text, "char")])),
+            ("res.groups".to_owned(), table(&[("name", Kind::Text, "char")])),
         ]);
         if let Some(countries) = tables.get_mut("res.country") {
             let Value::Object(singapore) = json!({ "name": "Singapore" }) else { unreachable!("an object") };
@@ -99,7 +115,10 @@ impl Database {
             account(5, "service", Rights::Service),
             account(6, "limited", Rights::Limited),
         ];
-        let external = BTreeMap::from([("base.sg".to_owned(), ("res.country".to_owned(), SINGAPORE))]);
+        let external = BTreeMap::from([
+            ("base.sg".to_owned(), ("res.country".to_owned(), SINGAPORE)),
+            ("base.group_portal".to_owned(), ("res.groups".to_owned(), PORTAL)),
+        ]);
         Self { accounts, tables, external, clock: 1_795_392_000 }
     }
 

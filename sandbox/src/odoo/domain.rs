@@ -49,6 +49,7 @@ fn compare(held: &Value, operator: &str, wanted: &Value) -> Option<bool> {
     Some(match operator {
         "=" => held == wanted,
         "!=" => held != wanted,
+        ">=" => held.as_str()? >= wanted.as_str()?,
         "in" => wanted.as_array()?.contains(held),
         "not in" => !wanted.as_array()?.contains(held),
         "ilike" => held.is_string() && lower(held).contains(&lower(wanted)),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::Failure,
     data::{Database, Kind},
-    methods::{create, write},
+    methods::{Seen, create, write},
 };
 
 pub(super) fn load(
@@ -13,7 +13,7 @@ pub(super) fn load(
     model: &str,
     fields: &[Value],
     data: &[Value],
-    sees_archived: bool,
+    seen: &Seen,
 ) -> Result<Value, Failure> {
     let fields: Vec<&str> = fields.iter().filter_map(Value::as_str).collect();
     for field in fields.iter().filter(|field| !matches!(**field, "id" | ".id")) {
@@ -25,20 +25,31 @@ pub(super) fn load(
     }
     let mut changed = database.clone();
     let (mut ids, mut messages) = (Vec::new(), Vec::new());
+    let (mut errors, mut of_all) = (0, None);
     for (place, row) in data.iter().enumerate() {
         let cells = row.as_array().cloned().unwrap_or_default();
-        match one(&mut changed, model, &fields, &cells, sees_archived) {
+        match one(&mut changed, model, &fields, &cells, seen) {
             Ok(id) => ids.push(id),
-            Err(Bad::Row(mut bad)) => {
-                for message in &mut bad {
-                    message["rows"] = json!({ "from": place, "to": place });
-                    message["record"] = json!(place);
-                    message["type"] = json!("error");
+            Err(Bad::Row(bad)) => messages.extend(bad.into_iter().map(|message| placed(message, place))),
+            Err(Bad::Record(failure)) => {
+                let plain = failure.message.replace(SQL, "");
+                // All rows are tried at once before each is alone: what a rule written in Python says then is told of the first.
+                if plain == failure.message {
+                    of_all.get_or_insert_with(|| placed(json!({ "message": plain }), 0));
                 }
-                messages.extend(bad);
+                messages.push(placed(json!({ "message": plain }), place));
+                errors += 1;
             }
             Err(Bad::All(failure)) => return Err(failure),
         }
+        if errors >= ERRORS_MAX && errors * 10 > place {
+            let message = "Found more than 10 errors and more than one error per 10 records, interrupted to avoid showing too many errors.";
+            messages.push(json!({ "type": "warning", "message": message }));
+            break;
+        }
+    }
+    if let Some(message) = of_all.filter(|message| !messages.contains(message)) {
+        messages.insert(0, message);
     }
     if messages.is_empty() {
         *database = changed;
@@ -47,18 +58,27 @@ pub(super) fn load(
     Ok(json!({ "ids": false, "messages": messages, "nextrow": 0 }))
 }
 
+/// With so many errors, if they are more than one in ten, it looks at no more rows.
+const ERRORS_MAX: usize = 10;
+/// What a message of the database's own begins with where it is told as an error; in a message of `load` it does not.
+const SQL: &str = "The operation cannot be completed: ";
+
+fn placed(mut message: Value, place: usize) -> Value {
+    message["rows"] = json!({ "from": place, "to": place });
+    message["record"] = json!(place);
+    message["type"] = json!("error");
+    message
+}
+
 enum Bad {
+    /// Its cells are not what its fields take.
     Row(Vec<Value>),
+    /// It is not what a rule allows.
+    Record(Failure),
     All(Failure),
 }
 
-fn one(
-    database: &mut Database,
-    model: &str,
-    fields: &[&str],
-    cells: &[Value],
-    sees_archived: bool,
-) -> Result<i64, Bad> {
+fn one(database: &mut Database, model: &str, fields: &[&str], cells: &[Value], seen: &Seen) -> Result<i64, Bad> {
     let mut values = Map::new();
     let (mut external, mut number, mut bad) = (None, None, Vec::new());
     for (field, cell) in fields.iter().zip(cells) {
@@ -74,7 +94,7 @@ fn one(
     }
     if let Some(id) = number {
         let row = database.tables.get(model).and_then(|table| table.rows.get(&id));
-        if row.is_none_or(|row| !sees_archived && row.get("active") == Some(&json!(false))) {
+        if row.is_none_or(|row| !seen.sees(row)) {
             let unknown = json!({ "field": ".id", "message": format!("Unknown database identifier '{id}'") });
             return Err(Bad::Row(vec![unknown]));
         }
@@ -87,10 +107,7 @@ fn one(
         Some(id) => write(database, model, id, &values).map(|()| id),
         None => create(database, model, &values),
     };
-    let id = written.map_err(|failure| {
-        let message = failure.message.replace("The operation cannot be completed: ", "");
-        if failure.status == 500 { Bad::All(failure) } else { Bad::Row(vec![json!({ "message": message })]) }
-    })?;
+    let id = written.map_err(|failure| if failure.status == 500 { Bad::All(failure) } else { Bad::Record(failure) })?;
     if let Some(external) = external {
         let external = if external.contains('.') { external } else { format!("__import__.{external}") };
         database.external.insert(external, (model.to_owned(), id));

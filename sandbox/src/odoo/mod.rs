@@ -4,12 +4,13 @@
 mod answer;
 mod data;
 mod domain;
+mod gate;
 mod load;
 mod methods;
 mod serve;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -20,6 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use data::Database;
 pub use data::Rights;
+pub use gate::Gate;
 
 /// An account of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +50,19 @@ pub(crate) struct State {
     is_down: bool,
     /// So many of the next `load`s meet another transaction.
     collisions: u32,
+    /// Every `load` fails like this, whatever it is given: a module is broken, or being upgraded.
+    broken: Option<&'static str>,
+    /// Where the next `load` waits before it is looked at.
+    gate: Option<Gate>,
+    /// Of the next calls of a method: whether what they did is done and never told.
+    lost: BTreeMap<String, VecDeque<bool>>,
     calls: BTreeMap<String, u64>,
     /// How long it takes over each `load`: half before, half after.
     latency: Duration,
 }
+
+/// A database as it was.
+pub struct Backup(Database);
 
 impl OdooSandbox {
     /// Starts one with these databases, each with the accounts `admin`, `service` and `limited`.
@@ -93,6 +104,35 @@ impl OdooSandbox {
     /// Lets so many of the next `load`s meet another transaction.
     pub fn collide(&self, loads: u32) {
         self.lock().collisions = loads;
+    }
+
+    /// Lets every `load` fail with this class of Python's from now on; `None` ends it.
+    pub fn set_broken(&self, class: Option<&'static str>) {
+        self.lock().broken = class;
+    }
+
+    /// Lets the next `load` wait until the gate is opened, whether anybody still waits for its answer or not.
+    #[must_use]
+    pub fn hold_load(&self) -> Gate {
+        let gate = Gate::default();
+        self.lock().gate = Some(gate.clone());
+        gate
+    }
+
+    /// Says of the next calls of a method whether their answers are lost: what they did is done, and 502 is what is told.
+    pub fn lose_answers(&self, method: &str, lost: &[bool]) {
+        self.lock().lost.insert(method.to_owned(), lost.iter().copied().collect());
+    }
+
+    /// A backup of a database.
+    #[must_use]
+    pub fn backup(&self, database: &str) -> Option<Backup> {
+        self.lock().databases.get(database).cloned().map(Backup)
+    }
+
+    /// Puts a database back to what it was: numbers that were given since are given anew.
+    pub fn restore(&self, database: &str, backup: Backup) {
+        self.lock().databases.insert(database.to_owned(), backup.0);
     }
 
     /// Takes so long over each `load`, half of it after everything is done and before that is told.

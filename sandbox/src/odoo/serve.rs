@@ -1,6 +1,7 @@
 //! The HTTP side: JSON-2, JSON-RPC, and the pages that need no account.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,6 +36,7 @@ const SIGNATURES: &[(&str, &[&str])] = &[
     ("write", &["ids", "vals"]),
     ("unlink", &["ids"]),
     ("action_archive", &["ids"]),
+    ("get_external_id", &["ids"]),
     ("load", &["fields", "data"]),
     ("context_get", &[]),
 ];
@@ -67,12 +69,30 @@ fn told(status: u16, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
 }
 
-async fn json2(of: Of, Path((model, method)): Path<(String, String)>, headers: HeaderMap, body: Bytes) -> Response {
-    let latency = if method == "load" { lock(&of).latency / 2 } else { Duration::ZERO };
+async fn json2(of: Of, path: Path<(String, String)>, headers: HeaderMap, body: Bytes) -> Response {
+    // On a task of its own: what was asked is done whether or not anybody still waits for the answer.
+    let answered = tokio::spawn(json2_in_time(of, path, headers, body)).await;
+    answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+async fn json2_in_time(
+    of: Of,
+    Path((model, method)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (latency, gate) = match (method.as_str(), &mut *lock(&of)) {
+        ("load", state) => (state.latency / 2, state.gate.take()),
+        _ => (Duration::ZERO, None),
+    };
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
     tokio::time::sleep(latency).await;
     let answer = json2_now(&of, (&model, &method), &headers, &body);
     tokio::time::sleep(latency).await;
-    answer
+    let is_lost = lock(&of).lost.get_mut(&method).and_then(VecDeque::pop_front).unwrap_or_default();
+    if is_lost { StatusCode::BAD_GATEWAY.into_response() } else { answer }
 }
 
 fn lock(of: &Of) -> MutexGuard<'_, State> {

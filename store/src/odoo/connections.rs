@@ -137,16 +137,13 @@ pub async fn set(
     Ok(version.unsigned_abs())
 }
 
-/// Makes the database the tenant's, and lets go of any that was before. One that belongs to another tenant stays theirs, unless they are
-/// erased.
+/// Makes the database the tenant's. One that belongs to another tenant stays theirs, unless they are erased.
 async fn claim(tx: &mut TenantTx, new: &NewConnection<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     let place = Place::of(new.base_url, new.database);
     sqlx::query(
-        "delete from odoo_databases where slug = $1 and place <> $2
-             or place = $2 and slug in (select tenant_id from tenants where status = 'purged')",
+        "delete from odoo_databases where place = $1 and slug in (select tenant_id from tenants where status = 'purged')",
     )
-    .bind(tenant.as_str())
     .bind(place.as_slice())
     .execute(&mut **tx)
     .await?;
@@ -169,8 +166,8 @@ async fn claim(tx: &mut TenantTx, new: &NewConnection<'_>) -> Result<(), StoreEr
     }
 }
 
-/// Takes the tenant's connection back: its key is forgotten, its database may be another's. Tells its new version; `None` when there is none
-/// to take back.
+/// Takes the tenant's connection back: its key is forgotten. Its database is the tenant's until [`free_others`]. Tells its new version; `None`
+/// when there is none to take back.
 ///
 /// # Errors
 /// What the database says.
@@ -185,8 +182,38 @@ pub async fn take_back(tx: &mut TenantTx, actor: &Actor, now: DateTime<Utc>) -> 
     .bind(now)
     .fetch_optional(&mut **tx)
     .await?;
-    sqlx::query("delete from odoo_databases where slug = $1").bind(tenant.as_str()).execute(&mut **tx).await?;
     Ok(version.map(i32::unsigned_abs))
+}
+
+/// Whether databases are the tenant's that it is not connected to any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn holds_others(tx: &mut TenantTx) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let own = own_place(tx).await?;
+    let holds = "select exists (select from odoo_databases where slug = $1 and place is distinct from $2)";
+    Ok(sqlx::query_scalar(holds).bind(tenant.as_str()).bind(own).fetch_one(&mut **tx).await?)
+}
+
+/// Lets go of these. Nothing of the tenant's may be on its way there any more: they may be another's from now on.
+///
+/// # Errors
+/// What the database says.
+pub async fn free_others(tx: &mut TenantTx) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    let own = own_place(tx).await?;
+    sqlx::query("delete from odoo_databases where slug = $1 and place is distinct from $2")
+        .bind(tenant.as_str())
+        .bind(own)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn own_place(tx: &mut TenantTx) -> Result<Option<Vec<u8>>, StoreError> {
+    let connection = get(tx).await?.filter(|connection| connection.active);
+    Ok(connection.map(|connection| connection.place().as_slice().to_vec()))
 }
 
 /// The tenant's connection, without its key.
@@ -205,6 +232,22 @@ pub async fn database(tx: &mut TenantTx) -> Result<Option<String>, StoreError> {
     let tenant = tx.tenant().clone();
     let database = sqlx::query_scalar("select database from odoo_connections where tenant_id = $1 and active");
     Ok(database.bind(tenant.as_str()).fetch_optional(&mut **tx).await?)
+}
+
+/// Whether the tenant is still connected as it was by the connection of that version. It is until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub async fn stands(tx: &mut TenantTx, version: u32) -> Result<bool, StoreError> {
+    let tenant = tx.tenant().clone();
+    let found: Option<i32> = sqlx::query_scalar(
+        "select version from odoo_connections where tenant_id = $1 and active and version = $2 for share",
+    )
+    .bind(tenant.as_str())
+    .bind(i32::try_from(version).unwrap_or(i32::MAX))
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// The tenant's active connection, with its key.

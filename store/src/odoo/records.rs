@@ -135,6 +135,8 @@ pub struct Record {
     pub outcome: String,
     /// What is wrong with it, in our own words.
     pub problem: Option<String>,
+    /// When it came to stand so.
+    pub changed_at: DateTime<Utc>,
 }
 
 /// The records of these companies and of people there.
@@ -172,7 +174,20 @@ pub async fn taken(tx: &mut TenantTx, place: Place, ids: &[i64]) -> Result<BTree
     Ok(rows.into_iter().collect())
 }
 
-/// Writes records as they stand. One whose person was erased meanwhile stays owed, with the number that was learnt of it.
+/// How many records of ours have that number, those of the erased excepted.
+///
+/// # Errors
+/// What the database says.
+pub async fn holders(tx: &mut TenantTx, place: Place, id: i64) -> Result<i64, StoreError> {
+    let tenant = tx.tenant().clone();
+    let holders = sqlx::query_scalar(
+        "select count(*) from odoo_records
+         where tenant_id = $1 and place = $2 and odoo_id = $3 and model = 'res.partner' and state <> 'erased'",
+    );
+    Ok(holders.bind(tenant.as_str()).bind(place.as_slice()).bind(id).fetch_one(&mut **tx).await?)
+}
+
+/// Writes records as they stand from `now` on. One whose person was erased meanwhile stays owed, with the number that was learnt of it.
 ///
 /// # Errors
 /// What the database says.
@@ -282,18 +297,18 @@ pub async fn owed_of(tx: &mut TenantTx, subjects: &[SubjectId]) -> Result<u64, S
     Ok(owed.unsigned_abs())
 }
 
-/// Records that are to be removed from a database, and since when: those without a problem first.
+/// Records that are to be removed from a database: those without a problem first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn owed(tx: &mut TenantTx, place: Place) -> Result<Vec<(Record, DateTime<Utc>)>, StoreError> {
+pub async fn owed(tx: &mut TenantTx, place: Place) -> Result<Vec<Record>, StoreError> {
     let tenant = tx.tenant().clone();
     let rows = sqlx::query(
         "select * from odoo_records where tenant_id = $1 and place = $2 and state = 'owed'
          order by problem is not null, changed_at limit 500",
     );
     let rows = rows.bind(tenant.as_str()).bind(place.as_slice()).fetch_all(&mut **tx).await?;
-    Ok(rows.iter().filter_map(|row| Some((record(row)?, row.get("changed_at")))).collect())
+    Ok(rows.iter().filter_map(record).collect())
 }
 
 /// Notes why a record is still to be removed.
@@ -410,5 +425,6 @@ fn record(row: &PgRow) -> Option<Record> {
         attempt: row.get("attempt"),
         outcome: row.get("outcome"),
         problem: row.get("problem"),
+        changed_at: row.get("changed_at"),
     })
 }

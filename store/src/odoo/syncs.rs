@@ -88,20 +88,20 @@ async fn lock(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is due by now, runs in their order.
+/// The first that is due by now, runs in their order.
 ///
 /// # Errors
 /// What the database says.
-pub async fn due(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Vec<Sync>, StoreError> {
+pub async fn due(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Option<Sync>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows = sqlx::query(
-        "select * from odoo_syncs where tenant_id = $1 and state = 'due' and due_at <= $2 order by run_id, attempt limit 100",
+    let row = sqlx::query(
+        "select * from odoo_syncs where tenant_id = $1 and state = 'due' and due_at <= $2 order by run_id, attempt limit 1",
     )
     .bind(tenant.as_str())
     .bind(now)
-    .fetch_all(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(rows.iter().filter_map(sync).collect())
+    Ok(row.as_ref().and_then(sync))
 }
 
 /// Whether anything of the tenant's is due by now, and whether any record of an erased person is to be removed: one look at two small indexes.
@@ -142,19 +142,19 @@ pub async fn failed(
     Ok(())
 }
 
-/// Writes down that it is done; `false` when it was before.
+/// Writes down that it is done, or that it never can be and why; `false` when it was before.
 ///
 /// # Errors
 /// What the database says.
 pub async fn finish(
     tx: &mut TenantTx,
     sync: &Sync,
-    counts: &BTreeMap<String, u32>,
+    (counts, problem): (&BTreeMap<String, u32>, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
     let done = sqlx::query(
-        "update odoo_syncs set state = 'done', finished_at = $4, counts = $5, problem = null
+        "update odoo_syncs set state = 'done', finished_at = $4, counts = $5, problem = $6
          where tenant_id = $1 and run_id = $2 and attempt = $3 and state = 'due'",
     )
     .bind(tenant.as_str())
@@ -162,6 +162,7 @@ pub async fn finish(
     .bind(i32::try_from(sync.attempt).unwrap_or(i32::MAX))
     .bind(now)
     .bind(Json(counts))
+    .bind(problem)
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
