@@ -1,6 +1,10 @@
 //! How the gateway is run, and what it refuses to be run with.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use ipnet::IpNet;
 use url::Url;
@@ -129,6 +133,17 @@ impl GatewayConfig {
         }
     }
 
+    /// Whether whoever comes from there may be anybody: it is a proxy's address, or this machine's.
+    #[must_use]
+    pub fn is_anybodys(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let behind = match &self.transport {
+            Transport::Behind(networks) => networks.iter().any(|network| network.contains(&address)),
+            Transport::Plain | Transport::Tls { .. } => false,
+        };
+        behind || address.is_loopback()
+    }
+
     /// Where people's browsers find it, as they name it in `Origin`.
     #[must_use]
     pub fn origin(&self) -> String {
@@ -143,10 +158,15 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn config(change: impl FnOnce(&mut GatewayConfig)) -> Result<(), ConfigError> {
+        production(change).check()
+    }
+
+    /// A configuration that holds, with a change.
+    pub(crate) fn production(change: impl FnOnce(&mut GatewayConfig)) -> GatewayConfig {
         let mut config = GatewayConfig {
             listen: "0.0.0.0:8443".parse().unwrap(),
             mode: Mode::Production,
@@ -164,7 +184,7 @@ mod tests {
             websocket: None,
         };
         change(&mut config);
-        config.check()
+        config
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     problem::{DetailDocument, ProblemDocument},
-    routes::{Access, Answer, Route, Surface, list},
+    routes::{Access, Answer, Parameter, Route, Surface, list},
 };
 
 /// The document.
@@ -44,6 +44,10 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
                 "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same token" },
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-presdr",
+                    "description": "A browser's session, which GET /login begins. What changes something also needs an Origin of ours.",
+                },
             },
         },
     })
@@ -68,8 +72,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, generator),
         "responses": responses(route, generator),
         "security": match route.access {
+            Access::Public if route.operation == "logout" => json!([{ "session": [] }]),
             Access::Public | Access::Provider => json!([]),
-            Access::SignedIn | Access::Allowed(_) => json!([{ "bearer": [] }, { "apiKey": [] }]),
+            Access::SignedIn | Access::Allowed(_) => json!([{ "bearer": [] }, { "apiKey": [] }, { "session": [] }]),
         },
     });
     if let Access::Allowed(permission) = route.access {
@@ -95,6 +100,11 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
+    parameters.extend(route.parameters.iter().map(by_hand));
+    let by_session = matches!(route.access, Access::SignedIn | Access::Allowed(_)) || route.operation == "logout";
+    if by_session && !route.method.is_safe() {
+        parameters.push(by_hand(&ORIGIN));
+    }
     let Some(query) = route.query else { return parameters };
     let schema = query(generator).to_value();
     for (name, member) in schema["properties"].as_object().into_iter().flatten() {
@@ -104,6 +114,21 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
         parameters.push(json!({ "name": name, "in": "query", "required": false, "description": description, "schema": not_null(member) }));
     }
     parameters
+}
+
+/// Without it a browser's session changes nothing.
+const ORIGIN: Parameter = Parameter {
+    name: "Origin",
+    place: "header",
+    told: "With a session: where the page is from, ours or a chat UI that the gateway was told of. Browsers send it",
+    schema: r#"{"type":"string"}"#,
+};
+
+fn by_hand(parameter: &Parameter) -> Value {
+    let schema: Value = serde_json::from_str(parameter.schema).unwrap_or_default();
+    json!({
+        "name": parameter.name, "in": parameter.place, "required": false, "description": parameter.told, "schema": schema,
+    })
 }
 
 fn not_null(mut schema: Value) -> Value {
@@ -127,12 +152,21 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         Answer::Stream(kind) => {
             let schema = if kind.starts_with("text/") { json!({ "type": "string" }) } else { json!(true) };
-            (200, json!({ "description": "OK", "content": { kind: { "schema": schema } } }))
+            let mut content = json!({ kind: { "schema": schema } });
+            if let Some((name, data)) = route.events {
+                // OpenAPI 3.1 has no word for what the events of a stream hold.
+                content[kind]["x-events"] = json!({ name: data(generator) });
+            }
+            (200, json!({ "description": "OK", "content": content }))
         }
         Answer::Redirect(status) => (status, json!({ "description": "Location tells where to go" })),
         Answer::Nothing(status) => (status, json!({ "description": "OK" })),
     };
     let mut responses = json!({ status.to_string(): good });
+    for (name, told) in route.headers {
+        responses[status.to_string()]["headers"][*name] =
+            json!({ "description": told, "schema": { "type": "string" } });
+    }
     let (kind, problem) = match route.surface {
         Surface::Rest => ("application/problem+json", schema_of::<ProblemDocument<'_>>(generator)),
         Surface::LangGraph => ("application/json", schema_of::<DetailDocument<'_>>(generator)),
@@ -154,9 +188,9 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 /// What a route may answer besides 200, from its shape.
 fn statuses(route: &Route) -> Vec<u16> {
     let mut statuses = route.others.to_vec();
-    statuses.push(429);
+    statuses.extend([429, 503]);
     if route.access != Access::Public {
-        statuses.extend([401, 403, 503]);
+        statuses.extend([401, 403]);
     }
     if route.query.is_some() || route.body.is_some() {
         statuses.push(400);

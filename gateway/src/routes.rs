@@ -47,9 +47,9 @@ pub enum Surface {
 #[derive(Clone, Copy)]
 pub enum Answer {
     /// JSON of this schema.
-    Json(fn(&mut SchemaGenerator) -> Schema),
+    Json(Schemed),
     /// The same, of what was asked for and is not done yet.
-    Accepted(fn(&mut SchemaGenerator) -> Schema),
+    Accepted(Schemed),
     /// A stream of this content type.
     Stream(&'static str),
     /// Nothing but where to go, with this status.
@@ -57,6 +57,30 @@ pub enum Answer {
     /// Nothing, with this status.
     Nothing(u16),
 }
+
+/// Makes a schema.
+pub type Schemed = fn(&mut SchemaGenerator) -> Schema;
+
+/// A parameter that is read by hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// `query` or `header`.
+    pub place: &'static str,
+    /// What it says.
+    pub told: &'static str,
+    /// Its schema, as JSON.
+    pub schema: &'static str,
+}
+
+/// Where a client goes on after it has lost its connection.
+pub(crate) const LAST_EVENT_ID: Parameter = Parameter {
+    name: "Last-Event-ID",
+    place: "header",
+    told: "The id of the event that was told last: what came after it is told",
+    schema: r#"{"type":"string"}"#,
+};
 
 /// One route.
 pub struct Route {
@@ -73,9 +97,15 @@ pub struct Route {
     /// How its errors look.
     pub surface: Surface,
     /// The schema of its query.
-    pub query: Option<fn(&mut SchemaGenerator) -> Schema>,
+    pub query: Option<Schemed>,
+    /// What else it reads.
+    pub parameters: &'static [Parameter],
+    /// Headers of its answer that clients use, and what they say.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Of a stream of events: their name, and the schema of their data.
+    pub events: Option<(&'static str, Schemed)>,
     /// The schema of its body.
-    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    pub body: Option<Schemed>,
     /// What it answers.
     pub answer: Answer,
     /// Other statuses it may answer, besides those that its shape implies.
@@ -96,7 +126,24 @@ impl Route {
         let answer = Answer::Nothing(200);
         let (surface, query, body, others) = (Surface::Rest, None, None, &[][..]);
         let (summary, before_ready) = ("", false);
-        Self { method, path, operation, summary, access, surface, query, body, answer, others, before_ready, handler }
+        let (parameters, headers, events) = (&[][..], &[][..], None);
+        Self {
+            method,
+            path,
+            operation,
+            summary,
+            access,
+            surface,
+            query,
+            parameters,
+            headers,
+            events,
+            body,
+            answer,
+            others,
+            before_ready,
+            handler,
+        }
     }
 
     pub(crate) fn summary(self, summary: &'static str) -> Self {
@@ -105,6 +152,18 @@ impl Route {
 
     pub(crate) fn query<T: JsonSchema>(self) -> Self {
         Self { query: Some(|generator| T::json_schema(generator)), ..self }
+    }
+
+    pub(crate) fn parameters(self, parameters: &'static [Parameter]) -> Self {
+        Self { parameters, ..self }
+    }
+
+    pub(crate) fn headers(self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        Self { headers, ..self }
+    }
+
+    fn events<T: JsonSchema>(self, name: &'static str) -> Self {
+        Self { events: Some((name, |generator| generator.subschema_for::<T>())), ..self.stream("text/event-stream") }
     }
 
     pub(crate) fn body<T: JsonSchema>(self) -> Self {
@@ -247,7 +306,8 @@ pub fn list() -> Vec<Route> {
             .summary(
                 "A run while it goes on: server-sent events with absolute counts; Last-Event-ID goes on from there",
             )
-            .stream("text/event-stream"),
+            .events::<presdr_projections::progress::Progress>("progress")
+            .parameters(&[LAST_EVENT_ID]),
         post_("/runs/start", "startRun", STEER, post(runs::start))
             .summary("Start a run now")
             .body::<runs::Start>()
@@ -327,6 +387,7 @@ pub fn list() -> Vec<Route> {
             .summary("Erase a person for good; it is done within seconds, and its receipt tells what there was")
             .body::<erasures::Person>()
             .accepted::<erasures::Erasure>()
+            .headers(&[("Location", "Where to look how far it is")])
             .others(&[409]),
         get_("/erasures", "listErasures", ERASE, get(erasures::list))
             .summary("Erasures that were asked for, newest first, without who they are of")
@@ -364,7 +425,7 @@ pub fn router(gateway: Gateway) -> Router {
             .layer(middleware::from_fn_with_state(gateway.clone(), http::cors))
             .layer(middleware::from_fn_with_state(gateway.clone(), http::headers))
     };
-    let router = router.fallback(nothing_there).method_not_allowed_fallback(async || Problem::method_not_allowed());
+    let router = router.fallback(nothing_there).method_not_allowed_fallback(no_such_method);
     layers(router).with_state(gateway.clone())
 }
 
@@ -382,13 +443,29 @@ fn guarded(route: Route, gateway: &Gateway) -> MethodRouter<Gateway> {
 
 /// Paths that LangGraph clients ask for: what is not there is told to them in their shape, too.
 const LANGGRAPH: [&str; 6] = ["/threads", "/assistants", "/store", "/crons", "/info", "/ok"];
+/// The same beside runs of our own.
+const ABSENT: [&str; 3] = ["/runs/crons", "/runs/batch", "/runs/cancel"];
+
+fn is_below(path: &str, roots: &[&str]) -> bool {
+    roots.iter().any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+fn in_shape(path: &str, problem: Problem) -> Response {
+    match is_below(path, &LANGGRAPH) || is_below(path, &ABSENT) {
+        true => problem.in_langgraph_shape(),
+        false => problem.into_response(),
+    }
+}
 
 async fn nothing_there(request: Request) -> Response {
+    in_shape(request.uri().path(), Problem::not_found())
+}
+
+async fn no_such_method(request: Request) -> Response {
     let path = request.uri().path();
-    let langgraph = LANGGRAPH
-        .iter()
-        .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if langgraph { Problem::not_found().in_langgraph_shape() } else { Problem::not_found().into_response() }
+    // `/runs/{run_id}`, and a thread's, have other methods, and these are no runs.
+    let absent = is_below(path, &ABSENT) || path.ends_with("/runs/crons");
+    in_shape(path, if absent { Problem::not_found() } else { Problem::method_not_allowed() })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 mod claims;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -82,9 +82,10 @@ impl CalloutKeys {
         if claims.aud != "nats-authorization-request" || claims.iss != claims.nats.server_id.id {
             return Err(CalloutError::Question("it is for somebody else"));
         }
-        let connect = claims.nats.connect_opts;
+        let (connect, from) = (claims.nats.connect_opts, claims.nats.client_info.host);
         let token = connect.auth_token.or(connect.pass).unwrap_or_default();
-        Ok(Question { server_id: claims.iss, server, user: claims.nats.user_nkey, token: Token(token) })
+        let from = from.and_then(|host| host.parse().ok());
+        Ok(Question { server_id: claims.iss, server, user: claims.nats.user_nkey, from, token: Token(token) })
     }
 
     /// The sealed answer to a question.
@@ -137,6 +138,8 @@ pub struct Question {
     server: XKey,
     /// The public key that the connection is known by, made by the server.
     user: String,
+    /// The address that the connection comes from, as the server sees it.
+    pub from: Option<IpAddr>,
     /// What it connects with.
     pub token: Token,
 }
@@ -150,8 +153,8 @@ pub struct Grant {
     pub until: DateTime<Utc>,
 }
 
-/// Answers servers' questions until `stopping` is cancelled. `decide` says what a token is good for, or why it is good for nothing, in words
-/// that may stand in a server's log.
+/// Answers servers' questions until `stopping` is cancelled. `decide` says what a token from an address is good for, or why it is good for
+/// nothing, in words that may stand in a server's log.
 ///
 /// # Errors
 /// [`BrokerError::Callout`] when questions cannot be subscribed to.
@@ -159,7 +162,7 @@ pub async fn serve<F>(
     broker: &Broker,
     keys: Arc<CalloutKeys>,
     now: impl Fn() -> DateTime<Utc>,
-    decide: impl Fn(Token) -> F,
+    decide: impl Fn(Token, Option<IpAddr>) -> F,
     stopping: CancellationToken,
 ) -> Result<(), BrokerError>
 where
@@ -175,7 +178,7 @@ where
             let Some(reply) = message.reply.clone() else { return };
             let answered = async {
                 let question = keys.open(&message.payload, message.headers.as_ref())?;
-                let granted = decide(question.token.clone()).await;
+                let granted = decide(question.token.clone(), question.from).await;
                 keys.answer(&question, granted.as_ref().map_err(|refused| *refused), now())
             };
             match answered.await {

@@ -1,8 +1,8 @@
 //! Browsers' sessions: found by the hash of what the cookie holds, sealed under the tenant's key, ended by being deleted.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::{
@@ -41,6 +41,8 @@ pub struct NewSession<'a> {
     pub provider_session: Option<&'a str>,
     /// What is needed to go on with it. Sealed here.
     pub content: &'a [u8],
+    /// When the sign-in was begun.
+    pub began_at: DateTime<Utc>,
     /// From when on the provider is asked again.
     pub renew_at: DateTime<Utc>,
     /// When it ends, whatever the provider says.
@@ -58,7 +60,7 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Begins a session, and forgets those of the tenant that are over.
+/// Begins a session, and forgets those of the tenant that are over; `false` when the provider has ended it since the sign-in was begun.
 ///
 /// # Errors
 /// What the database or the cipher says.
@@ -67,11 +69,24 @@ pub async fn begin(
     keyring: &Keyring,
     new: &NewSession<'_>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
     let keys = keyring.tenant(tx, &tenant).await?;
     let subject = users::subject_hash(tx, keyring, new.issuer, new.subject).await?;
     let provider = new.provider_session.map(|session| provider_hash(&keys, new.issuer, session));
+    // Whoever ends sessions waits for those that begin, or this one sees what they wrote down.
+    lock(tx, "pg_advisory_xact_lock_shared").await?;
+    let ended: bool = sqlx::query_scalar(
+        "select exists (select from session_ends where tenant_id = $1 and hash = any($2) and ended_at >= $3)",
+    )
+    .bind(tenant.as_str())
+    .bind([Some(subject), provider].into_iter().flatten().map(|hash| hash.to_vec()).collect::<Vec<_>>())
+    .bind(new.began_at)
+    .fetch_one(&mut **tx)
+    .await?;
+    if ended {
+        return Ok(false);
+    }
     sqlx::query("delete from sessions where tenant_id = $1 and expires_at <= $2")
         .bind(tenant.as_str())
         .bind(now)
@@ -91,6 +106,16 @@ pub async fn begin(
     .bind(new.expires_at)
     .execute(&mut **tx)
     .await?;
+    Ok(true)
+}
+
+/// A sign-in takes no longer, so that an end is remembered for so long.
+const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(15);
+
+async fn lock(tx: &mut TenantTx, how: &'static str) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    let statement = format!("select {how}(hashtextextended('presdr sessions of ' || $1, 0))");
+    sqlx::query(AssertSqlSafe(statement)).bind(tenant.as_str()).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -195,6 +220,7 @@ pub async fn end(tx: &mut TenantTx, hash: SessionHash) -> Result<(), StoreError>
 }
 
 /// Ends the tenant's sessions of a person, or of one session of the provider, and tells how many there were. With both, those that are of both.
+/// What is on its way to being one of them ends in none.
 ///
 /// # Errors
 /// What the database says.
@@ -204,25 +230,52 @@ pub async fn end_of(
     issuer: &str,
     subject: Option<&str>,
     provider_session: Option<&str>,
+    now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let tenant = tx.tenant().clone();
     let keys = keyring.tenant(tx, &tenant).await?;
+    lock(tx, "pg_advisory_xact_lock").await?;
+    let whose = match (provider_session, subject) {
+        (Some(session), _) => provider_hash(&keys, issuer, session),
+        (None, Some(subject)) => users::subject_hash(tx, keyring, issuer, subject).await?,
+        (None, None) => return Ok(0),
+    };
+    note_end(tx, whose, now).await?;
     let ended = match (provider_session, subject) {
-        (Some(session), _) => {
+        (Some(_), _) => {
             sqlx::query("delete from sessions where tenant_id = $1 and provider_hash = $2 and ($3::bytea is null or subject_hash = $3)")
                 .bind(tenant.as_str())
-                .bind(provider_hash(&keys, issuer, session).to_vec())
+                .bind(whose.to_vec())
                 .bind(match subject {
                     Some(subject) => Some(users::subject_hash(tx, keyring, issuer, subject).await?.to_vec()),
                     None => None,
                 })
         }
-        (None, Some(subject)) => sqlx::query("delete from sessions where tenant_id = $1 and subject_hash = $2")
+        (None, _) => sqlx::query("delete from sessions where tenant_id = $1 and subject_hash = $2")
             .bind(tenant.as_str())
-            .bind(users::subject_hash(tx, keyring, issuer, subject).await?.to_vec()),
-        (None, None) => return Ok(0),
+            .bind(whose.to_vec()),
     };
     Ok(ended.execute(&mut **tx).await?.rows_affected())
+}
+
+/// Remembers an end for as long as a sign-in may take, and forgets those before.
+async fn note_end(tx: &mut TenantTx, whose: [u8; 32], now: DateTime<Utc>) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query("delete from session_ends where tenant_id = $1 and ended_at < $2")
+        .bind(tenant.as_str())
+        .bind(now - SIGN_IN_MAX)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(
+        "insert into session_ends as kept (tenant_id, hash, ended_at) values ($1, $2, $3)
+         on conflict (tenant_id, hash) do update set ended_at = greatest(kept.ended_at, excluded.ended_at)",
+    )
+    .bind(tenant.as_str())
+    .bind(whose.to_vec())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Whether a logout token was obeyed before.

@@ -55,8 +55,6 @@ pub struct Checkpoint {
 /// A state to be kept.
 #[derive(Debug, Clone)]
 pub struct NewCheckpoint {
-    /// Its id, of version 7.
-    pub id: Uuid,
     /// The state that it follows.
     pub parent: Option<Uuid>,
     /// The chat's run that led to it.
@@ -265,7 +263,26 @@ pub async fn open(tx: &mut TenantTx, keyring: &Keyring, sealed: &[u8]) -> Result
     keys.data.open(SEALED_FOR, sealed).map_err(|source| StoreError::Pii { tenant, source })
 }
 
-/// Keeps a state and makes it the thread's head; `None` when the owner has no such thread, or the thread never was in the parent's state.
+/// An id for the thread's next state, greater than those of all before, whatever the clock of the gateway that kept them. The caller holds the
+/// thread.
+async fn next_id(tx: &mut TenantTx, thread: Uuid) -> Result<Uuid, StoreError> {
+    let tenant = tx.tenant().clone();
+    let newest: Option<Uuid> = sqlx::query_scalar(
+        "select checkpoint_id from thread_checkpoints where tenant_id = $1 and thread_id = $2 order by checkpoint_id desc limit 1",
+    )
+    .bind(tenant.as_str())
+    .bind(thread)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(after(newest, Uuid::now_v7()))
+}
+
+/// The id, or the next after `newest` where that is not greater.
+fn after(newest: Option<Uuid>, id: Uuid) -> Uuid {
+    newest.filter(|newest| *newest >= id).map_or(id, |newest| Uuid::from_u128(newest.as_u128().saturating_add(1)))
+}
+
+/// Keeps a state and makes it the thread's head; the caller holds the thread. `None` when the owner has no such thread, or the thread never was in the parent's state.
 ///
 /// # Errors
 /// What the database says.
@@ -275,7 +292,7 @@ pub async fn advance(
     thread: Uuid,
     new: &NewCheckpoint,
 ) -> Result<Option<Checkpoint>, StoreError> {
-    let tenant = tx.tenant().clone();
+    let (tenant, id) = (tx.tenant().clone(), next_id(tx, thread).await?);
     let checkpoint = sqlx::query_as(
         "with moved as (
              update threads t set head = $4, updated_at = now(), state_updated_at = now()
@@ -293,7 +310,7 @@ pub async fn advance(
     .bind(tenant.as_str())
     .bind(thread)
     .bind(owner)
-    .bind(new.id)
+    .bind(id)
     .bind(new.parent)
     .bind(new.run)
     .bind(new.source)
@@ -363,4 +380,22 @@ pub async fn history(
          order by checkpoint_id desc limit $4",
     );
     Ok(checkpoints.bind(tenant.as_str()).bind(thread).bind(before).bind(limit).fetch_all(&mut **tx).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_later_than_all_before_whatever_the_clock_says() {
+        let (early, late) = (Uuid::now_v7(), Uuid::now_v7());
+        assert!(early < late);
+        assert_eq!(after(None, early), early);
+        assert_eq!(after(Some(early), late), late);
+        for newest in [early, late] {
+            let next = after(Some(newest), early);
+            assert!(next > newest, "{newest} {next}");
+            assert_eq!(next.get_version_num(), 7);
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub struct Turn {
     pub metadata: Value,
     /// Whether what it tells has ids to go on from.
     pub resumable: bool,
+    /// What its client wants to be told.
+    pub modes: Vec<String>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When its status changed.
@@ -60,17 +62,18 @@ pub async fn begin(
     thread: Uuid,
     run: Uuid,
     metadata: &Value,
-    resumable: bool,
+    (modes, resumable): (&[String], bool),
 ) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query(
-        "insert into chat_runs (tenant_id, run_id, thread_id, metadata, resumable) values ($1, $2, $3, $4, $5)",
+        "insert into chat_runs (tenant_id, run_id, thread_id, metadata, resumable, modes) values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(tenant.as_str())
     .bind(run)
     .bind(thread)
     .bind(metadata)
     .bind(resumable)
+    .bind(modes)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -9,7 +9,7 @@ use crate::{StoreError, TenantTx, keys::Keyring, suppressions::Held};
 const SUBJECT: &str = "user/subject";
 
 /// Finds the user that the identity provider calls `subject` at `issuer`, makes them if they are new, and keeps their newest address, unless
-/// the person behind it was erased.
+/// the person behind it was erased, and the hour in which they were seen last.
 ///
 /// # Errors
 /// What the database says.
@@ -22,6 +22,14 @@ pub async fn upsert(
 ) -> Result<Uuid, StoreError> {
     let hash = subject_hash(tx, keyring, issuer, subject).await?;
     let tenant = tx.tenant().clone();
+    // Reading is no writing: whoever is known as they are is left as they are.
+    let known = sqlx::query_scalar(
+        "select user_id from users where tenant_id = $1 and subject_hash = $2 and last_seen_at > now() - interval '1 hour'
+             and ($3::text is null or email = $3)",
+    );
+    if let Some(user) = known.bind(tenant.as_str()).bind(hash.as_slice()).bind(email).fetch_optional(&mut **tx).await? {
+        return Ok(user);
+    }
     let keys = keyring.tenant(tx, &tenant).await?;
     let held = Held::of(tx, &keys, |ask| {
         email.map(|address| ask(Suppressible::Address(address)));

@@ -18,7 +18,7 @@ const JOE: &str = "user:joe";
 
 fn said(parent: Option<Uuid>, text: &str) -> NewCheckpoint {
     let messages = json!([{ "type": "human", "content": text }]);
-    NewCheckpoint { id: Uuid::now_v7(), parent, run: None, source: "input", messages, pending: None }
+    NewCheckpoint { parent, run: None, source: "input", messages, pending: None }
 }
 
 async fn thread(tx: &mut TenantTx, owner: &str, metadata: Value) -> Uuid {
@@ -76,10 +76,9 @@ async fn states_are_chained_and_an_older_one_can_be_gone_on_from() {
     assert_eq!(threads::checkpoint(&mut tx, id, second.checkpoint_id).await.unwrap(), Some(second.clone()));
     let run = Uuid::now_v7();
     let asked = NewCheckpoint { run: Some(run), ..said(Some(second.checkpoint_id), "three") };
-    let answered = NewCheckpoint { run: Some(run), ..said(Some(asked.id), "four") };
-    for new in [asked, answered] {
-        threads::advance(&mut tx, JANE, id, &new).await.unwrap().unwrap();
-    }
+    let asked = threads::advance(&mut tx, JANE, id, &asked).await.unwrap().unwrap();
+    let answered = NewCheckpoint { run: Some(run), ..said(Some(asked.checkpoint_id), "four") };
+    threads::advance(&mut tx, JANE, id, &answered).await.unwrap().unwrap();
     threads::take_back(&mut tx, id, run).await.unwrap();
     let head = threads::get(&mut tx, JANE, id).await.unwrap().unwrap().head;
     assert_eq!(head, Some(branch.checkpoint_id), "where it stood before the turn went back");
@@ -115,7 +114,7 @@ async fn a_turn_tells_in_order_until_it_is_cancelled() {
     let mut tx = producer.enter(&acme).await.unwrap();
     let id = thread(&mut tx, JANE, json!({})).await;
     let run = Uuid::now_v7();
-    turns::begin(&mut tx, id, run, &json!({}), true).await.unwrap();
+    turns::begin(&mut tx, id, run, &json!({}), (&[], true)).await.unwrap();
     let told = |seq| Told { seq, event: "custom".to_owned(), data: json!({ "seq": seq }) };
     assert!(!turns::tell(&mut tx, run, &told(1)).await.unwrap(), "it does not run yet");
     assert!(turns::change_status(&mut tx, run, &["pending"], "running").await.unwrap());
@@ -128,7 +127,7 @@ async fn a_turn_tells_in_order_until_it_is_cancelled() {
     assert!(!turns::tell(&mut tx, run, &told(4)).await.unwrap(), "who was cancelled is silent");
     assert!(turns::get(&mut tx, JANE, run).await.unwrap().unwrap().is_over());
     let lost = Uuid::now_v7();
-    turns::begin(&mut tx, id, lost, &json!({}), true).await.unwrap();
+    turns::begin(&mut tx, id, lost, &json!({}), (&[], true)).await.unwrap();
     assert_eq!(
         turns::end_lost(&mut tx, id, Duration::from_secs(60), &json!({})).await.unwrap(),
         0,

@@ -195,6 +195,7 @@ async fn somebody_signs_in(world: &World, tenant: &TenantId) {
         subject: "ops",
         provider_session: None,
         content: b"who they are",
+        began_at: now,
         renew_at: now + chrono::TimeDelta::hours(12),
         expires_at: now + chrono::TimeDelta::hours(12),
     };

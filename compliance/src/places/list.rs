@@ -114,6 +114,7 @@ pub const PLACES: &[Place] = &[
         &["user_id"],
         Path::Stays("under the tenant's key, for twelve hours at most, and gone with the person's row in users"),
     ),
+    nobody("session_ends", &["hash"], "keyed hashes of who was signed out, for a quarter of an hour"),
     // Conversations: addresses and numbers are masked before they are kept, and what was found stands there by reference. Names are as they
     // were typed.
     found("threads", &["metadata"], &["thread_id"], Path::Said),
@@ -125,7 +126,7 @@ pub const PLACES: &[Place] = &[
         "a profile without addresses and numbers; an address that waits for a yes is under the tenant's key",
     ),
     found("chat_runs", &["metadata"], &["run_id"], Path::Said),
-    nobody("chat_runs", &["status"], CODES),
+    nobody("chat_runs", &["status", "modes"], CODES),
     found("chat_run_events", &["data"], &["run_id", "seq"], Path::Said),
     nobody("chat_run_events", &["event"], CODES),
     // The log's twin.

@@ -15,7 +15,7 @@ use super::{
     assistants, message,
     runs::Asked,
     state,
-    stream::Reader,
+    stream::{Modes, Reader},
     threads::{checkpoint_of, metadata_of},
     turn::Turn,
 };
@@ -46,13 +46,14 @@ impl Begun {
 /// Begins a turn in a thread, or in one of its own.
 pub async fn begin(gateway: &Gateway, caller: &Caller, thread: Option<Uuid>, asked: Asked) -> Result<Begun, Problem> {
     assistants::check(&asked.assistant_id)?;
+    asked.check()?;
     let modes = asked.modes()?;
     let given =
         message::read(asked.input.as_ref().unwrap_or(&serde_json::Value::Null)).map_err(Problem::unprocessable)?;
     let turn_place = gateway.limits().turn(&caller.tenant)?;
     let owner = gateway.owner(caller).await?;
     let (id, run) = (thread.unwrap_or_else(Uuid::now_v7), Uuid::now_v7());
-    let known = place(gateway, caller, &owner, (id, thread.is_none()), run, &asked).await?;
+    let known = place(gateway, caller, &owner, (id, thread.is_none()), (run, &modes), &asked).await?;
     let named = asked.checkpoint.as_ref().or(asked.checkpoint_id.as_ref()).and_then(checkpoint_of);
     let turn = Turn {
         gateway: gateway.clone(),
@@ -76,7 +77,7 @@ async fn place(
     caller: &Caller,
     owner: &str,
     (id, alone): (Uuid, bool),
-    run: Uuid,
+    (run, modes): (Uuid, &Modes),
     asked: &Asked,
 ) -> Result<Thread, Problem> {
     let metadata = metadata_of(asked.metadata.clone())?;
@@ -115,7 +116,7 @@ async fn place(
         let about = json!({ "graph_id": state::GRAPH, "assistant_id": assistants::id() });
         threads::merge_metadata(&mut tx, owner, id, &about).await?;
         threads::change_status(&mut tx, owner, id, &[&known.status], "busy").await?;
-        turns::begin(&mut tx, id, run, &metadata, asked.stream_resumable).await?;
+        turns::begin(&mut tx, id, run, &metadata, (modes.names(), asked.stream_resumable)).await?;
         tx.commit().await?;
         return Ok(known);
     }

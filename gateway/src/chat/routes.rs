@@ -10,7 +10,42 @@ use super::{assistants, runs, threads};
 use crate::{
     Gateway,
     identity::roles::Permission,
-    routes::{Access, Route},
+    routes::{Access, LAST_EVENT_ID, Parameter, Route},
+};
+
+const PAGES: &[(&str, &str)] = &[
+    ("X-Pagination-Total", "How many there are in all"),
+    ("X-Pagination-Next", "The offset of the next page; absent on the last"),
+];
+const PLACES: &[(&str, &str)] = &[
+    ("Content-Location", "The turn's path, relative to the root of the API"),
+    ("Location", "Where it is joined, relative to the root of the API"),
+];
+const PLACE: &[(&str, &str)] = &[("Content-Location", "The turn's path, relative to the root of the API")];
+const FLAG: &str = r#"{"type":"string","enum":["0","1","false","true"]}"#;
+const LEAVING: Parameter = Parameter {
+    name: "cancel_on_disconnect",
+    place: "query",
+    told: "Whether the turn is interrupted when its reader leaves",
+    schema: FLAG,
+};
+const MODES: Parameter = Parameter {
+    name: "stream_mode",
+    place: "query",
+    told: "What is told; what was asked for with the turn, when not given",
+    schema: r#"{"type":"array","items":{"type":"string","enum":["values","messages-tuple","messages","updates","custom","events","debug","tasks","checkpoints"]}}"#,
+};
+const WAIT: Parameter = Parameter {
+    name: "wait",
+    place: "query",
+    told: "It is over when this answers, whether asked to or not",
+    schema: FLAG,
+};
+const ACTION: Parameter = Parameter {
+    name: "action",
+    place: "query",
+    told: "`rollback` takes back what the turn said",
+    schema: r#"{"type":"string","enum":["interrupt","rollback"]}"#,
 };
 
 fn route(method: Method, path: &'static str, operation: &'static str, handler: MethodRouter<Gateway>) -> Route {
@@ -26,7 +61,8 @@ pub(crate) fn list() -> Vec<Route> {
         post_("/assistants/search", "searchAssistants", post(assistants::search))
             .summary("The assistants: there is one, the command agent")
             .body::<assistants::Asked>()
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PAGES),
         post_("/assistants/count", "countAssistants", post(assistants::count))
             .summary("How many assistants there are")
             .body::<assistants::Asked>()
@@ -43,7 +79,8 @@ pub(crate) fn list() -> Vec<Route> {
         post_("/threads/search", "searchThreads", post(threads::search))
             .summary("The caller's conversations, the one that changed last first")
             .body::<threads::Asked>()
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PAGES),
         post_("/threads/count", "countThreads", post(threads::count))
             .summary("How many conversations the caller has")
             .body::<threads::Asked>()
@@ -97,13 +134,16 @@ fn of_runs() -> [Route; 12] {
     [
         asked("/threads/{thread_id}/runs/stream", "streamTurn", post(runs::stream_in))
             .summary("Say something, and be told the answer as it is given")
-            .stream("text/event-stream"),
+            .stream("text/event-stream")
+            .headers(PLACES),
         asked("/threads/{thread_id}/runs/wait", "waitTurn", post(runs::wait_in))
             .summary("Say something, and wait for the answer")
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PLACES),
         asked("/threads/{thread_id}/runs", "createTurn", post(runs::create))
             .summary("Say something, and leave")
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PLACE),
         get_("/threads/{thread_id}/runs", "listTurns", get(runs::list))
             .summary("The turns of a conversation, newest first")
             .query::<runs::Page>()
@@ -120,23 +160,30 @@ fn of_runs() -> [Route; 12] {
         get_("/threads/{thread_id}/runs/{run_id}/stream", "joinTurnStream", get(runs::rejoin))
             .summary("What a turn told after Last-Event-ID, then what comes")
             .stream("text/event-stream")
+            .headers(PLACES)
+            .parameters(&[LAST_EVENT_ID, MODES, LEAVING])
             .others(&[422]),
         get_("/threads/{thread_id}/runs/{run_id}/join", "joinTurn", get(runs::join))
             .summary("Wait for the end of a turn")
             .json::<Value>()
+            .headers(PLACES)
             .others(&[422]),
         post_("/threads/{thread_id}/runs/{run_id}/cancel", "cancelTurn", post(runs::cancel))
             .summary("End a turn with what it said so far, or take it back")
             .json::<Value>()
+            .parameters(&[WAIT, ACTION])
             .others(&[422]),
         asked("/runs/stream", "streamAlone", post(runs::stream_alone))
             .summary("Say something outside of conversations, and be told the answer as it is given")
-            .stream("text/event-stream"),
+            .stream("text/event-stream")
+            .headers(PLACES),
         asked("/runs/wait", "waitAlone", post(runs::wait_alone))
             .summary("Say something outside of conversations, and wait for the answer")
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PLACES),
         asked("/runs", "createAlone", post(runs::create_alone))
             .summary("Say something outside of conversations, and leave")
-            .json::<Value>(),
+            .json::<Value>()
+            .headers(PLACE),
     ]
 }

@@ -42,6 +42,8 @@ pub struct Asked {
     pub(super) assistant_id: String,
     /// `{"messages": [...]}`; nothing to have the answer given again.
     pub(super) input: Option<Value>,
+    /// Goes on after an interrupt, where there are any: here a change waits in the conversation for a yes.
+    command: Option<Value>,
     /// What the client attaches to the turn.
     pub(super) metadata: Option<Value>,
     stream_mode: Option<OneOrMany>,
@@ -74,6 +76,16 @@ impl Asked {
             Some(OneOrMany::One(mode)) => vec![mode.clone()],
             Some(OneOrMany::Many(modes)) => modes.clone(),
         })
+    }
+
+    /// There are no interrupts, so nothing goes on after one.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        match &self.command {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(Problem::unprocessable(
+                "there are no interrupts here, so no command goes on after one: what waits for a yes waits in the conversation",
+            )),
+        }
     }
 
     fn is_cancelled_by_leaving(&self) -> bool {
@@ -256,7 +268,8 @@ async fn known(gateway: &Gateway, caller: Caller, thread: &str, run: &str) -> Re
         turn = found().await?;
     }
     let gateway = gateway.clone();
-    Ok((Reader { gateway, caller, owner, thread, run, modes: Modes::all(), after: 0 }, turn))
+    let modes = Modes::as_before(turn.modes.clone());
+    Ok((Reader { gateway, caller, owner, thread, run, modes, after: 0 }, turn))
 }
 
 /// `GET /threads/{thread_id}/runs/{run_id}`
@@ -335,7 +348,8 @@ pub(crate) async fn rejoin(
     let modes = asked_for(query.as_deref(), "stream_mode");
     let modes = modes.flat_map(|mode| serde_json::from_str::<Vec<String>>(&mode).unwrap_or_else(|_| vec![mode]));
     let modes: Vec<String> = modes.filter(|mode| !mode.is_empty()).collect();
-    let modes = if modes.is_empty() { Modes::all() } else { Modes::read(modes)? };
+    // Who does not say is told what whoever asked for the turn wanted: a message as pieces or so far, not both.
+    let modes = if modes.is_empty() { reader.modes.clone() } else { Modes::read(modes)? };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse::<i64>().ok());
     let after = match last {
         Some(last) if turn.resumable => last.max(0),

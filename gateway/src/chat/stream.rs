@@ -45,10 +45,16 @@ impl Modes {
         Ok(Self(if asked.is_empty() { vec!["values".to_owned()] } else { asked }))
     }
 
-    /// Everything, for who joins without saying.
+    /// What somebody asked for before.
     #[must_use]
-    pub fn all() -> Self {
-        Self(KNOWN.map(str::to_owned).to_vec())
+    pub fn as_before(asked: Vec<String>) -> Self {
+        Self(asked)
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
     }
 
     fn want(&self, mode: &str) -> bool {

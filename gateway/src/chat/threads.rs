@@ -282,14 +282,7 @@ pub(crate) async fn copy(
     };
     if let Some(stands) = stands {
         // What waits for a yes waits where it was asked for.
-        let new = NewCheckpoint {
-            id: Uuid::now_v7(),
-            parent: None,
-            run: None,
-            source: "update",
-            messages: stands.messages,
-            pending: None,
-        };
+        let new = NewCheckpoint { parent: None, run: None, source: "update", messages: stands.messages, pending: None };
         threads::advance(&mut tx, &owner, copy, &new).await?;
     }
     let made = held(&mut tx, &owner, copy).await?;
@@ -376,15 +369,15 @@ pub(crate) async fn update(
     };
     let kept = serde_json::from_value(kept).map_err(|_| Problem::internal())?;
     let new = NewCheckpoint {
-        id: Uuid::now_v7(),
         parent,
         run: None,
         source: "update",
         messages: json!(message::merged(kept, given.messages)),
         pending: None,
     };
-    threads::advance(&mut tx, &owner, asked, &new).await?.ok_or_else(Problem::not_found)?;
+    let kept = threads::advance(&mut tx, &owner, asked, &new).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
-    let place = json!({ "thread_id": asked, "checkpoint_ns": "", "checkpoint_id": new.id });
-    Ok(Json(json!({ "checkpoint": place, "configurable": place, "checkpoint_id": new.id })))
+    let id = kept.checkpoint_id;
+    let place = json!({ "thread_id": asked, "checkpoint_ns": "", "checkpoint_id": id });
+    Ok(Json(json!({ "checkpoint": place, "configurable": place, "checkpoint_id": id })))
 }

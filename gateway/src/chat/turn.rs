@@ -201,16 +201,15 @@ impl Telling<'_> {
         pending: Option<Value>,
     ) -> Result<Uuid, Ended> {
         let turn = self.turn;
-        let id = Uuid::now_v7();
-        let new = NewCheckpoint { id, parent, run: Some(turn.run), source, messages: json!(messages), pending };
+        let new = NewCheckpoint { parent, run: Some(turn.run), source, messages: json!(messages), pending };
         let mut tx = turn.gateway.enter(&turn.caller.tenant).await?;
         threads::lock(&mut tx, &turn.owner, turn.thread).await?.ok_or(Ended::Interrupted)?;
         if !turns::change_status(&mut tx, turn.run, &["running"], "running").await? {
             return Err(Ended::Interrupted);
         }
-        threads::advance(&mut tx, &turn.owner, turn.thread, &new).await?.ok_or(Ended::Interrupted)?;
+        let kept = threads::advance(&mut tx, &turn.owner, turn.thread, &new).await?.ok_or(Ended::Interrupted)?;
         tx.commit().await?;
-        Ok(id)
+        Ok(kept.checkpoint_id)
     }
 
     /// Tells something: what it is named, and by reference what it says.

@@ -127,6 +127,11 @@ impl Keys {
         if key.has_signed(parts.token, parts.algorithm, expected) { Ok(()) } else { Err(TokenError::Signature) }
     }
 
+    /// Whether a token's `iss` is how the provider spells itself.
+    pub(super) fn is_of_issuer(&self, issuer: Option<&str>) -> bool {
+        self.provider.spelled().is_none_or(|spelled| issuer == Some(&spelled))
+    }
+
     /// The keys, unless they are too old to be used at all. Those that are no longer fresh are fetched again meanwhile.
     fn usable(self: &Arc<Self>) -> Option<Arc<Held>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone()?;

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_store::keys::random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ use crate::{
 const COOKIE: &str = "__Host-presdr-login";
 const PURPOSE: &str = "gateway login";
 const RETURN_TO_BYTES_MAX: usize = 1024;
+/// So long somebody has for signing in at the provider; ends of sessions are remembered for longer (`presdr_store::sessions`).
+const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Where to go once signed in.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -54,7 +56,7 @@ struct Pending {
     nonce: String,
     verifier: String,
     return_to: String,
-    until: DateTime<Utc>,
+    began: DateTime<Utc>,
 }
 
 /// `GET /login`
@@ -66,13 +68,8 @@ pub(crate) async fn begin(
     throttled(&gateway, &request)?;
     let return_to = return_to(&gateway, asked.return_to)?;
     let metadata = gateway.provider().metadata().await.map_err(|error| unreachable_provider(&error))?;
-    let pending = Pending {
-        state: secret(),
-        nonce: secret(),
-        verifier: secret(),
-        return_to,
-        until: session::login_deadline(gateway.desk().now()),
-    };
+    let pending =
+        Pending { state: secret(), nonce: secret(), verifier: secret(), return_to, began: gateway.desk().now() };
     let there = authorization(&gateway, &metadata, &pending)?;
     let sealed = seal(&gateway, &pending)?;
     let cookie = session::set_cookie(COOKIE, &sealed, 600)?;
@@ -93,9 +90,7 @@ pub(crate) async fn end(
     }
     let metadata = gateway.provider().metadata().await.map_err(|error| unreachable_provider(&error))?;
     let named = answered.iss.as_deref();
-    if named
-        .map_or(metadata.authorization_response_iss_parameter_supported, |issuer| issuer != gateway.expected().issuer)
-    {
+    if named.map_or(metadata.authorization_response_iss_parameter_supported, |issuer| issuer != metadata.issuer) {
         return Err(again("the answer is of another identity provider"));
     }
     if answered.error.is_some() {
@@ -117,7 +112,8 @@ pub(crate) async fn end(
     if vouched.nonce.as_deref() != Some(&pending.nonce) {
         return Err(again("the identity provider's answer belongs to another sign-in"));
     }
-    let cookie = session::begin(&gateway, &vouched, Cookie::read(headers, &gateway.desk().keyring())).await?;
+    let cookie =
+        session::begin(&gateway, &vouched, Cookie::read(headers, &gateway.desk().keyring()), pending.began).await?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, pending.return_to)]).into_response();
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response.headers_mut().append(header::SET_COOKIE, session::set_cookie(COOKIE, "", 0)?);
@@ -173,7 +169,7 @@ fn pending(gateway: &Gateway, headers: &HeaderMap) -> Result<Pending, Problem> {
         serde_json::from_slice::<Pending>(&text).ok()
     });
     opened
-        .filter(|pending| pending.until > gateway.desk().now())
+        .filter(|pending| pending.began + SIGN_IN_MAX > gateway.desk().now())
         .ok_or_else(|| again("this browser has begun no sign-in, or took too long"))
 }
 

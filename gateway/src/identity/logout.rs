@@ -54,7 +54,10 @@ async fn sign_out_at_provider(gateway: &Gateway, id_token: &str) -> String {
 /// `POST /logout/backchannel`: the provider says that a person, or one of its sessions, has ended.
 pub(crate) async fn by_provider(State(gateway): State<Gateway>, request: Request) -> Result<StatusCode, Problem> {
     let unfit = |why: &'static str| Problem::bad_request(why);
-    let body = Bytes::from_request(request, &gateway).await.map_err(|_| unfit("the body cannot be read"))?;
+    let body = Bytes::from_request(request, &gateway).await.map_err(|refused| match refused.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(gateway.config().limits.body_bytes),
+        _ => unfit("the body cannot be read"),
+    })?;
     let sent = url::form_urlencoded::parse(&body).find(|(name, _)| name == "logout_token");
     let (_, token) = sent.ok_or_else(|| unfit("send a form with a logout_token"))?;
     let (now, issuer) = (gateway.desk().now(), gateway.expected().issuer.clone());
@@ -108,7 +111,7 @@ async fn end_everywhere(
     for tenant in open {
         let end = async {
             let mut tx = gateway.database().enter(&tenant.id).await?;
-            sessions::end_of(&mut tx, &keyring, issuer, subject, provider_session).await?;
+            sessions::end_of(&mut tx, &keyring, issuer, subject, provider_session, gateway.desk().now()).await?;
             Ok(tx.commit().await?)
         };
         match end.await {

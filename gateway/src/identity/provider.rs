@@ -62,7 +62,7 @@ pub struct Provider {
 /// What discovery tells (OpenID Connect Discovery 1.0, section 3), as far as it is used.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Metadata {
-    issuer: String,
+    pub(super) issuer: String,
     jwks_uri: Url,
     /// Where browsers sign in.
     pub authorization_endpoint: Url,
@@ -114,7 +114,13 @@ impl Provider {
         &self.registration
     }
 
-    /// The issuer as tokens spell it: without the slash that a URL without a path gets.
+    /// The issuer as it spells itself, once it was asked.
+    pub(super) fn spelled(&self) -> Option<String> {
+        let known = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, metadata)| metadata.issuer.clone())
+    }
+
+    /// The issuer without a slash at its end, which a URL without a path always gets: people and sessions are known by this.
     #[must_use]
     pub fn issuer(&self) -> String {
         self.registration.issuer.as_str().trim_end_matches('/').to_owned()

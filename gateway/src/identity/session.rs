@@ -168,6 +168,7 @@ pub(super) async fn begin(
     gateway: &Gateway,
     vouched: &Vouched,
     before: Option<Cookie>,
+    began_at: DateTime<Utc>,
 ) -> Result<HeaderValue, Problem> {
     let now = gateway.desk().now();
     let (keyring, issuer) = (gateway.desk().keyring(), &gateway.expected().issuer);
@@ -188,10 +189,15 @@ pub(super) async fn begin(
         subject: &claims.subject,
         provider_session: vouched.provider_session.as_deref(),
         content: &vouched.content(None)?,
+        began_at,
         renew_at: claims.expires_at,
         expires_at,
     };
-    sessions::begin(&mut tx, &keyring, &new, now).await?;
+    if !sessions::begin(&mut tx, &keyring, &new, now).await? {
+        return Err(Problem::forbidden(
+            "the identity provider has signed you out while you signed in: go to /login and begin again",
+        ));
+    }
     tx.commit().await?;
     set_cookie(COOKIE, &cookie.text(&keyring)?, SESSION_MAX.num_seconds())
 }
@@ -332,11 +338,6 @@ pub(super) fn is_from_our_pages(gateway: &Gateway, method: &Method, headers: &He
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
     let config = gateway.config();
     origin.is_some_and(|origin| origin == config.origin() || config.origins.iter().any(|allowed| allowed == origin))
-}
-
-/// A time that a login may take.
-pub(super) fn login_deadline(now: DateTime<Utc>) -> DateTime<Utc> {
-    now + TimeDelta::minutes(10)
 }
 
 #[cfg(test)]

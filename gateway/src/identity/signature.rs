@@ -70,7 +70,7 @@ impl PublicKey {
         }
         let mut validation = Validation::new(algorithm);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation.set_issuer(&[&expected.issuer]);
+        validation.set_issuer(&[expected.issuer.clone(), format!("{}/", expected.issuer)]);
         validation.set_audience(&expected.audiences);
         validation.validate_exp = false;
         decode::<IgnoredAny>(token, &self.key, &validation).is_ok()

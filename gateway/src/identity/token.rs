@@ -64,7 +64,7 @@ pub enum TokenError {
 /// What a token must say to be believed.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// Exactly this issuer.
+    /// This issuer, without a slash at its end. Whether tokens have one there, the provider's own document says.
     pub issuer: String,
     /// At least one of these audiences.
     pub audiences: Vec<String>,
@@ -114,6 +114,10 @@ pub(super) async fn believe(
     }
     holds(&parts.claims, expected, now)?;
     keys.verify(&parts, expected).await?;
+    // Whoever has given us keys has told how it spells itself.
+    if !keys.is_of_issuer(parts.claims.get("iss").and_then(Value::as_str)) {
+        return Err(TokenError::Issuer);
+    }
     Ok(parts.claims)
 }
 
@@ -148,7 +152,8 @@ pub(super) fn parse(token: &str) -> Result<Parts<'_>, TokenError> {
 
 /// Issuer, audience and times. Before the signature: what fails here costs no cryptography and fetches no keys.
 fn holds(claims: &Map<String, Value>, expected: &Expected, now: DateTime<Utc>) -> Result<(), TokenError> {
-    if claims.get("iss").and_then(Value::as_str) != Some(&expected.issuer) {
+    let issuer = claims.get("iss").and_then(Value::as_str);
+    if issuer.map(|issuer| issuer.strip_suffix('/').unwrap_or(issuer)) != Some(&expected.issuer) {
         return Err(TokenError::Issuer);
     }
     let is_ours =

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use presdr_projections::read::costs;
 use presdr_store::{Database, Role, threads};
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
-use uuid::Uuid;
 
 use crate::support::{PATIENCE, World, body};
 
@@ -76,14 +77,7 @@ async fn what_lists_states_and_threads_is_cut_where_it_is_long_enough() {
     let long = json!([{ "id": "1", "by": "human", "blocks": [{ "text": "x".repeat(250 * 1024) }] }]);
     let (id, mut parent) = (thread.parse().unwrap(), None);
     for _ in 0..STATES {
-        let new = threads::NewCheckpoint {
-            id: Uuid::now_v7(),
-            parent,
-            run: None,
-            source: "update",
-            messages: long.clone(),
-            pending: None,
-        };
+        let new = threads::NewCheckpoint { parent, run: None, source: "update", messages: long.clone(), pending: None };
         parent = threads::advance(&mut tx, &owner, id, &new).await.unwrap().map(|kept| kept.checkpoint_id);
     }
     tx.commit().await.unwrap();
@@ -98,4 +92,42 @@ async fn what_lists_states_and_threads_is_cut_where_it_is_long_enough() {
         assert!(states.len() < STATES);
     }
     assert_eq!(seen, STATES, "whoever reads on reads all of it");
+}
+
+#[tokio::test]
+async fn what_a_day_cost_is_read_of_that_day_alone() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&acme).await.unwrap();
+    for statement in [
+        "insert into lead_scores (tenant_id, company_id, run_id, score, bucket, confidence, rationale, contributions, cache_key, created_at, version)
+         select $1, n, 1, 0.5, 'Low', 0.5, 'x', '[]', 'k', now() - n * interval '1 hour', 1 from generate_series(1, 8000) n",
+        "insert into lead_emails (tenant_id, company_id, email, subject_id, first_name, last_name, role_account, own_domain, source, run_id, version,
+             last_seen_at, verification_status, last_verified_at)
+         select $1, n, 'x', gen_random_uuid(), 'x', 'x', false, true, 'x', 1, 1, now(), 'valid', now() - n * interval '1 hour'
+         from generate_series(1, 8000) n",
+    ] {
+        sqlx::query(statement).bind(acme.as_str()).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut superuser = PgConnection::connect(world.store.url()).await.unwrap();
+    superuser.execute("analyze lead_scores; analyze lead_emails").await.unwrap();
+    let mut tx = world.desk.database().enter(&acme).await.unwrap();
+    let day = (chrono::Utc::now() - chrono::TimeDelta::days(30)).date_naive();
+    let told = costs::costs(&mut tx, day, day, costs::By::Day).await.unwrap();
+    assert_eq!((told.leads, told.verified_contacts), (24, 24));
+    // What was read is told of when the connection rests.
+    tx.execute("select pg_stat_force_next_flush()").await.unwrap();
+    tx.commit().await.unwrap();
+    let used = "select count(*) from pg_stat_user_indexes where idx_scan > 0
+                and indexrelname in ('lead_scores_tenant_id_created_at_idx', 'lead_emails_tenant_id_last_verified_at_idx')";
+    let both = async {
+        while sqlx::query_scalar::<_, i64>(used).fetch_one(&mut superuser).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, both).await.expect("an index of days is used for each");
+    let all = "select coalesce(sum(seq_tup_read), 0)::bigint from pg_stat_user_tables where relname in ('lead_scores', 'lead_emails')";
+    assert!(sqlx::query_scalar::<_, i64>(all).fetch_one(&mut superuser).await.unwrap() < 8000 * 3);
 }

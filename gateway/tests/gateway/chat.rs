@@ -6,7 +6,7 @@ use presdr_events::{Clear, CompanyId, TenantId};
 use presdr_odoo::rehearsal::{Rehearsed, rehearse};
 use presdr_producers::{erasures, icp, odoo};
 use presdr_sandbox::odoo::{OdooSandbox, Rights};
-use presdr_store::{Role, odoo::connections::Flavour, turns};
+use presdr_store::{Role, odoo::connections::Flavour, sessions, turns};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -76,7 +76,7 @@ impl<'w> Talk<'w> {
     }
 }
 
-fn human(line: &str) -> Value {
+pub fn human(line: &str) -> Value {
     json!({ "messages": [{ "type": "human", "content": [{ "type": "text", "text": line }] }] })
 }
 
@@ -158,6 +158,9 @@ async fn a_turn_is_streamed_kept_and_told_again() {
     assert_eq!(again(Some("-1")).await, first);
     assert_eq!(again(first[1].2.as_deref()).await, first[2..]);
     assert_eq!(again(None).await, []);
+    // Who does not say in which modes is told what whoever asked for the turn wanted.
+    let silent = world.get(&format!("{location}/stream"), &talk.token).header("last-event-id", "-1");
+    assert_eq!(events(silent.send().await.unwrap()).await, first);
     let joined = body(ask(&world, &talk.token, Method::GET, &format!("{location}/join"), Value::Null).await).await;
     assert_eq!(joined, *values.last().unwrap());
     let over = talk.ask(Method::POST, &format!("/runs/{}/cancel", run["run_id"].as_str().unwrap()), json!({})).await;
@@ -439,7 +442,7 @@ async fn a_turn_whose_gateway_is_gone_says_so_to_whoever_looks() {
     talk.say("help").await;
     let lost = Uuid::now_v7();
     let mut tx = world.desk.database().enter(&acme).await.unwrap();
-    turns::begin(&mut tx, talk.thread.parse().unwrap(), lost, &json!({}), true).await.unwrap();
+    turns::begin(&mut tx, talk.thread.parse().unwrap(), lost, &json!({}), (&[], true)).await.unwrap();
     for statement in [
         "update chat_runs set status = 'running', alive_at = now() - interval '2 minutes' where status = 'pending'",
         "update threads set status = 'busy'",
@@ -594,4 +597,114 @@ async fn a_person_is_erased_after_what_that_means_was_shown() {
     let kept = kept(&world, &acme).await;
     assert!(!kept.to_lowercase().contains("jane") && kept.contains("j***@people.example"), "{kept}");
     assert_eq!(talk.say("erase j***@people.example").await, "Write the whole address again: it was not kept.");
+}
+
+#[tokio::test]
+async fn a_message_so_far_is_whole_for_who_comes_back_in_its_middle() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    filled(&world, &acme, 1000).await;
+    let talk = Talk::begin(&world, &world.token("acme", "ops")).await;
+    let asked = json!({
+        "assistant_id": "agent", "input": human("Show today's shortlist"), "stream_mode": "messages", "stream_resumable": true,
+    });
+    let answer = talk.ask(Method::POST, "/runs/stream", asked).await;
+    let location = answer.headers()["content-location"].to_str().unwrap().to_owned();
+    let first = events(answer).await;
+    let partials: Vec<_> = first.iter().filter(|(event, ..)| event == "messages/partial").collect();
+    assert!(partials.len() >= 3, "{first:?}");
+    for pair in partials.windows(2) {
+        let text = |event: &(String, Value, Option<String>)| event.1[0]["content"].as_str().unwrap().to_owned();
+        assert!(text(pair[1]).starts_with(&text(pair[0])), "{pair:?}");
+    }
+    let middle = partials[0].2.as_deref().unwrap();
+    let rest = world.get(&format!("{location}/stream"), &talk.token).header("last-event-id", middle);
+    let rest = events(rest.send().await.unwrap()).await;
+    let after = first.iter().position(|event| event.2.as_deref() == Some(middle) && event.0 == "messages/partial");
+    assert_eq!(rest, first[after.unwrap() + 1..], "from the whole message so far, and told of it once");
+}
+
+#[tokio::test]
+async fn who_reads_changes_nothing_and_what_is_attached_has_an_end() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let talk = Talk::begin(&world, &world.token("acme", "viewer")).await;
+    let version = async || {
+        let mut tx = world.desk.database().enter(&acme).await.unwrap();
+        let version: String =
+            sqlx::query_scalar("select string_agg(xmin::text, ' ') from users").fetch_one(&mut *tx).await.unwrap();
+        version
+    };
+    let before = version().await;
+    for path in ["", "/state", "/runs"] {
+        talk.get(path).await;
+    }
+    talk.ask(Method::POST, "/history", json!({})).await;
+    assert_eq!(version().await, before, "reading writes no row");
+    let mut claims = world.provider.claims("acme", "viewer");
+    claims["email"] = json!("other@acme.example");
+    let moved = Talk { world: &world, token: world.signer.sign(&claims), thread: talk.thread.clone() };
+    moved.get("").await;
+    assert_ne!(version().await, before, "a new address is kept");
+
+    let attach = async |key: String| {
+        let change = json!({ "metadata": { key: "x".repeat(4000) } });
+        talk.ask(Method::PATCH, "", change).await.status().as_u16()
+    };
+    let statuses = futures::future::join_all((0..6).map(|number| attach(number.to_string()))).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 4, "16 KiB in all: {statuses:?}");
+    assert!(statuses.contains(&422));
+    assert!(talk.get("").await["metadata"].to_string().len() <= 16 * 1024);
+}
+
+#[tokio::test]
+async fn a_turn_may_take_back_what_the_one_before_says() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    filled(&world, &acme, 1000).await;
+    let talk = Talk::begin(&world, &world.token("acme", "ops")).await;
+    talk.say("run with 3 leads").await;
+    let before = talk.get("/state").await;
+    let asked = json!({ "assistant_id": "agent", "input": human("yes") });
+    let begun = body(talk.ask(Method::POST, "/runs", asked).await).await;
+    let turn = format!("/runs/{}", begun["run_id"].as_str().unwrap());
+    while talk.get("/state").await["values"]["messages"].as_array().unwrap().len() < 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let instead = talk.run(json!({ "input": human("help"), "multitask_strategy": "rollback" })).await;
+    let kept = before["values"]["messages"].as_array().unwrap();
+    let said = instead["messages"].as_array().unwrap();
+    assert_eq!((&said[..2], &said[2]["content"], said.len()), (&kept[..], &json!("help"), 4));
+    assert_eq!(talk.ask(Method::GET, &turn, Value::Null).await.status(), 404, "it never was");
+    assert_eq!(talk.get("").await["status"], "idle");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_reader_is_something_else_by_now() {
+    let world = World::with(|config| config.limits.stream_look = Duration::from_millis(50)).await;
+    let acme = world.tenant("acme").await;
+    filled(&world, &acme, 1000).await;
+    let (hash, cookie) = world.session(&acme, "ops", chrono::Utc::now() + chrono::TimeDelta::hours(1)).await;
+    let post = async |path: &str, asked: Value| {
+        let request = world.client.post(world.url(path)).header("cookie", &cookie);
+        let request = request.header("origin", "https://presdr.example").body(asked.to_string());
+        request.send().await.unwrap()
+    };
+    let thread = body(post("/threads", json!({})).await).await["thread_id"].as_str().unwrap().to_owned();
+    let asked = |line: &str| json!({ "assistant_id": "agent", "input": human(line), "stream_mode": "messages-tuple" });
+    assert_eq!(post(&format!("/threads/{thread}/runs/wait"), asked("run with 3 leads")).await.status(), 200);
+    let mut answer = post(&format!("/threads/{thread}/runs/stream"), asked("yes")).await;
+    let first = tokio::time::timeout(crate::support::PATIENCE, answer.chunk()).await.unwrap().unwrap();
+    assert!(first.is_some(), "it is being told");
+    // The provider says at the next renewal that they are a viewer now.
+    let claims = world.provider.claims("acme", "ops");
+    let content = json!({
+        "subject": claims["sub"], "email": null, "roles": ["viewer"], "odoo_db": null, "refresh_token": "one", "id_token": "",
+    });
+    let mut tx = world.desk.database().enter(&acme).await.unwrap();
+    let (keyring, later) = (world.desk.keyring(), chrono::Utc::now() + chrono::TimeDelta::hours(1));
+    assert!(sessions::renew(&mut tx, &keyring, hash, content.to_string().as_bytes(), later).await.unwrap());
+    tx.commit().await.unwrap();
+    let rest = tokio::time::timeout(crate::support::PATIENCE, answer.text()).await.unwrap().unwrap();
+    assert!(rest.ends_with(": expired\r\n\r\n"), "they come back as what they are now: {rest}");
 }

@@ -34,6 +34,43 @@ fn every_reference_leads_somewhere() {
     assert!(document["paths"].as_object().unwrap().len() > 15);
 }
 
+#[test]
+fn what_clients_send_and_read_beside_bodies_is_told() {
+    let document = openapi::document();
+    let names = |path: &str, method: &str| -> Vec<String> {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        parameters.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for (path, method, wanted) in [
+        (
+            "/threads/{thread_id}/runs/{run_id}/stream",
+            "get",
+            &["Last-Event-ID", "stream_mode", "cancel_on_disconnect"][..],
+        ),
+        ("/threads/{thread_id}/runs/{run_id}/cancel", "post", &["wait", "action", "Origin"]),
+        ("/runs/{run_id}/events", "get", &["Last-Event-ID"]),
+        ("/runs/start", "post", &["Origin"]),
+        ("/logout", "post", &["Origin"]),
+    ] {
+        let told = names(path, method);
+        assert!(wanted.iter().all(|name| told.iter().any(|told| told == name)), "{path}: {told:?}");
+    }
+    assert!(!names("/runs", "get").contains(&"Origin".to_owned()), "who only reads needs none");
+    let headers = |path: &str, method: &str| document["paths"][path][method]["responses"]["200"]["headers"].clone();
+    assert!(headers("/threads/search", "post")["X-Pagination-Next"].is_object());
+    assert!(headers("/threads/{thread_id}/runs/stream", "post")["Content-Location"].is_object());
+    assert_eq!(document["components"]["securitySchemes"]["session"]["name"], "__Host-presdr");
+    let of_run = &document["paths"]["/runs/{run_id}"]["get"]["security"];
+    assert!(of_run.as_array().unwrap().iter().any(|scheme| scheme["session"].is_array()), "{of_run}");
+    let events = "/paths/~1runs~1{run_id}~1events/get/responses/200/content/text~1event-stream/x-events/progress/$ref";
+    assert_eq!(document.pointer(events), Some(&"#/components/schemas/Progress".into()));
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["responses"]["503"].is_object(), "{method} {path}");
+        }
+    }
+}
+
 /// Signing in leads to the provider, which is not ours to fuzz and whose answers no document of ours tells; a run that goes on is followed
 /// without end. Both are asked by hand below.
 const LEFT_OUT: &str = "^/login|/events$";

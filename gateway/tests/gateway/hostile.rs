@@ -101,6 +101,7 @@ async fn no_made_up_token_gets_in() {
         ("a logout token", signed(&world, &header(|header| header["typ"] = json!("logout+jwt")), &payload)),
         ("logout events", set("events", json!({ "http://schemas.openid.net/event/backchannel-logout": {} }))),
         ("another issuer", set("iss", json!(evil.issuer))),
+        ("an issuer as it does not spell itself", set("iss", json!(format!("{}/", world.provider.issuer)))),
         ("an issuer more", set("iss", json!([world.provider.issuer]))),
         ("no issuer", without("iss")),
         ("another audience", set("aud", json!("somebody-else"))),
@@ -233,4 +234,17 @@ async fn whoami_tells_what_the_token_says() {
     assert_eq!(world.client.get(world.url("/health/ready")).send().await.unwrap().status(), 200);
     let thread = world.client.get(world.url("/threads/x/y")).send().await.unwrap();
     assert_eq!((thread.status().as_u16(), body(thread).await), (404, json!({ "detail": "there is no such thing" })));
+}
+
+#[tokio::test]
+async fn an_issuer_is_spelled_as_the_provider_spells_itself() {
+    let world = World::new().await;
+    world.tenant("acme").await;
+    world.provider.state.slash.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut claims = world.provider.claims("acme", "viewer");
+    assert_eq!(world.status(&world.signer.sign(&claims)).await, 401, "without the slash that it writes");
+    claims["iss"] = json!(format!("{}/", world.provider.issuer));
+    assert_eq!(world.status(&world.signer.sign(&claims)).await, 200);
+    claims["iss"] = json!(format!("{}//", world.provider.issuer));
+    assert_eq!(world.status(&world.signer.sign(&claims)).await, 401);
 }

@@ -97,3 +97,51 @@ async fn the_provider_ends_sessions_of_a_suspended_tenant_too_and_many_at_once()
     let throttled = async { while sent(&world, "made up").await != 429 {} };
     tokio::time::timeout(PATIENCE, throttled).await.unwrap();
 }
+
+/// Begins a sign-in: the cookie that remembers it, and what the provider is asked with.
+async fn begun(world: &World, client: &reqwest::Client) -> (String, String, String) {
+    let answer = client.get(world.url("/login")).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let there: url::Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
+    let of = |name: &str| there.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+    (cookie, of("state"), of("nonce"))
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_on_its_way_when_the_provider_signed_out_ends_in_no_session() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let sessions = async || {
+        let mut tx = world.desk.database().enter(&acme).await.unwrap();
+        let left = sqlx::query_scalar("select count(*) from sessions where tenant_id = $1").bind(acme.as_str());
+        left.fetch_one(&mut *tx).await.ok().unwrap_or(-1_i64)
+    };
+    let ended = async |(cookie, state, nonce): &(String, String, String), session: &str| {
+        let mut id = world.provider.claims("acme", "viewer");
+        (id["nonce"], id["sid"]) = (json!(nonce), json!(session));
+        let tokens = json!({ "id_token": world.signer.sign(&id), "refresh_token": "one" });
+        world.provider.state.grants.lock().unwrap().push_back((axum::http::StatusCode::OK, tokens));
+        let back = client.get(world.url(&format!("/login/callback?state={state}&code=x"))).header("cookie", cookie);
+        back.send().await.unwrap().status().as_u16()
+    };
+    let signed_out = async |jti: &str, who: Value| {
+        let mut claims = world.provider.claims("acme", "viewer");
+        (claims["jti"], claims["events"]) = (json!(jti), json!({ EVENT: {} }));
+        claims.as_object_mut().unwrap().remove("sub");
+        claims.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        let header = json!({ "alg": "RS256", "typ": "logout+jwt", "kid": "first" }).to_string();
+        assert_eq!(sent(&world, &world.signer.sign_text(&header, &claims.to_string())).await, 200);
+    };
+    let subject = world.provider.claims("acme", "viewer")["sub"].clone();
+    let [of_person, of_session, of_another] =
+        [begun(&world, &client).await, begun(&world, &client).await, begun(&world, &client).await];
+    signed_out("session", json!({ "sid": "theirs" })).await;
+    assert_eq!((ended(&of_session, "theirs").await, sessions().await), (403, 0));
+    assert_eq!((ended(&of_another, "another").await, sessions().await), (303, 1), "the provider's other session holds");
+    signed_out("person", json!({ "sub": subject })).await;
+    assert_eq!((ended(&of_person, "another").await, sessions().await), (403, 0));
+    let again = begun(&world, &client).await;
+    assert_eq!((ended(&again, "theirs").await, sessions().await), (303, 1), "whoever signs in after that is in");
+}

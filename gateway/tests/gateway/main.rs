@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects")]
 
+mod absent;
 mod bounds;
 mod browser;
 mod callout;
@@ -20,4 +21,5 @@ mod real_odoo;
 mod rest;
 mod sdks;
 mod support;
+mod two;
 mod ui;

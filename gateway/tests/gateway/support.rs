@@ -35,7 +35,8 @@ use presdr_nats::{
 use presdr_producers::{Desk, odoo::Given, tenants};
 use presdr_servers::{Nats, NatsConfig, testing};
 use presdr_store::{
-    Role,
+    Database, Role,
+    keys::Keyring,
     odoo::connections::Flavour,
     sessions::{self, NewSession, SessionHash},
     testing::TestStore,
@@ -100,6 +101,8 @@ pub struct ProviderState {
     pub keys: Mutex<Vec<Value>>,
     pub fetches: AtomicUsize,
     pub down: AtomicBool,
+    /// Whether its name ends in a slash.
+    pub slash: AtomicBool,
     /// What the token endpoint answers, first come first served.
     pub grants: Mutex<VecDeque<(StatusCode, Value)>>,
     /// What it was asked, as forms.
@@ -152,8 +155,9 @@ async fn discovery(State(state): State<Arc<ProviderState>>) -> Result<Json<Value
     }
     let issuer = state.issuer.lock().unwrap().clone();
     let at = |path: &str| format!("{issuer}/{path}");
+    let slash = if state.slash.load(Ordering::SeqCst) { "/" } else { "" };
     Ok(Json(json!({
-        "issuer": issuer, "jwks_uri": at("jwks"), "authorization_endpoint": at("auth"), "token_endpoint": at("token"),
+        "issuer": format!("{issuer}{slash}"), "jwks_uri": at("jwks"), "authorization_endpoint": at("auth"), "token_endpoint": at("token"),
     })))
 }
 
@@ -219,14 +223,7 @@ impl World {
         let broker = connect(&nats.url(), User::Topology).await;
         let topology = TopologyConfig { events_bytes_max: 1 << 30, ..TopologyConfig::default() };
         topology::apply(&broker, &topology).await.unwrap();
-        let connection = connect(&nats.url(), User::Gateway).await;
-        let desk = Desk::new(
-            store.connect(Role::Producer).await.unwrap(),
-            connection.clone(),
-            Arc::new(store.keyring()),
-            Actor::service("gateway"),
-            Utc::now,
-        );
+        let (desk, connection) = desk(store.url(), &nats.url(), Arc::new(store.keyring())).await;
         let address = listener.local_addr().unwrap();
         let mut config = GatewayConfig {
             listen: address,
@@ -280,6 +277,7 @@ impl World {
             subject,
             provider_session: None,
             content: content.as_bytes(),
+            began_at: now,
             renew_at,
             expires_at: now + TimeDelta::hours(1),
         };
@@ -329,6 +327,13 @@ impl World {
     pub async fn status(&self, token: &str) -> u16 {
         self.get("/whoami", token).send().await.unwrap().status().as_u16()
     }
+}
+
+/// A gateway's desk, and its connection to the broker.
+pub async fn desk(database: &str, broker: &str, keyring: Arc<Keyring>) -> (Desk, Broker) {
+    let connection = connect(broker, User::Gateway).await;
+    let database = Database::connect(database, Role::Producer, 8).await.unwrap();
+    (Desk::new(database, connection.clone(), keyring, Actor::service("gateway"), Utc::now), connection)
 }
 
 pub async fn connect(url: &str, user: User) -> Broker {

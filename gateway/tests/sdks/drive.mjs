@@ -81,5 +81,14 @@ await refused(client.runs.get(thread, nowhere), 404);
 await refused(client.runs.wait(nowhere, "agent", { input: human("help") }), 404);
 await refused(client.runs.wait(thread, "none", { input: human("help") }), 422);
 await refused(client.assistants.get(nowhere), 404);
+// What is not offered.
+await refused(client.store.getItem(["a"], "b"), 404);
+await refused(client.store.putItem(["a"], "b", {}), 404);
+await refused(client.crons.search(), 404);
+await refused(client.crons.create("agent", { schedule: "* * * * *" }), 404);
+await refused(client.runs.createBatch([{ assistantId: "agent", input: human("help") }]), 404);
+await refused(client.assistants.getGraph(assistant.assistant_id), 404);
+if (client.threads.joinStream) await refused(read(client.threads.joinStream(thread)), 404);
+await refused(client.runs.wait(thread, "agent", { command: { resume: true } }), 422);
 await client.threads.delete(thread);
 await refused(client.threads.getState(thread), 404);

@@ -66,6 +66,12 @@ async def main():
     await refused(runs.get(thread, NOWHERE), NotFoundError)
     await refused(runs.create(NOWHERE, "agent", input=human("help")), NotFoundError)
     await refused(runs.create(thread, "none", input=human("help")), UnprocessableEntityError)
+    # What is not offered.
+    await refused(client.store.get_item(["a"], "b"), NotFoundError)
+    await refused(client.crons.search(), NotFoundError)
+    await refused(runs.create_batch([{"assistant_id": "agent", "input": human("help")}]), NotFoundError)
+    await refused(client.assistants.get_graph(assistant["assistant_id"]), NotFoundError)
+    await refused(runs.create(thread, "agent", command={"resume": True}), UnprocessableEntityError)
     await threads.delete(thread)
     await refused(threads.get_state(thread), NotFoundError)
 

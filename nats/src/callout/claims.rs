@@ -26,12 +26,19 @@ pub(super) struct Asked {
 pub(super) struct AskedOf {
     pub server_id: ServerId,
     pub user_nkey: String,
+    #[serde(default)]
+    pub client_info: ClientInfo,
     pub connect_opts: ConnectOptions,
 }
 
 #[derive(Deserialize)]
 pub(super) struct ServerId {
     pub id: String,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct ClientInfo {
+    pub host: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -42,7 +42,10 @@ fn a_servers_question_is_read_and_its_answer_is_for_that_server_alone() {
     let (ours, server) = (CalloutKeys::new(&[7; 32]).unwrap(), Server::new());
     let question = ours.open(&server.sealed(&ours, &server.question(|_| {})), Some(&server.headers)).unwrap();
     assert_eq!(question.token.expose(), "told");
-    assert_eq!(format!("{:?}", question.token), "Token(…)");
+    assert_eq!((format!("{:?}", question.token), question.from), ("Token(…)".to_owned(), None));
+    let from = |claims: &mut Value| claims["nats"]["client_info"] = json!({ "host": "192.0.2.7", "id": 5 });
+    let told = ours.open(&server.sealed(&ours, &server.question(from)), Some(&server.headers)).unwrap();
+    assert_eq!(told.from, "192.0.2.7".parse().ok());
     let grant = Grant { hears: vec!["progress.acme.>".to_owned()], until: now() + TimeDelta::minutes(5) };
     let answer = ours.answer(&question, Ok(&grant), now()).unwrap();
     let from = XKey::from_public_key(&ours.curve()).unwrap();

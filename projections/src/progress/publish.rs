@@ -34,6 +34,10 @@ const TELL_EVERY: Duration = Duration::from_millis(20);
 const LIMITS: Limits = Limits { events_max: 500, bytes_max: 1 << 20, fill_max: Duration::ZERO, linger: Duration::ZERO };
 /// With more runs than this in memory, counting begins anew from the read models.
 const RUNS_MAX: usize = 10_000;
+/// A run that is over is forgotten when nothing came of it for so long: what comes late finds it in the read models.
+const FORGET_AFTER: Duration = Duration::from_secs(120);
+/// How often it is looked which those are.
+const FORGET_EVERY: Duration = Duration::from_secs(30);
 
 /// Publishes how far runs are until `cancel`. What passes (a lost connection, a broker that is away) is retried.
 ///
@@ -79,8 +83,9 @@ async fn lead(database: &Database, context: &jetstream::Context, stream: &str) -
     // A log that ends before the read models is another one, which the projector tells of: here what is new is told.
     let start = known.min(log.last_sequence);
     let mut batches = Batches::read(context.clone(), log.identity, start, LIMITS);
-    let mut teller =
-        Teller { database, context, start, runs: HashMap::new(), untold: BTreeSet::new(), told: Instant::now() };
+    let now = Instant::now();
+    let (runs, untold) = (HashMap::new(), BTreeSet::new());
+    let mut teller = Teller { database, context, runs, untold, told: now, looked: now };
     while teller.runs.len() <= RUNS_MAX {
         match timeout(LOCK_LOOK, batches.next()).await {
             Ok(batch) => teller.take(batch?).await?,
@@ -95,12 +100,12 @@ type Key = (TenantId, i64);
 struct Teller<'a> {
     database: &'a Database,
     context: &'a jetstream::Context,
-    /// What comes before is in the read models.
-    start: i64,
-    runs: HashMap<Key, Tally>,
+    /// With when something came of each last.
+    runs: HashMap<Key, (Tally, Instant)>,
     /// Runs of which there is something new.
     untold: BTreeSet<Key>,
     told: Instant,
+    looked: Instant,
 }
 
 impl Teller<'_> {
@@ -111,6 +116,12 @@ impl Teller<'_> {
         if batch.caught_up || self.told.elapsed() >= TELL_EVERY {
             self.tell().await?;
         }
+        if self.looked.elapsed() >= FORGET_EVERY {
+            self.looked = Instant::now();
+            // Before it is forgotten, all of a run must be where it is found again.
+            let known = checkpoint(self.database).await?.map_or(0, |checkpoint| checkpoint.sequence);
+            forget(&mut self.runs, known, Instant::now());
+        }
         Ok(())
     }
 
@@ -119,21 +130,23 @@ impl Teller<'_> {
         let Some(run) = recorded.run() else { return Ok(()) };
         let key = (entry.tenant.clone(), run);
         if !self.runs.contains_key(&key) {
-            let Some(tally) = self.known(&key).await? else { return Ok(()) };
-            self.runs.insert(key.clone(), tally);
+            let Some(tally) = self.known(&key, entry.sequence - 1).await? else { return Ok(()) };
+            self.runs.insert(key.clone(), (tally, Instant::now()));
         }
-        if let Some(tally) = self.runs.get_mut(&key) {
+        if let Some((tally, touched)) = self.runs.get_mut(&key) {
             tally.take_event(entry.sequence, &recorded.envelope);
+            *touched = Instant::now();
             self.untold.insert(key);
         }
         Ok(())
     }
 
-    /// What the read models know of a run up to where reading began; `None` of a tenant that was erased.
-    async fn known(&self, (tenant, run): &Key) -> Result<Option<Tally>, ProjectError> {
+    /// What the read models know of a run up to an event of it: all that came before it was read, or was before reading began. `None` of a
+    /// tenant that was erased.
+    async fn known(&self, (tenant, run): &Key, up_to: i64) -> Result<Option<Tally>, ProjectError> {
         let read = async {
             let mut tx = self.database.enter(tenant).await?;
-            Tally::read(&mut tx, *run, self.start).await
+            Tally::read(&mut tx, *run, up_to).await
         };
         match read.await {
             Ok(tally) => Ok(Some(tally)),
@@ -144,7 +157,7 @@ impl Teller<'_> {
 
     async fn tell(&mut self) -> Result<(), ProjectError> {
         let untold = std::mem::take(&mut self.untold);
-        let news = untold.iter().filter_map(|key| Some((key, self.runs.get(key)?.progress(key.1)?)));
+        let news = untold.iter().filter_map(|key| Some((key, self.runs.get(key)?.0.progress(key.1)?)));
         try_join_all(news.map(|((tenant, _), progress)| self.publish(tenant, progress))).await?;
         self.told = Instant::now();
         Ok(())
@@ -157,5 +170,44 @@ impl Teller<'_> {
         let sent = self.context.send_publish(subject(tenant, progress.run_id), message).await;
         sent.map_err(|error| failed(error.to_string()))?.await.map_err(|error| failed(error.to_string()))?;
         Ok(())
+    }
+}
+
+/// Forgets runs that are over, of which nothing came for a while, and whose events the read models hold, up to `known`.
+fn forget(runs: &mut HashMap<Key, (Tally, Instant)>, known: i64, now: Instant) {
+    runs.retain(|_, (tally, touched)| {
+        let held = tally.newest.as_ref().is_some_and(|newest| newest.sequence <= known);
+        !(tally.over && held && now.duration_since(*touched) >= FORGET_AFTER)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::progress::Fact;
+
+    #[test]
+    fn a_run_is_forgotten_when_it_is_over_quiet_and_in_the_read_models() {
+        let began = Instant::now();
+        let later = began + FORGET_AFTER;
+        let tally = |event: &str, sequence| {
+            let (stage, at) = (String::new(), DateTime::UNIX_EPOCH);
+            let mut tally = Tally::default();
+            tally.take(Fact { sequence, at, event: event.to_owned(), stage, company: None });
+            tally
+        };
+        let key = |run| (TenantId::new("acme").unwrap(), run);
+        let mut runs = HashMap::from([
+            (key(1), (tally("run.completed", 7), began)),
+            (key(2), (tally("run.started", 7), began)),
+            (key(3), (tally("run.completed", 8), began)),
+            (key(4), (tally("run.completed", 7), later)),
+        ]);
+        forget(&mut runs, 7, began);
+        assert_eq!(runs.len(), 4);
+        forget(&mut runs, 7, later);
+        assert_eq!(runs.keys().map(|key| key.1).collect::<BTreeSet<_>>(), BTreeSet::from([2, 3, 4]));
     }
 }
