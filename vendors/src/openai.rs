@@ -68,18 +68,25 @@ impl fmt::Debug for Said {
 
 impl Chat {
     fn body(&self) -> Value {
-        let mut body = json!({
-            "model": self.model,
-            "messages": [{"role": "system", "content": self.instructions}, {"role": "user", "content": self.input}],
-            "response_format": {"type": "json_schema", "json_schema": {"name": self.schema_name, "schema": self.schema, "strict": true}},
-            "max_completion_tokens": self.tokens_max,
-            "seed": SEED,
-        });
-        if takes_temperature(&self.model) {
-            body["temperature"] = json!(0);
-        }
+        let mut body = question(&self.model, &self.instructions, &self.input, self.tokens_max);
+        let shape = json!({"name": self.schema_name, "schema": self.schema, "strict": true});
+        body["response_format"] = json!({"type": "json_schema", "json_schema": shape});
         body
     }
+}
+
+/// What every question to a model has.
+fn question(model: &str, instructions: &str, input: &str, tokens_max: u32) -> Value {
+    let mut body = json!({
+        "model": model,
+        "messages": [{"role": "system", "content": instructions}, {"role": "user", "content": input}],
+        "max_completion_tokens": tokens_max,
+        "seed": SEED,
+    });
+    if takes_temperature(model) {
+        body["temperature"] = json!(0);
+    }
+    body
 }
 
 /// Reasoning models take no temperature but their own.
@@ -110,13 +117,7 @@ impl Call for Chat {
     fn read(&self, reply: &Reply<'_>, prices: &Prices) -> Result<Answered<Said>, Failure> {
         check(reply)?;
         let body: Value = reply.json()?;
-        let count = |name: &str| body["usage"][name].as_u64();
-        let charge = match (count("prompt_tokens"), count("completion_tokens")) {
-            (Some(read), Some(written)) => tokens(prices, &self.model, read, written),
-            // It was paid for, and nobody says how much.
-            _ => self.worst_case(prices),
-        };
-        let charge = charge.map_err(unpriced)?;
+        let charge = charged(self, prices, &self.model, &body)?;
         let answer = said(&body["choices"][0])?;
         // What was refused or cut off is paid for, and comes out the same when it is asked again.
         Ok(Answered { answer, charge, fresh_for: 30 * DAY })
@@ -200,6 +201,16 @@ fn tokens(prices: &Prices, model: &str, input: u64, output: u64) -> Result<Charg
     let metered = Decimal::from(input) + Decimal::from(output);
     let usd = prices.tokens(model, input, output)?;
     Ok(Charge { metered, units: metered, tokens_input: input, tokens_output: output, usd })
+}
+
+/// What `call` cost by the tokens that its answer counts. One that counts none was paid for all the same, and nobody says how much.
+fn charged<C: Call>(call: &C, prices: &Prices, model: &str, answer: &Value) -> Result<Charge, Failure> {
+    let count = |name: &str| answer["usage"][name].as_u64();
+    let charge = match (count("prompt_tokens"), count("completion_tokens")) {
+        (Some(read), Some(written)) => tokens(prices, model, read, written),
+        _ => call.worst_case(prices),
+    };
+    charge.map_err(unpriced)
 }
 
 fn unpriced(_: Unpriced) -> Failure {

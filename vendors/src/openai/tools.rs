@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{DAY, SEED, TOKENS_AROUND, check, post, takes_temperature, tokens, unpriced};
+use super::{DAY, TOKENS_AROUND, charged, check, post, question, tokens};
 use crate::{Answered, Call, Charge, Class, Endpoint, Failure, Prices, Reply, RequestSpec, Unpriced, Vendor};
 
 /// Somebody waits for it.
@@ -66,18 +66,10 @@ impl fmt::Debug for Chosen {
 impl Choose {
     fn body(&self) -> Value {
         let tools: Vec<Value> = self.tools.iter().map(tool).collect();
-        let mut body = json!({
-            "model": self.model,
-            "messages": [{"role": "system", "content": self.instructions}, {"role": "user", "content": self.input}],
-            "tools": tools,
-            "tool_choice": "required",
-            "parallel_tool_calls": false,
-            "max_completion_tokens": self.tokens_max,
-            "seed": SEED,
-        });
-        if takes_temperature(&self.model) {
-            body["temperature"] = json!(0);
-        }
+        let mut body = question(&self.model, &self.instructions, &self.input, self.tokens_max);
+        body["tools"] = tools.into();
+        body["tool_choice"] = "required".into();
+        body["parallel_tool_calls"] = false.into();
         body
     }
 }
@@ -110,15 +102,10 @@ impl Call for Choose {
     fn read(&self, reply: &Reply<'_>, prices: &Prices) -> Result<Answered<Chosen>, Failure> {
         check(reply)?;
         let body: Value = reply.json()?;
-        let count = |name: &str| body["usage"][name].as_u64();
-        let charge = match (count("prompt_tokens"), count("completion_tokens")) {
-            (Some(read), Some(written)) => tokens(prices, &self.model, read, written),
-            // It was paid for, and nobody says how much.
-            _ => self.worst_case(prices),
-        };
+        let charge = charged(self, prices, &self.model, &body)?;
         let answer = chosen(&body["choices"][0])?;
         // Whoever asks again for the same does so soon.
-        Ok(Answered { answer, charge: charge.map_err(unpriced)?, fresh_for: DAY })
+        Ok(Answered { answer, charge, fresh_for: DAY })
     }
 }
 
