@@ -8,9 +8,12 @@ use std::{
 use chrono::NaiveDate;
 use presdr_events::{RunId, TenantId};
 use presdr_rules::icp::IcpDocument;
-use presdr_store::{TenantTx, runs, texts::Place};
+use presdr_store::{StoreError, TenantTx, runs, texts::Place};
 
-use crate::lead::{Lead, WorkError};
+use crate::{
+    candidates::Classification,
+    lead::{Lead, WorkError},
+};
 
 /// More runs than this are not under way at once; what is forgotten is read again.
 const KEPT_MAX: usize = 256;
@@ -18,7 +21,7 @@ const KEPT_MAX: usize = 256;
 /// What a run is pinned to.
 #[derive(Debug)]
 pub(crate) struct Pin {
-    /// Whom it looks for.
+    /// Whom it looks for, with the codes that its industries mean: a score finds in an industry whom the candidates were found by.
     pub icp: IcpDocument,
     /// When its pages and texts are dropped.
     pub text_expires_on: NaiveDate,
@@ -40,7 +43,8 @@ impl Pins {
         let pinned = runs::pinned(tx, run)
             .await?
             .ok_or_else(|| WorkError::Unfit(format!("run {run} has no ICP: it is gone")))?;
-        let pin = Arc::new(Pin { icp: read(pinned.icp)?, text_expires_on: pinned.text_expires_on });
+        let icp = with_codes(tx, read(pinned.icp)?).await?;
+        let pin = Arc::new(Pin { icp, text_expires_on: pinned.text_expires_on });
         let mut kept = self.kept();
         if kept.len() >= KEPT_MAX {
             kept.clear();
@@ -58,6 +62,14 @@ impl Pins {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn with_codes(tx: &mut TenantTx, icp: IcpDocument) -> Result<IcpDocument, WorkError> {
+    if icp.industries.is_empty() {
+        return Ok(icp);
+    }
+    let classification = Classification::load(&mut *tx).await.map_err(StoreError::from)?;
+    Ok(classification.with_codes(&icp).0)
 }
 
 /// A stored ICP document.

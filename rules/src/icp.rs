@@ -21,6 +21,7 @@ mod admits;
 mod errors;
 mod read;
 mod schedule;
+mod stems;
 mod words;
 
 use std::fmt;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub use admits::{CompanyFacts, Refusal};
 pub use errors::{IcpError, IcpErrors};
 pub use schedule::{Schedule, UnknownSchedule};
+pub use stems::{has_all, may_have_all, stems};
 pub use words::{Words, normalise_label, title_is_wanted};
 
 /// The roles worth contacting when a tenant names none.

@@ -5,7 +5,7 @@
 mod progress;
 mod world;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, pin::pin, process::ExitCode, time::Duration};
 
 use clap::Args;
 use presdr_consumers::WorkConfig;
@@ -30,6 +30,12 @@ use crate::{
 };
 use world::World;
 
+/// What a shell gives a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// How long what was cut off may take to be taken back.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
 /// `presdr demo`
 #[derive(Debug, Args)]
 pub struct Command {
@@ -47,56 +53,109 @@ pub struct Command {
     top: u32,
 }
 
-/// Runs the demonstration.
+/// Runs the demonstration. Asked to end it finishes what is in hand; asked again it ends at once.
 ///
 /// # Errors
 /// When a server cannot be started, or the pipeline ends with a fault.
 pub async fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
     tokio::select! {
-        // Dropping the demonstration ends its servers; what it did so far stands.
-        () = asked_to_end() => {
-            eprintln!("stopped; `make demo` goes on from here");
-            Ok(ExitCode::from(130))
-        }
-        done = demonstrate(command, config, output) => done,
+        () = asked_twice() => Ok(ExitCode::from(INTERRUPTED)),
+        ended = perform(command, config, output) => ended,
     }
 }
 
-async fn demonstrate(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
-    let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
-    world.claim()?;
-    let talk = progress::Talk::new();
-    talk.say("starting PostgreSQL and NATS");
-    let database = DatabaseServer::open(config).await?;
-    let broker = BrokerServer::open(config).await?;
-    talk.say("starting the sandbox: company sites and vendors");
-    let sandbox = world.serve().await?;
-    let vendors = world::vendors(&sandbox).await?;
-    let asked = Some(world::vendor_config(&vendors)?);
-    let mut roles = Roles::new();
-    roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), asked, Vec::new()).await?;
-    roles.project(&database, &broker).await?;
-    let desk = desk(&database, &broker, Actor::service("demo")).await?;
-    let mut running = Vec::new();
-    for tenant in world.tenants()? {
-        running.push((tenant.id.clone(), begin(&desk, &world, &tenant, command.cap, &talk).await?));
+async fn perform(command: &Command, config: &Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let mut asked = pin!(asked_to_end());
+    let (stage, roles) = tokio::select! {
+        () = &mut asked => return Ok(stopped()),
+        opened = Stage::open(command, config) => opened?,
+    };
+    let mut shown = None;
+    let ended = roles.until(async {
+        tokio::select! {
+            () = asked => {}
+            done = stage.show(command, output) => shown = Some(done),
+        }
+    });
+    let ended = ended.await;
+    stage.close().await;
+    ended?;
+    match shown {
+        None => Ok(stopped()),
+        Some(done) => done.map(|()| ExitCode::SUCCESS),
     }
-    talk.watch(desk.database(), &running).await?;
-    for (tenant, run) in &running {
-        let places = shortlist::places(desk.database(), tenant, *run, command.top).await?;
-        output.line(&format!("\n{tenant}: the best of run {run}\n{}", shortlist::table(&places)))?;
+}
+
+async fn asked_twice() {
+    asked_to_end().await;
+    asked_to_end().await;
+}
+
+fn stopped() -> ExitCode {
+    eprintln!("stopped; `make demo` goes on from here");
+    ExitCode::from(INTERRUPTED)
+}
+
+/// What the demonstration is played on.
+struct Stage {
+    world: World,
+    talk: progress::Talk,
+    sandbox: Running,
+    vendors: VendorSandbox,
+    desk: Desk,
+    data: PathBuf,
+    broker: BrokerServer,
+    database: DatabaseServer,
+}
+
+impl Stage {
+    async fn open(command: &Command, config: &Config) -> anyhow::Result<(Self, Roles)> {
+        let world = World::new(command.sites.clone(), command.companies, config.data.join("demo"));
+        world.claim()?;
+        let talk = progress::Talk::new();
+        talk.say("starting PostgreSQL and NATS");
+        let database = DatabaseServer::open(config).await?;
+        let broker = BrokerServer::open(config).await?;
+        talk.say("starting the sandbox: company sites and vendors");
+        let sandbox = world.serve().await?;
+        let vendors = world::vendors(&sandbox).await?;
+        let asked = Some(world::vendor_config(&vendors)?);
+        let mut roles = Roles::new();
+        roles.work(&database, &broker, web(&sandbox)?, WorkConfig::default(), asked, Vec::new()).await?;
+        roles.project(&database, &broker).await?;
+        let desk = desk(&database, &broker, Actor::service("demo")).await?;
+        let data = config.data.clone();
+        Ok((Self { world, talk, sandbox, vendors, desk, data, broker, database }, roles))
     }
-    for (tenant, _) in &running {
-        output.line(&format!("\n{tenant}: what its vendors cost\n{}", costs_so_far(desk.database(), tenant).await?))?;
+
+    async fn show(&self, command: &Command, output: &Output) -> anyhow::Result<()> {
+        let (desk, database) = (&self.desk, self.desk.database());
+        let mut running = Vec::new();
+        for tenant in self.world.tenants()? {
+            running.push((tenant.id.clone(), begin(desk, &self.world, &tenant, command.cap, &self.talk).await?));
+        }
+        self.talk.watch(database, &running).await?;
+        for (tenant, run) in &running {
+            let places = shortlist::places(database, tenant, *run, command.top).await?;
+            output.line(&format!("\n{tenant}: the best of run {run}\n{}", shortlist::table(&places)))?;
+        }
+        for (tenant, _) in &running {
+            let costs = costs_so_far(database, tenant).await?;
+            output.line(&format!("\n{tenant}: what its vendors cost\n{costs}"))?;
+        }
+        output.line(&format!("\n{}", asked_this_time(&self.vendors)))?;
+        output.line(&format!("\nThe data is under {}; `presdr up` goes on from it.", self.data.display()))
     }
-    output.line(&format!("\n{}", asked_this_time(&vendors)))?;
-    output.line(&format!("\nThe data is under {}; `presdr up` goes on from it.", config.data.display()))?;
-    roles.finish().await?;
-    vendors.stop().await;
-    sandbox.stop().await;
-    broker.stop().await;
-    database.stop().await;
-    Ok(ExitCode::SUCCESS)
+
+    /// To be called when the roles have ended: they work on all of it.
+    async fn close(self) {
+        // What was cut off is still being taken back.
+        let _ = tokio::time::timeout(CLOSE_WAIT, self.desk.database().close()).await;
+        self.vendors.stop().await;
+        self.sandbox.stop().await;
+        self.broker.stop().await;
+        self.database.stop().await;
+    }
 }
 
 /// The tenant's run: the one that is under way or over, or a new one on freshly ingested companies.

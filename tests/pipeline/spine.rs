@@ -2,7 +2,7 @@
 
 use presdr_events::Event;
 use presdr_nats::topology::User;
-use presdr_producers::{companies, parked, runs};
+use presdr_producers::{companies, icp, parked, runs};
 use presdr_rules::chat::{PageWish, company::Which};
 use presdr_sandbox::DemoTenant;
 
@@ -65,6 +65,24 @@ async fn every_branch_of_a_lead_says_why() {
         };
         assert!(!route.because.is_empty() && !route.next.is_empty(), "{:?}", event.event);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_found_by_the_words_of_an_industry_scores_as_in_it() {
+    let world = World::new(COMPANIES).await;
+    world.ingest_registry(COMPANIES).await;
+    let acme = world.tenant(DemoTenant::Acme, COMPANIES).await;
+    icp::set(&world.desk, &acme, r#"{"industries": ["software"]}"#).await.unwrap();
+    let roles = world.roles().await;
+    let run = world.start(&acme, 6).await;
+    world.finished(&acme, run).await;
+    roles.stop().await;
+    let mut fits = Vec::new();
+    for event in world.events().await {
+        let Event::LeadScored(scored) = &event.event else { continue };
+        fits.push(scored.features["industry_fit"].clone());
+    }
+    assert_eq!(fits, vec![serde_json::json!(1.0); 6]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use presdr_rules::icp::normalise_label;
+use presdr_rules::icp::{IcpDocument, has_all, may_have_all, normalise_label, stems};
 use sqlx::PgConnection;
-
-use super::words::{has_all, may_have_all, stems};
 
 /// The classification's titles by code.
 ///
@@ -79,6 +77,20 @@ impl Classification {
                 self.codes_where(|title| may_have_all(&title.label, &wanted) && has_all(&stems(&title.label), &wanted));
         }
         self.covering(found)
+    }
+
+    /// A profile with the codes that its industries mean beside its own, and which of its industries mean none.
+    #[must_use]
+    pub fn with_codes(&self, document: &IcpDocument) -> (IcpDocument, Vec<String>) {
+        let (mut with_codes, mut unknown) = (document.clone(), Vec::new());
+        for industry in &document.industries {
+            let found = self.codes_of(industry);
+            if found.is_empty() {
+                unknown.push(industry.clone());
+            }
+            with_codes.ssic_codes.extend(found);
+        }
+        (with_codes, unknown)
     }
 
     /// Turns sections into their divisions, and leaves out what a shorter code covers.

@@ -6,7 +6,6 @@ use sqlx::{FromRow, PgConnection};
 use super::{
     classification::Classification,
     registry::REGISTRY_PLACE,
-    words::{has_all, stems},
 };
 
 /// A company of the tenant's list as the tenant sees it.
@@ -74,11 +73,9 @@ impl Judge<'_> {
         }
     }
 
-    /// By code as in the registry, or by the tenant's own label: the words of an industry of the profile occur in it.
+    /// By code as in the registry, or by the tenant's own label.
     fn industry_matches(&self, facts: &CompanyFacts) -> bool {
-        let label = stems(facts.industry.as_deref().unwrap_or_default());
-        self.with_codes.industry_matches(facts)
-            || self.document.industries.iter().any(|industry| has_all(&label, &stems(industry)))
+        self.with_codes.industry_matches(facts) || self.document.label_matches(facts)
     }
 
     fn facts(&self, company: &Listed) -> CompanyFacts {

@@ -18,7 +18,6 @@ mod refresh;
 mod registry;
 #[cfg(test)]
 mod tests;
-mod words;
 
 pub use choose::{Chosen, Target, choose, named};
 pub use classification::Classification;

@@ -129,16 +129,8 @@ impl<'a> Profile<'a> {
         let listed = listed::load(tx).await?;
         let classification =
             if document.asks_for_industry() { Classification::load(tx).await? } else { Classification::default() };
-        let (mut codes, mut unknown_industries) = (document.ssic_codes.clone(), Vec::new());
-        for industry in &document.industries {
-            let found = classification.codes_of(industry);
-            if found.is_empty() {
-                unknown_industries.push(industry.clone());
-            }
-            codes.extend(found);
-        }
-        let with_codes = IcpDocument { ssic_codes: codes.clone(), ..document.clone() };
-        let codes = document.asks_for_industry().then(|| classification.covering(codes));
+        let (with_codes, unknown_industries) = classification.with_codes(document);
+        let codes = document.asks_for_industry().then(|| classification.covering(with_codes.ssic_codes.clone()));
         Ok(Self { document, with_codes, codes, unknown_industries, classification, listed })
     }
 

@@ -114,12 +114,12 @@ pub fn contact_lookup(on_site: u32, from_vendor: Option<u32>) -> ContactLookup {
     }
 }
 
-/// A wanted industry is 1; a code that shares group or division with a wanted one is near.
+/// A wanted industry is 1, as for candidates: `icp` has the codes that its industries mean. A code that shares group or division with a wanted one is near.
 fn industry(icp: &IcpDocument, company: &CompanyFacts) -> Evidence {
     if !icp.asks_for_industry() {
         return Evidence::NotAsked;
     }
-    if icp.industry_matches(company) {
+    if icp.industry_matches(company) || icp.label_matches(company) {
         return Evidence::Known(1.0);
     }
     let code = company.ssic_code.as_deref().unwrap_or_default().as_bytes();

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{IcpDocument, Words, normalise_label};
+use super::{IcpDocument, Words, has_all, normalise_label, stems};
 
 /// What the registry and the tenant's own list know of a company. A fact that is not known is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +75,12 @@ impl IcpDocument {
         let label = company.industry.as_deref().map(normalise_label);
         let by_label = label.is_some_and(|label| self.industries.contains(&label));
         by_label || self.ssic_codes.iter().any(|wanted| covers(wanted, company))
+    }
+
+    /// Whether all words of a wanted industry occur in the company's own label: lists of tenants call industries what they like.
+    pub fn label_matches(&self, company: &CompanyFacts) -> bool {
+        let label = stems(company.industry.as_deref().unwrap_or_default());
+        self.industries.iter().any(|industry| has_all(&label, &stems(industry)))
     }
 
     /// Whether the company has the wanted revenue label; `None` when nothing is asked or known.

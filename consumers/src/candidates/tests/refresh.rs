@@ -143,10 +143,9 @@ async fn the_query_admits_what_the_rule_admits() {
     let rows =
         sqlx::query("select * from companies where live order by company_id").fetch_all(&mut reader).await.unwrap();
     for profile in PROFILES {
-        let mut icp = document(profile);
         fixture.refresh(profile).await;
         let by_query = fixture.candidates().await;
-        icp.ssic_codes.extend(icp.industries.iter().flat_map(|industry| classification.codes_of(industry)));
+        let (icp, _) = classification.with_codes(&document(profile));
         let admitted = rows.iter().filter(|row| icp.admits(&facts(row, &classification)).is_ok());
         let by_rule: Vec<i64> = admitted.map(|row| row.get("company_id")).collect();
         assert_eq!(by_query, by_rule, "{profile}");

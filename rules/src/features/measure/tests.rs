@@ -43,6 +43,18 @@ fn a_lead_read_in_full_has_a_number_for_all_that_is_asked() {
 }
 
 #[test]
+fn a_list_calls_an_industry_what_it_likes() {
+    let icp = IcpDocument::parse(r#"{"industries": ["software", "freight forwarding"]}"#).unwrap();
+    let fit = |label: &str| {
+        let company = CompanyFacts { industry: Some(label.into()), ..CompanyFacts::default() };
+        features(&icp, &LeadFacts { company, ..facts() }).get(Feature::IndustryFit)
+    };
+    assert_eq!(fit("Software & Apps"), Evidence::Known(1.0));
+    assert_eq!(fit("Forwarding of air freight"), Evidence::Known(1.0));
+    assert_eq!(fit("Freight insurance"), Evidence::Known(0.0));
+}
+
+#[test]
 fn a_lead_of_which_nothing_is_known_has_only_gaps_and_no_negative() {
     let nothing = LeadFacts {
         company: CompanyFacts::default(),

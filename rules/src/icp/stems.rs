@@ -1,20 +1,23 @@
-//! How an industry in a tenant's words is compared with the classification's titles.
+//! How an industry in a tenant's words is compared with what others call industries: the classification's titles, labels of lists.
 
 /// The words of a text by their stems. What a title says it leaves out (`(except insurance)`, `n.e.c.`) is no word of it, and
 /// `non-hydroponic` is one word.
-pub(super) fn stems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn stems(text: &str) -> Vec<String> {
     let text = without_exceptions(&text.to_lowercase()).replace("non-", "non");
     let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| word.chars().count() > 1);
     words.map(stem).collect()
 }
 
 /// Whether every word of `wanted` is among `words`. Nothing is wanted by no words.
-pub(super) fn has_all(words: &[String], wanted: &[String]) -> bool {
+#[must_use]
+pub fn has_all(words: &[String], wanted: &[String]) -> bool {
     !wanted.is_empty() && wanted.iter().all(|word| words.contains(word))
 }
 
 /// Whether a lower-case text could have all the words, quickly: each begins like its stem, but for the stem's last letter.
-pub(super) fn may_have_all(text: &str, wanted: &[String]) -> bool {
+#[must_use]
+pub fn may_have_all(text: &str, wanted: &[String]) -> bool {
     let beginning = |stem: &String| stem.char_indices().next_back().map_or(0, |(last, _)| last);
     wanted.iter().all(|stem| stem.starts_with("non") || text.contains(&stem[..beginning(stem)]))
 }
