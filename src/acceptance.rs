@@ -123,14 +123,12 @@ async fn measure(database: &Database, tenant: &TenantId) -> anyhow::Result<Optio
                         and e.verification_status in ('valid', 'unknown')) as email
              from newest n join shortlists s on s.tenant_id = $1 and s.run_id = n.run_id
              left join company_enrichment_runs l on l.tenant_id = $1 and l.run_id = n.run_id and l.company_id = s.company_id),
-         scores as (
-             -- Whoever asks while another asks the same is answered from what that one bought: that is a hit, too.
-             select a.arguments ->> 'rationale_cache' = 'hit' or (s.run_id, s.company_id) in (
-                        select c.run_id, c.company_id from vendor_calls c
-                        where c.tenant_id = $1 and c.vendor = 'openai' and c.purpose = 'rationale' and c.cache_hit) as hit,
-                    row_number() over (partition by s.cache_key order by a.sequence) as nth
+         worded as (
+             select s.cache_key, coalesce(a.arguments ->> 'rationale_cache' = 'hit', false) as hit
              from lead_scores s join audit_log a on a.tenant_id = $1 and a.run_id = s.run_id and a.company_id = s.company_id and a.event_type = 'lead.scored'
              where s.tenant_id = $1),
+         -- Of those with the same features one had to be made. Whose event came first says nothing of which: they may be worked on at once.
+         scores as (select hit, row_number() over (partition by cache_key order by hit) as nth from worded),
          lookups as (
              select l.emails_found, l.visit_verdict, l.domain from newest n
              join vendor_calls c on c.tenant_id = $1 and c.run_id = n.run_id and c.vendor = 'lusha'

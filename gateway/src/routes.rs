@@ -222,7 +222,11 @@ pub fn list() -> Vec<Route> {
     let mut routes = chat::routes::list();
     routes.extend([
         // What the gateway is
-        get_("/info", "getInfo", Public, get(meta::info)).summary("Version and mode").json::<meta::Info>().langgraph(),
+        get_("/info", "getInfo", Public, get(meta::info))
+            .summary("Version and mode; with a token, whether it is good")
+            .json::<meta::Info>()
+            .others(&[401, 403])
+            .langgraph(),
         get_("/ok", "isOk", Public, get(meta::ok))
             .summary("Whether the process answers")
             .json::<meta::Okay>()

@@ -160,13 +160,13 @@ pub async fn cached_rationale(tx: &mut TenantTx, key: &str) -> Result<Option<Str
     Ok(text)
 }
 
-/// Caches a rationale; one that is cached stays.
+/// Caches a rationale; one that is cached stays. Tells whether there was none.
 ///
 /// # Errors
 /// What the database says.
-pub async fn cache_rationale(tx: &mut TenantTx, key: &str, rationale: &str) -> Result<(), StoreError> {
+pub async fn cache_rationale(tx: &mut TenantTx, key: &str, rationale: &str) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
-    sqlx::query(
+    let cached = sqlx::query(
         "insert into rationale_cache (tenant_id, cache_key, rationale) values ($1, $2, $3) on conflict do nothing",
     )
     .bind(tenant.as_str())
@@ -174,7 +174,7 @@ pub async fn cache_rationale(tx: &mut TenantTx, key: &str, rationale: &str) -> R
     .bind(rationale)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(cached.rows_affected() == 1)
 }
 
 fn number(attempt: Attempt) -> i32 {

@@ -3,10 +3,7 @@
 use presdr_rules::icp::{Bounds, CompanyFacts, IcpDocument};
 use sqlx::{FromRow, PgConnection};
 
-use super::{
-    classification::Classification,
-    registry::REGISTRY_PLACE,
-};
+use super::{classification::Classification, registry::REGISTRY_PLACE};
 
 /// A company of the tenant's list as the tenant sees it.
 #[derive(Debug, Clone, FromRow)]

@@ -44,15 +44,9 @@ pub(super) async fn by_rule(
     weights: &Weights,
 ) -> Result<Wording, WorkError> {
     let cache_key = rationale::cache_key(features, weights, score.bucket);
-    let cached = texts::cached_rationale(tx, &cache_key).await?;
-    let cache = if cached.is_some() { "hit" } else { "miss" };
-    let text = match cached {
-        Some(cached) => cached,
-        None => {
-            let text = rationale::rationale(score);
-            texts::cache_rationale(tx, &cache_key, &text).await?;
-            text
-        }
+    let (text, cache) = match texts::cached_rationale(tx, &cache_key).await? {
+        Some(cached) => (cached, "hit"),
+        None => cached(tx, &cache_key, rationale::rationale(score)).await?,
     };
     let source = RationaleSource::Deterministic;
     Ok(Wording { text, source, cache_key, cache, refused: None, degraded: Vec::new() })
@@ -84,9 +78,9 @@ pub(super) async fn by_model(
     let mut tx = services.database.enter(&lead.tenant).await?;
     let wording = match asked {
         Ok(Ok(text)) => {
-            texts::cache_rationale(&mut tx, &cache_key, &text).await?;
-            let source = RationaleSource::Model;
-            Wording { text, source, cache_key, cache: "miss", refused: None, degraded: Vec::new() }
+            let (text, cache) = cached(&mut tx, &cache_key, text).await?;
+            let source = if cache == "hit" { RationaleSource::Cache } else { RationaleSource::Model };
+            Wording { text, source, cache_key, cache, refused: None, degraded: Vec::new() }
         }
         Ok(Err(refused)) => Wording {
             refused: Some(refused.as_str()),
@@ -99,6 +93,15 @@ pub(super) async fn by_model(
     };
     tx.commit().await?;
     Ok(wording)
+}
+
+/// Caches a rationale. Where a lead with the same features was faster, its words are what is said of both.
+async fn cached(tx: &mut TenantTx, cache_key: &str, text: String) -> Result<(String, &'static str), WorkError> {
+    if texts::cache_rationale(tx, cache_key, &text).await? {
+        return Ok((text, "miss"));
+    }
+    let kept = texts::cached_rationale(tx, cache_key).await?;
+    Ok((kept.unwrap_or(text), "hit"))
 }
 
 type Asked = Result<Result<String, Refused>, presdr_rules::route::Silence>;

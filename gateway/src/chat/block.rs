@@ -112,30 +112,59 @@ fn table(places: &[Place]) -> String {
     if places.is_empty() {
         return "The shortlist is empty: no lead of the run was scored.".to_owned();
     }
-    let mut lines = vec![
-        "| # | Company | Score | Bucket | Site | Contact | Why |".to_owned(),
-        "|---:|---|---:|---|---|---|---|".to_owned(),
-    ];
-    lines.extend(places.iter().map(|place| {
-        let text = |value: Option<&str>| value.map_or_else(|| "-".to_owned(), cell);
-        let contact = place.contact.as_ref().map(shortlist::Contact::told);
-        let score = place.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.2}"));
-        format!(
-            "| {} | {} | {score} | {} | {} | {} | {} |",
-            place.rank,
-            text(place.company.as_deref()),
-            text(place.bucket.as_deref()),
-            text(place.domain.as_deref()),
-            text(contact.as_deref()),
-            text(place.reason.as_deref()),
-        )
-    }));
+    let mut lines = vec!["| # | Company | Score | Contact |".to_owned(), "|---:|---|---|---|".to_owned()];
+    lines.extend(places.iter().map(row));
+    let asked = places.iter().find_map(|place| Some((place.company.as_deref()?, place.bucket.as_deref()?)));
+    if let Some((company, bucket)) = asked {
+        lines.push(format!("\nFor the reasons ask: Explain why {} is {bucket}", cell(company)));
+    }
     lines.join("\n")
+}
+
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".-".contains(&byte)
+}
+
+/// As much as a chat's column is wide enough for: a company's site is a link behind its name.
+fn row(place: &Place) -> String {
+    let text = |value: Option<&str>| value.map_or_else(|| "-".to_owned(), cell);
+    let name = text(place.company.as_deref());
+    let company = match place.domain.as_deref().filter(|domain| domain.bytes().all(is_of_host)) {
+        Some(domain) => format!("[{name}](https://{domain})"),
+        None => name,
+    };
+    let contact = place.contact.as_ref().map(shortlist::Contact::told);
+    let score = match (place.score, place.bucket.as_deref()) {
+        (Some(score), bucket) => format!("{score:.2} {}", bucket.unwrap_or_default()),
+        (None, bucket) => text(bucket),
+    };
+    format!("| {} | {company} | {} | {} |", place.rank, score.trim_end(), text(contact.as_deref()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_a_row_with_its_site_behind_the_name() {
+        let place = |domain: &str, score| Place {
+            rank: 1,
+            company_id: 1,
+            uen: None,
+            company: Some("A | B".to_owned()),
+            score,
+            bucket: Some("High".to_owned()),
+            confidence: None,
+            domain: Some(domain.to_owned()),
+            contact: None,
+            reason: None,
+        };
+        assert_eq!(
+            table(&[place("ab.example", Some(0.934)), place("ab.example/)", None)]),
+            "| # | Company | Score | Contact |\n|---:|---|---|---|\n| 1 | [A \\| B](https://ab.example) | 0.93 High | - |\n\
+             | 1 | A \\| B | High | - |\n\nFor the reasons ask: Explain why A \\| B is High"
+        );
+    }
 
     #[test]
     fn evidence_that_could_not_be_had_is_what_is_null() {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     agent::{Agent, Answer, Line, Waiting},
     block::Block,
+    follow::goes_on,
     message::{self, By, Given, Message},
     news,
 };
@@ -148,7 +149,7 @@ impl Telling<'_> {
     }
 
     /// Says an answer piece by piece under one id, and keeps it. One that follows a run is kept before it follows, too: whoever interrupts it
-    /// finds what was said.
+    /// finds what was said, and how to hear more.
     async fn say(&mut self, asked: Uuid, messages: Vec<Message>, answer: Answer) -> Result<(), Ended> {
         let id = format!("lc_run--{}", self.turn.run);
         let with = |blocks: Vec<Block>| {
@@ -161,7 +162,9 @@ impl Telling<'_> {
             self.piece(&id, block, false).await?;
         }
         let pending = answer.pending.map(|pending| json!(pending));
-        let mut answered = self.keep(Some(asked), "loop", &with(blocks.clone()), pending).await?;
+        let until_then = answer.follow.map(goes_on);
+        let kept = blocks.iter().cloned().chain(until_then).collect();
+        let mut answered = self.keep(Some(asked), "loop", &with(kept), pending).await?;
         if let Some(run) = answer.follow {
             self.tell("updates", json!({ "checkpoint": answered })).await?;
             let more = match self.turn.gateway.limits().follower(&self.turn.caller.tenant) {

@@ -22,5 +22,5 @@ mod signature;
 pub mod token;
 
 pub use caller::Caller;
-pub(crate) use caller::identify;
+pub(crate) use caller::{has_token, identify};
 pub(crate) use over::{Over, over};

@@ -45,7 +45,7 @@ pub enum TokenError {
     #[error("the token is for another audience")]
     Audience,
     /// Too late.
-    #[error("the token has expired")]
+    #[error("the token has expired: sign in anew for another")]
     Expired,
     /// Too early.
     #[error("the token is not valid yet")]

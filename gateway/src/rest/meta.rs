@@ -1,15 +1,19 @@
 //! What the gateway is, how it is, and who asks.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode},
+};
 use chrono::{DateTime, Utc};
 use presdr_events::TenantId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    Gateway,
+    Gateway, Problem,
     identity::{
-        Caller,
+        Caller, has_token, identify,
         roles::{self, Permission, Role},
     },
 };
@@ -57,9 +61,17 @@ pub struct WhoAmI {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// `GET /info`
-pub(crate) async fn info(State(gateway): State<Gateway>) -> Json<Info> {
-    Json(gateway.info())
+/// `GET /info`. A chat UI that was given a key looks here whether it is good.
+pub(crate) async fn info(
+    State(gateway): State<Gateway>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Info>, Problem> {
+    if has_token(&headers)? {
+        let caller = identify(&gateway, &method, &headers).await?;
+        gateway.admit(&caller.tenant, caller.odoo_db.as_deref()).await?;
+    }
+    Ok(Json(gateway.info()))
 }
 
 /// `GET /health/live`

@@ -395,7 +395,7 @@ async fn a_run_from_the_chat_is_told_until_somebody_says_something_else() {
     while !state["values"]["messages"].as_array().unwrap().last().unwrap()["content"]
         .as_str()
         .unwrap()
-        .ends_with("is started.")
+        .contains("is started.\n\nIt goes on. Ask: status of run ")
     {
         tokio::time::sleep(Duration::from_millis(50)).await;
         state = talk.get("/state").await;

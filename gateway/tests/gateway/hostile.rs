@@ -231,6 +231,9 @@ async fn whoami_tells_what_the_token_says() {
     assert_eq!(body(nobody).await["status"], 401);
     let info = body(world.client.get(world.url("/info")).send().await.unwrap()).await;
     assert_eq!((&info["mode"], &info["warning"]), (&json!("production"), &Value::Null));
+    // What a chat UI asks before it takes a key for good.
+    let info = async |token: &str| world.get("/info", token).send().await.unwrap().status().as_u16();
+    assert_eq!((info(&token).await, info("a.b.c").await, info(&world.token("nobody", "ops")).await), (200, 401, 403));
     assert_eq!(world.client.get(world.url("/health/ready")).send().await.unwrap().status(), 200);
     let thread = world.client.get(world.url("/threads/x/y")).send().await.unwrap();
     assert_eq!((thread.status().as_u16(), body(thread).await), (404, json!({ "detail": "there is no such thing" })));

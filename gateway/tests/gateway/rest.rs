@@ -464,7 +464,19 @@ async fn development_says_so_in_the_log_on_the_page_and_to_whoever_asks() {
         403,
         "a name that was made to lead here is somebody else's page"
     );
+    for path in ["/whoami", "/info"] {
+        let by_key = |key: &str| world.client.get(world.url(path)).header("x-api-key", key.to_owned()).send();
+        assert_eq!(by_key("acme").await.unwrap().status(), 200, "a chat UI has a field for a key and no other");
+        assert_eq!(by_key("acme.b.c").await.unwrap().status(), 401, "what looks like a token is one");
+        let elsewhere = world.client.get(world.url(path)).header("x-api-key", "acme").header("host", "evil.example");
+        assert_eq!(elsewhere.send().await.unwrap().status(), 403);
+    }
     let production = World::new().await;
+    production.tenant("acme").await;
+    for path in ["/whoami", "/info"] {
+        let by_name = production.client.get(production.url(path)).header("x-api-key", "acme").send().await.unwrap();
+        assert_eq!(by_name.status(), 401);
+    }
     let page = production.client.get(production.url("/")).send().await.unwrap().text().await.unwrap();
     assert!(!page.contains("Development"), "{page}");
 }

@@ -10,6 +10,7 @@ use presdr_rules::{
     score::Bucket,
 };
 use presdr_store::runs;
+use url::Url;
 
 use super::{Agent, Answer};
 use crate::{Problem, chat::block::Block};
@@ -22,7 +23,7 @@ impl Agent<'_> {
             Command::Explain { company, claimed } => self.explain(&company, claimed).await,
             Command::ShowRun(run) => self.run(run).await,
             Command::ShowCosts(period) => self.costs(period).await,
-            Command::Export(export) => Ok(Answer::text(download(export))),
+            Command::Export(export) => Ok(Answer::text(download(export, &self.gateway.config().public_url))),
             _ => Ok(Answer::text(help())),
         }
     }
@@ -79,7 +80,8 @@ impl Agent<'_> {
             "| Stage | Steps | OK | Degraded | Failed |".to_owned(),
             "|---|---:|---:|---:|---:|".to_owned(),
         ];
-        lines.extend(view.stages.iter().map(|stage| {
+        let of_step = |step: &&str| view.stages.iter().find(|stage| stage.stage == **step);
+        lines.extend(STEPS.iter().filter_map(of_step).map(|stage| {
             let (ok, degraded) = (stage.count_success - stage.count_degraded, stage.count_degraded);
             format!("| {} | {} | {ok} | {degraded} | {} |", stage.stage, stage.count_total, stage.count_error)
         }));
@@ -93,19 +95,21 @@ impl Agent<'_> {
         let costs = costs::costs(&mut tx, from, to, costs::By::Vendor).await?;
         // A dollar sign would begin a formula.
         let mut lines = vec![
-            format!("Vendors cost USD {} from {from} to {to}.", costs.cost_usd),
+            format!("Vendors cost USD {:.2} from {from} to {to}.", costs.cost_usd),
             String::new(),
             "| Vendor | Calls | Errors | From cache | USD |".to_owned(),
             "|---|---:|---:|---:|---:|".to_owned(),
         ];
         lines.extend(costs.lines.iter().map(|line| {
             let (calls, errors, cached, usd) = (line.calls, line.errors, line.cache_hits, line.cost_usd);
-            format!("| {} | {calls} | {errors} | {cached} | {usd} |", cell(&line.of))
+            format!("| {} | {calls} | {errors} | {cached} | {usd:.4} |", cell(&line.of))
         }));
         Ok(Answer::text(lines.join("\n")))
     }
 }
 
+/// The steps that a person asks about, in the order of a lead's way.
+const STEPS: [&str; 8] = ["resolve", "search", "crawl", "vendor_read", "extract", "contacts", "verify", "score"];
 const SINGAPORE_SECONDS: i32 = 8 * 3600;
 
 pub(super) fn singapore_date(now: DateTime<Utc>) -> NaiveDate {
@@ -131,13 +135,16 @@ fn days(period: Period, today: NaiveDate) -> (NaiveDate, NaiveDate) {
     }
 }
 
-fn download(export: Export) -> String {
+fn download(export: Export, gateway: &Url) -> String {
     let path = match export {
         Export::ScoresCsv => "/export/latest_scores.csv",
         Export::ScoresJson => "/export/latest_scores.json",
         Export::RunEvents => "/export/run_events.csv",
     };
-    format!("Download {export} at `{path}` of this gateway, signed in as you are here.")
+    let gateway = gateway.as_str().trim_end_matches('/');
+    format!(
+        "Download {export}: [{path}]({gateway}{path}). Without a browser's session, send your token with it as `X-Api-Key`."
+    )
 }
 
 fn help() -> String {
