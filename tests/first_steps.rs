@@ -17,6 +17,7 @@ use presdr_servers::{
     testing::{self, Own, TestDatabase},
 };
 use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 /// Servers that are empty, and a person before them.
@@ -350,11 +351,18 @@ async fn doctor_tells_what_is_missing_and_how_to_cure_it() {
 
     let desk = Desk::with_schema().await;
     desk.told(&["tenant", "create", "acme", "--name", "Acme Pte Ltd"]);
+    let waiting = "insert into erasure_requests (tenant_id, request_id, sealed, actor, asked_at, due_at)
+                   values ('acme', gen_random_uuid(), 'x', 'user:jo', now() - interval '1 hour', now())";
+    PgConnection::connect(desk.database.url()).await.unwrap().execute(waiting).await.unwrap();
     // The tests' database trades durability for speed, and doctor says so.
     let checks: Value = serde_json::from_slice(&desk.types(&["--json", "doctor"]).stdout).unwrap();
     assert_eq!((&of(&checks, "schema")["status"], &of(&checks, "broker")["status"]), (&"ok".into(), &"ok".into()));
     assert!(of(&checks, "worker")["found"].as_str().unwrap().contains("nobody asks for work"));
-    assert!(of(&checks, "tenant")["cure"].as_str().unwrap().contains("presdr icp set --tenant acme"));
+    let waits = of(&checks, "tenant");
+    assert_eq!(waits["found"], "acme: 1 erasures that were asked for are not done");
+    assert!(waits["cure"].as_str().unwrap().contains("presdr schedule"));
+    let cures: Vec<&str> = checks.as_array().unwrap().iter().filter_map(|check| check["cure"].as_str()).collect();
+    assert!(cures.iter().any(|cure| cure.contains("presdr icp set --tenant acme")), "{cures:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

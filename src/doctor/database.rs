@@ -170,10 +170,12 @@ async fn tenant(server: &DatabaseServer, database: &Database, tenant: &tenants::
     if let Err(error) = server.keyring()?.tenant(&mut tx, id).await {
         return Ok(vec![Check::wrong(what, error.to_string(), "bring back the master key that it was created with")]);
     }
-    let (parked, unpublished): (i64, i64) = sqlx::query_as(
+    let (parked, unpublished, waiting): (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from parked_messages where tenant_id = $1 and retried_at is null),
                 (select count(*) from lead_steps where tenant_id = $1 and published_at is null
-                 and committed_at < now() - interval '1 minute')",
+                 and committed_at < now() - interval '1 minute'),
+                (select count(*) from erasure_requests where tenant_id = $1 and sealed is not null
+                 and asked_at < now() - interval '10 minutes')",
     )
     .bind(id.as_str())
     .fetch_one(&mut *tx)
@@ -186,6 +188,10 @@ async fn tenant(server: &DatabaseServer, database: &Database, tenant: &tenants::
     if unpublished > 0 {
         let cure = "workers publish them: `presdr up`, or `presdr work`";
         checks.push(Check::wrong(what, format!("{id}: {unpublished} events are committed and not published"), cure));
+    }
+    if waiting > 0 {
+        let cure = "a scheduler carries them out: `presdr up`, or `presdr schedule`, whose log says why it could not";
+        checks.push(Check::wrong(what, format!("{id}: {waiting} erasures that were asked for are not done"), cure));
     }
     checks.push(match runs::newest_icp(&mut tx).await? {
         None => Check::note(what, format!("{id} has no profile"), format!("`presdr icp set --tenant {id} icp.json`")),

@@ -71,6 +71,7 @@ async fn another_tenants_ids_are_nobodys() {
         let own = world.get(&format!("/runs/{}", theirs.run), &token).send().await.unwrap();
         assert_eq!(own.status(), 200, "what is their own is there");
     }
+    made_under_anothers_ids(&world, &world.token("globex", "admin"), &ids).await;
     assert_eq!(rows(&world, &acme).await, before, "something was written to another tenant");
     // A colleague's conversation is as far away as another tenant's.
     for role in ["viewer", "ops"] {
@@ -95,6 +96,23 @@ struct Ids {
     company: i64,
     erasure: Uuid,
     said: chat::Said,
+}
+
+/// What is made under an id that another tenant has, too, is one's own: nothing tells that there is another.
+async fn made_under_anothers_ids(world: &World, token: &str, ids: &Ids) {
+    let post = async |path: &str, asked: Value| {
+        let answer = world.client.post(world.url(path)).bearer_auth(token).body(asked.to_string());
+        let answer = answer.send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap())
+    };
+    let (status, made) = post("/threads", json!({ "thread_id": ids.said.thread })).await;
+    assert_eq!((status, &made["values"]), (200, &Value::Null), "{made}");
+    let said = json!({ "messages": [{ "type": "human", "content": "costs this week" }] });
+    let asked = json!({ "assistant_id": "agent", "input": said, "if_not_exists": "create" });
+    let (status, values) = post(&format!("/threads/{}/runs/wait", ids.said.thread), asked).await;
+    assert_eq!((status, values["messages"].as_array().unwrap().len()), (200, 2), "{values}");
+    let (_, found) = post("/threads/search", json!({ "ids": [ids.said.thread] })).await;
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
 }
 
 fn may(route: &routes::Route, role: &str) -> bool {

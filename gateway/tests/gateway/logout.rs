@@ -50,6 +50,8 @@ async fn a_logout_token_is_what_it_must_be_and_counts_once() {
     for (what, token) in refused {
         assert_eq!(sent(&world, &token).await, 400, "{what}");
     }
+    let long = "x".repeat(world.gateway.config().limits.body_bytes + 1);
+    assert_eq!(sent(&world, &long).await, 413, "longer than any");
     let waiting = signed_in_while_set_up(&world, good["sub"].as_str().unwrap()).await;
     let token = signed(&good);
     assert_eq!(world.status(&token).await, 401, "it lets nobody in");
