@@ -4,6 +4,9 @@
 //! number is known, and by its number ever after.
 
 mod apply;
+mod intents;
+mod look;
+mod matched;
 mod report;
 mod sort;
 

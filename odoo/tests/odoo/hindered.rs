@@ -192,6 +192,18 @@ async fn an_odoo_that_fails_at_everything_is_waited_for() {
     assert_eq!(counts(&report), [("company.created", 100), ("contact.created", 200)].into());
 }
 
+/// A rule of the tenant's own refuses one row; Odoo tells that of the first row, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_row_is_not_refused_for_anothers_fault() {
+    let (sandbox, world) = world().await;
+    sandbox.forbid("acme", "Forbidden");
+    let mut shortlist = world.companies(0..4);
+    shortlist[2].name = format!("{} Forbidden", world.mark);
+    let report = world.night(&shortlist).await;
+    let outcomes: Vec<_> = report.companies.iter().map(|company| company.outcome).collect();
+    assert_eq!(outcomes, ["created", "created", "refused", "created"]);
+}
+
 /// Retention has removed what a run told, or nobody can read it any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_left_out_and_a_run_without_steps_is_refused() {

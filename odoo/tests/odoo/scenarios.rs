@@ -46,6 +46,7 @@ pub async fn nights(odoo: Raw, flavour: Flavour) {
     let second = world.night(&shortlist).await;
     assert_eq!(counts(&second), [("company.unchanged", 5), ("contact.unchanged", 10)].into());
     assert_eq!(second.asked.writes, 0, "nothing changed, nothing is written");
+    assert!(second.asked.calls <= 4, "nor is much asked: {:?}", second.asked);
 
     shortlist[1].score = 0.9;
     shortlist.push(world.company(5));

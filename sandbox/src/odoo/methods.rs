@@ -226,6 +226,10 @@ pub(super) fn write(database: &mut Database, model: &str, id: i64, values: &Map<
         row.insert(field.clone(), kept(field, *kind, value)?);
     }
     row.insert("write_date".to_owned(), json!(written_at));
+    let name = row.get("name").and_then(Value::as_str).unwrap_or_default();
+    if database.forbidden.is_some_and(|forbidden| name.contains(forbidden)) {
+        return Err(Failure::invalid("Our rule does not allow such a name"));
+    }
     let is_named = row.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
     if model == "res.partner" && row.get("type") == Some(&json!("contact")) && !is_named {
         return Err(Failure::invalid("The operation cannot be completed: Contacts require a name"));

@@ -106,6 +106,13 @@ impl OdooSandbox {
         self.lock().collisions = loads;
     }
 
+    /// Adds a rule to a database, written in Python as a tenant's own is: no name has this in it.
+    pub fn forbid(&self, database: &str, part: &'static str) {
+        if let Some(database) = self.lock().databases.get_mut(database) {
+            database.forbidden = Some(part);
+        }
+    }
+
     /// Lets every `load` fail with this class of Python's from now on; `None` ends it.
     pub fn set_broken(&self, class: Option<&'static str>) {
         self.lock().broken = class;
