@@ -42,13 +42,13 @@ impl Modes {
         if asked.iter().any(|mode| !KNOWN.contains(&mode.as_str())) {
             return Err(Problem::unprocessable(format!("stream_mode is one of {}", KNOWN.join(", "))));
         }
-        Ok(Self(if asked.is_empty() { vec!["values".to_owned()] } else { asked }))
+        Ok(Self::as_before(asked))
     }
 
-    /// What somebody asked for before.
+    /// What somebody asked for before; an older version did not write it down.
     #[must_use]
     pub fn as_before(asked: Vec<String>) -> Self {
-        Self(asked)
+        Self(if asked.is_empty() { vec!["values".to_owned()] } else { asked })
     }
 
     /// Their names.
@@ -256,6 +256,7 @@ mod tests {
     #[test]
     fn no_mode_means_values_and_an_unknown_one_is_refused() {
         assert_eq!(Modes::read(vec![String::new()]).unwrap(), Modes(vec!["values".to_owned()]));
+        assert_eq!(Modes::as_before(Vec::new()), Modes(vec!["values".to_owned()]));
         assert!(Modes::read(vec!["everything".to_owned()]).is_err());
     }
 }
