@@ -66,7 +66,7 @@ fn without_numbers(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|character: char| character.is_ascii_digit() || character == '+') {
-        let joined = is_run_on(&text[..text.len() - rest.len() + at]);
+        let joined = rest[..at].chars().next_back().is_some_and(char::is_alphanumeric);
         let length = rest[at..].find(|character: char| !is_part(character)).unwrap_or(rest.len() - at);
         let (before, behind) = (at, at + length);
         let row = rest[before..behind].trim_end();
@@ -82,16 +82,6 @@ fn without_numbers(text: &str) -> String {
     }
     redacted.push_str(rest);
     redacted
-}
-
-/// Whether what follows belongs to the word before it, or is the fraction of a number.
-fn is_run_on(before: &str) -> bool {
-    let mut last = before.chars().rev();
-    match (last.next(), last.next()) {
-        (Some('.'), Some(digit)) => digit.is_ascii_digit(),
-        (Some(character), _) => character.is_alphanumeric(),
-        (None, _) => false,
-    }
 }
 
 fn is_number(row: &str) -> bool {

@@ -114,7 +114,8 @@ pub fn contact_lookup(on_site: u32, from_vendor: Option<u32>) -> ContactLookup {
     }
 }
 
-/// A wanted industry is 1, as for candidates: `icp` has the codes that its industries mean. A code that shares group or division with a wanted one is near.
+/// A wanted industry is 1: by the codes that it means, which `icp` has, or by its words in what the company is called. A code that shares
+/// group or division with a wanted one is near.
 fn industry(icp: &IcpDocument, company: &CompanyFacts) -> Evidence {
     if !icp.asks_for_industry() {
         return Evidence::NotAsked;
