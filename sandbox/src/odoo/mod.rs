@@ -1,5 +1,5 @@
 //! An imitation of Odoo 19, as far as presdr asks it: JSON-2 and JSON-RPC over partners and CRM leads, in databases of their own, with Odoo's
-//! statuses, errors and habits. `tests/pipeline/odoo/conformance.rs` holds it against the real one.
+//! statuses, errors and habits. `odoo/tests/odoo/conformance.rs` holds it against the real one.
 
 mod answer;
 mod data;
