@@ -98,8 +98,7 @@ impl Roles {
     }
 
     /// Starts a scheduler, which also signs checkpoints with `key`, removes what was kept long enough, and erases whoever somebody asked
-    /// to have erased: of several, whoever claims a
-    /// night starts it.
+    /// to have erased: of several, whoever claims a night starts it.
     ///
     /// # Errors
     /// When a server cannot be reached, or the key cannot be used.

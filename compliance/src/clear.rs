@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use presdr_events::{IdentifierKind, SubjectId, TenantId};
 use presdr_projections::erasure;
-use presdr_store::{TenantTx, erasures, keys::TenantKeys};
+use presdr_store::{TenantTx, erasures, keys::TenantKeys, threads};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -90,6 +90,10 @@ impl Clearing<'_> {
             erasures::note(&mut tx, self.number, place.table, rows).await?;
             tx.commit().await?;
         }
+        // Whom they name is sealed: all go, since who meant another says it again.
+        let mut tx = office.desk.database().enter(tenant).await?;
+        threads::forget_named(&mut tx, None).await?;
+        tx.commit().await?;
         Ok(())
     }
 

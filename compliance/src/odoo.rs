@@ -9,11 +9,14 @@ use presdr_odoo::{
     sync::Writer,
 };
 use presdr_store::{TenantTx, leases::Leases, odoo::records};
+use tokio::time::timeout;
 
 use crate::{ComplianceError, Office};
 
 /// How long an erasure waits for a sync that is under way; after that the worker that runs it removes what is owed.
 const SYNC_WAIT: Duration = Duration::from_secs(20);
+/// How long it waits for an Odoo that does not answer; after that the worker does.
+const ODOO_WAIT: Duration = Duration::from_secs(60);
 
 /// Marks the people's records as owed, then removes what can be removed now; tells how many were.
 pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[SubjectId]) -> Result<u64, ComplianceError> {
@@ -26,10 +29,13 @@ pub(crate) async fn remove(office: &Office, tenant: &TenantId, subjects: &[Subje
     // Whoever writes to the tenant's Odoo has the lease.
     let leases = Leases::new(office.desk.database().clone());
     let Some(_lease) = leases.take_within(&format!("odoo/{tenant}"), SYNC_WAIT).await? else { return Ok(0) };
-    match Box::pin(remove_now(office, tenant)).await {
-        Ok(()) => {}
-        Err(OdooError::Store(error)) => return Err(error.into()),
+    match timeout(ODOO_WAIT, Box::pin(remove_now(office, tenant))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(OdooError::Store(error))) => return Err(error.into()),
         Err(error) => {
+            tracing::warn!(tenant.id = %tenant, %error, "an erased person is still in Odoo, which takes too long: a worker removes them");
+        }
+        Ok(Err(error)) => {
             tracing::warn!(tenant.id = %tenant, %error, "an erased person is still in Odoo: a worker removes them once it can be asked");
         }
     }

@@ -16,9 +16,9 @@ use presdr_rules::{
 use presdr_store::{
     StoreError,
     retention::{self, Pass, RetentionLock},
-    settings,
+    sessions, settings,
     steps::StepKey,
-    tenants,
+    tenants, threads,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -183,6 +183,11 @@ async fn enforce(office: &Office, tenant: &TenantId, pass: Pass) -> Result<Pass,
     // After the checkpoints: verifying begins at the oldest that is kept, and what is before it is not looked at.
     forget_log_rows(office, tenant, &pass).await?;
     forget_people(office, tenant, &pass).await?;
+    // What is kept for minutes goes with what comes after it, or at the latest here.
+    let (mut tx, now) = (database.enter(tenant).await?, office.desk.now());
+    threads::forget_named(&mut tx, Some(now - threads::NAMED_WAITS_MAX)).await?;
+    sessions::forget_ends(&mut tx, now).await?;
+    tx.commit().await?;
 
     let mut tx = database.enter(tenant).await?;
     let pass = retention::finish(&mut tx, pass.number, office.desk.now()).await?;

@@ -388,7 +388,7 @@ pub fn list() -> Vec<Route> {
             .others(&[409]),
         // Whom to forget
         post_("/erasures", "askErasure", ERASE, post(erasures::ask))
-            .summary("Erase a person for good; it is done within seconds, and its receipt tells what there was")
+            .summary("Erase a person for good; a scheduler does it soon after, and its receipt tells what there was")
             .body::<erasures::Person>()
             .accepted::<erasures::Erasure>()
             .headers(&[("Location", "Where to look how far it is")])

@@ -25,6 +25,7 @@ pub const WAITING_MAX: i64 = 20;
 
 /// Who is meant. Not printed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)] // what an older gateway sealed knows less
 pub struct Meant {
     /// By address.
     pub emails: Vec<String>,
@@ -82,6 +83,8 @@ pub struct Request {
     pub actor: String,
     /// When.
     pub asked_at: DateTime<Utc>,
+    /// When it is tried next, unless it is done or failed.
+    pub due_at: DateTime<Utc>,
     /// How often it could not be finished.
     pub tries: u32,
     /// Why it failed, or has to be tried again.
@@ -105,6 +108,11 @@ pub async fn ask(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let tenant = tx.tenant().clone();
+    // Those that are asked for at once are counted one after the other.
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('presdr erasure requests of ' || $1, 0))")
+        .bind(tenant.as_str())
+        .execute(&mut **tx)
+        .await?;
     let keys = keyring.tenant(tx, &tenant).await?;
     let plain = serde_json::to_vec(meant).map_err(|error| StoreError::Refused(error.to_string()))?;
     let sealed = keys.data.seal(random(), &sealed_for(id), &plain);
@@ -146,15 +154,16 @@ pub async fn is_due(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<bool, Store
     Ok(sqlx::query_scalar(due).bind(tenant.as_str()).bind(now).fetch_one(&mut **tx).await?)
 }
 
-/// Takes up the request that is due longest, and tells who is meant.
+/// Takes up the request that is due longest, and tells who is meant, or why nobody can tell: [`StoreError::Pii`] when that cannot be opened,
+/// [`StoreError::Refused`] when it has no form that is known.
 ///
 /// # Errors
-/// What the database says; [`StoreError::Pii`] when it cannot be opened.
+/// What the database says.
 pub async fn take_up(
     tx: &mut TenantTx,
     keyring: &Keyring,
     now: DateTime<Utc>,
-) -> Result<Option<(Request, Meant)>, StoreError> {
+) -> Result<Option<(Request, Result<Meant, StoreError>)>, StoreError> {
     let tenant = tx.tenant().clone();
     let row = sqlx::query(
         "update erasure_requests set state = 'under_way' where tenant_id = $1 and request_id = (
@@ -166,10 +175,11 @@ pub async fn take_up(
     let request = one(&row)?;
     let keys = keyring.tenant(tx, &tenant).await?;
     let plain = keys.data.open(&sealed_for(request.id), &row.get::<Vec<u8>, _>("sealed"));
-    let plain = plain.map_err(|source| StoreError::Pii { tenant, source })?;
-    let meant = serde_json::from_slice(&plain).map_err(|_| {
-        StoreError::Refused(format!("what erasure request {} seals has no form that is known", request.id))
-    })?;
+    let meant = plain.map_err(|source| StoreError::Pii { tenant, source }).and_then(|plain| {
+        serde_json::from_slice(&plain).map_err(|_| {
+            StoreError::Refused(format!("what erasure request {} seals has no form that is known", request.id))
+        })
+    });
     Ok(Some((request, meant)))
 }
 
@@ -256,6 +266,7 @@ fn one(row: &PgRow) -> Result<Request, StoreError> {
         state: known.ok_or_else(|| StoreError::Refused(format!("{state} is no state of a request")))?,
         actor: row.get("actor"),
         asked_at: row.get("asked_at"),
+        due_at: row.get("due_at"),
         tries: row.get::<i32, _>("tries").unsigned_abs(),
         problem: row.get("problem"),
         erasures: row.get::<Vec<i32>, _>("erasures").into_iter().map(i32::unsigned_abs).collect(),

@@ -103,7 +103,7 @@ struct Aged {
     age: Age,
 }
 
-const AGED: [Aged; 7] = [
+const AGED: [Aged; 8] = [
     Aged {
         table: "lead_steps",
         key: "tenant_id, run_id, company_id, step, attempt",
@@ -116,6 +116,12 @@ const AGED: [Aged; 7] = [
         key: "tenant_id, parked_id",
         old: "parked_at < $2 and (retried_at is not null or run_id is null
                   or exists (select from runs r where r.tenant_id = $1 and r.run_id = parked_messages.run_id and r.finished_at is not null))",
+        age: Age::Logs,
+    },
+    Aged {
+        table: "erasure_requests",
+        key: "tenant_id, request_id",
+        old: "asked_at < $2 and finished_at < $2",
         age: Age::Logs,
     },
     Aged { table: "rationale_cache", key: "tenant_id, cache_key", old: "created_at < $2", age: Age::Logs },

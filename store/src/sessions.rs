@@ -87,6 +87,7 @@ pub async fn begin(
     if ended {
         return Ok(false);
     }
+    forget_ends(tx, now).await?;
     sqlx::query("delete from sessions where tenant_id = $1 and expires_at <= $2")
         .bind(tenant.as_str())
         .bind(now)
@@ -258,14 +259,24 @@ pub async fn end_of(
     Ok(ended.execute(&mut **tx).await?.rows_affected())
 }
 
-/// Remembers an end for as long as a sign-in may take, and forgets those before.
-async fn note_end(tx: &mut TenantTx, whose: [u8; 32], now: DateTime<Utc>) -> Result<(), StoreError> {
+/// Forgets ends that no sign-in on its way can have begun before.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget_ends(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query("delete from session_ends where tenant_id = $1 and ended_at < $2")
         .bind(tenant.as_str())
         .bind(now - SIGN_IN_MAX)
         .execute(&mut **tx)
         .await?;
+    Ok(())
+}
+
+/// Remembers an end for as long as a sign-in may take.
+async fn note_end(tx: &mut TenantTx, whose: [u8; 32], now: DateTime<Utc>) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    forget_ends(tx, now).await?;
     sqlx::query(
         "insert into session_ends as kept (tenant_id, hash, ended_at) values ($1, $2, $3)
          on conflict (tenant_id, hash) do update set ended_at = greatest(kept.ended_at, excluded.ended_at)",

@@ -2,7 +2,7 @@
 //!
 //! Every statement asks for tenant and owner, so that another user's thread is one that does not exist.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -282,7 +282,8 @@ fn after(newest: Option<Uuid>, id: Uuid) -> Uuid {
     newest.filter(|newest| *newest >= id).map_or(id, |newest| Uuid::from_u128(newest.as_u128().saturating_add(1)))
 }
 
-/// Keeps a state and makes it the thread's head; the caller holds the thread. `None` when the owner has no such thread, or the thread never was in the parent's state.
+/// Keeps a state and makes it the thread's head; the caller holds the thread. `None` when the owner has no such thread, or the thread never was
+/// in the parent's state.
 ///
 /// # Errors
 /// What the database says.
@@ -335,6 +336,44 @@ pub async fn take_pending(tx: &mut TenantTx, thread: Uuid, id: Uuid) -> Result<O
          returning before.pending",
     );
     Ok(taken.bind(tenant.as_str()).bind(thread).bind(id).fetch_optional(&mut **tx).await?)
+}
+
+/// What names somebody waits for a yes no longer.
+pub const NAMED_WAITS_MAX: TimeDelta = TimeDelta::hours(1);
+
+/// Forgets what waits for a yes in a state of a thread if it names somebody. The caller has made sure whose the thread is.
+///
+/// # Errors
+/// What the database says.
+pub async fn drop_named(tx: &mut TenantTx, thread: Uuid, id: Uuid) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query(
+        "update thread_checkpoints set pending = null
+         where tenant_id = $1 and thread_id = $2 and checkpoint_id = $3 and pending ? 'sealed'",
+    )
+    .bind(tenant.as_str())
+    .bind(thread)
+    .bind(id)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what names somebody and waits for a yes in any of the tenant's conversations, or only what waits since before `before`.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget_named(tx: &mut TenantTx, before: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+    let tenant = tx.tenant().clone();
+    sqlx::query(
+        "update thread_checkpoints set pending = null
+         where tenant_id = $1 and pending ? 'sealed' and ($2::timestamptz is null or created_at < $2)",
+    )
+    .bind(tenant.as_str())
+    .bind(before)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// A state of a thread; the caller has made sure whose the thread is.

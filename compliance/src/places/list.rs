@@ -43,7 +43,9 @@ pub const PLACES: &[Place] = &[
         "erasure_requests",
         &["state", "sealed", "actor", "problem"],
         &["request_id"],
-        Path::Stays("who is meant, under the tenant's key until it is done, for seconds; then who asked, by opaque id"),
+        Path::Stays(
+            "who is meant, under the tenant's key until it is done (while the tenant is suspended, it waits); then who asked, by opaque id",
+        ),
     ),
     nobody("tenant_keys", &["data_key", "index_key", "master_id"], "the tenant's own keys, wrapped"),
     // What people read.
@@ -123,7 +125,7 @@ pub const PLACES: &[Place] = &[
     nobody(
         "thread_checkpoints",
         &["source", "pending"],
-        "a profile without addresses and numbers; an address that waits for a yes is under the tenant's key",
+        "a profile without addresses and numbers; an address that waits for a yes is under the tenant's key, and goes with the answer or any erasure",
     ),
     found("chat_runs", &["metadata"], &["run_id"], Path::Said),
     nobody("chat_runs", &["status", "modes"], CODES),

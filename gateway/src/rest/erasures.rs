@@ -23,7 +23,7 @@ use crate::{
     identity::Caller,
 };
 
-/// Which of the list.
+/// How much of the list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -61,6 +61,10 @@ pub struct Erasure {
     asked_at: DateTime<Utc>,
     /// When it was done or failed; null before.
     finished_at: Option<DateTime<Utc>>,
+    /// How often it could not be finished.
+    tries: u32,
+    /// When it is tried next; null when it is done or failed.
+    due_at: Option<DateTime<Utc>>,
     /// Why it failed or has to be tried again, and what cures that.
     problem: Option<String>,
     /// What it came to, once it is done; empty in a list.
@@ -137,6 +141,8 @@ impl From<Request> for Erasure {
             asked_by: request.actor,
             asked_at: request.asked_at,
             finished_at: request.finished_at,
+            tries: request.tries,
+            due_at: request.finished_at.is_none().then_some(request.due_at),
             problem: request.problem,
             receipts: Vec::new(),
         }

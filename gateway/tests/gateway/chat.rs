@@ -582,11 +582,21 @@ async fn a_person_is_erased_after_what_that_means_was_shown() {
     assert!(shown.starts_with("Erase j***@people.example. That is for good."), "{shown}");
     let asked = async || erasures::list(&world.desk, &acme, 9).await.unwrap();
     assert!(asked().await.is_empty(), "nothing is asked for before the yes");
+    let waiting = async || {
+        let mut tx = world.desk.database().enter(&acme).await.unwrap();
+        let waiting = "select count(*) from thread_checkpoints where tenant_id = $1 and pending is not null";
+        sqlx::query_scalar::<_, i64>(waiting).bind(acme.as_str()).fetch_one(&mut *tx).await.unwrap()
+    };
+    assert_eq!(waiting().await, 1);
     assert_eq!(talk.say("no").await, "Nothing was changed.");
+    assert_eq!(waiting().await, 0, "whom it names is forgotten with the no");
+    talk.say(line).await;
+    talk.say("help").await;
+    assert_eq!(waiting().await, 0, "and with any other line");
     talk.say(line).await;
     let told = talk.say("yes").await;
     let asked = asked().await;
-    assert_eq!(asked.len(), 1);
+    assert_eq!((asked.len(), waiting().await), (1, 0));
     assert!(told.contains(&format!("GET /erasures/{}", asked[0].id)), "{told}");
     let told_of =
         body(ask(&world, &admin, Method::GET, &format!("/erasures/{}", asked[0].id), Value::Null).await).await;

@@ -6,7 +6,7 @@ use presdr_compliance::{
 };
 use presdr_events::{Event, TenantId};
 use presdr_sandbox::WebKind;
-use presdr_store::Role;
+use presdr_store::{Role, erasures};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
@@ -135,4 +135,57 @@ async fn who_is_erased_over_http_is_gone_whatever_becomes_of_who_carries_it_out(
     assert_eq!(list["items"][0]["erasure_id"], again["erasure_id"]);
     carries.abort();
     roles.stop().await;
+}
+
+/// Asks for an erasure of somebody whom no text mentions, and tells where it stands.
+async fn ask(served: &Served, tenant: &TenantId) -> String {
+    let person = json!({ "email": ["jane@people.example"] });
+    let (status, asked) = served.ask(tenant, reqwest::Method::POST, "/erasures", &person).await;
+    assert_eq!(status, 202, "{asked}");
+    format!("/erasures/{}", asked["erasure_id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_another_tenants_erasure_nor_one_that_cannot_be_read_keeps_one_waiting() {
+    let world = World::new(0).await;
+    let [acme, globex] = [world.tenant_of("acme", &[]).await, world.tenant_of("globex", &[]).await];
+    let served = Served::over(&world).await;
+    // Acme's comes first and stands still.
+    let mut standing = world.desk.database().enter(&acme).await.unwrap();
+    erasures::lock(&mut standing).await.unwrap();
+    let held = ask(&served, &acme).await;
+    // So does the first of Globex: nobody can read it, for the third time.
+    let unread = ask(&served, &globex).await;
+    let owner = world.store.connect(Role::Owner).await.unwrap();
+    let mut tx = owner.enter(&globex).await.unwrap();
+    for statement in [
+        r"update erasure_requests set sealed = '\x00', tries = 2",
+        "insert into threads (tenant_id, thread_id, owner) values ('globex', gen_random_uuid(), 'user:jane')",
+        r#"insert into thread_checkpoints (tenant_id, thread_id, checkpoint_id, source, step, messages, pending)
+           select 'globex', thread_id, gen_random_uuid(), 'loop', 0, '[]', unnest(array[
+               '{"command": "erase", "sealed": "AA=="}', '{"command": "start_run", "cap": 1}']::jsonb[]) from threads"#,
+    ] {
+        tx.execute(statement).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let good = ask(&served, &globex).await;
+    let carries = carrier(&world).await;
+    until(&served, &globex, &good, |erasure| erasure["state"] == "done").await;
+    let told = until(&served, &globex, &unread, |erasure| !erasure["problem"].is_null()).await;
+    assert!(told["problem"].as_str().unwrap().starts_with("who is meant cannot be read"), "{told}");
+    assert_eq!((&told["state"], &told["tries"]), (&json!("under_way"), &json!(3)), "{told}");
+    assert!(told["due_at"].as_str() > told["asked_at"].as_str(), "{told}");
+    let events = world.events().await;
+    let alerts = events.iter().filter(|event| match &event.event {
+        Event::AlertRaised(alert) => alert.alert == "erasure_delayed" && event.tenant == globex,
+        _ => false,
+    });
+    assert_eq!(alerts.count(), 1);
+    let waiting = "select string_agg(pending ->> 'command', ' ') from thread_checkpoints where pending is not null";
+    assert_eq!(super::text(&world, &globex, waiting).await, "start_run", "nobody says yes to a name any more");
+    until(&served, &acme, &held, |erasure| erasure["state"] == "under_way").await;
+    standing.commit().await.unwrap();
+    let done = until(&served, &acme, &held, |erasure| erasure["state"] == "done").await;
+    assert!(done["due_at"].is_null() && done["tries"] == 0, "{done}");
+    carries.abort();
 }

@@ -57,7 +57,7 @@ impl Agent<'_> {
             Pending::Erase { sealed } => {
                 let id = erasures::ask(&desk, tenant, &self.opened(&sealed).await?).await?;
                 Ok(Answer::text(format!(
-                    "It is asked for and done within seconds. `GET /erasures/{id}` tells how far it is, and then its receipt."
+                    "It is asked for, and done within seconds as a rule. `GET /erasures/{id}` tells how far it is, and then its receipt."
                 )))
             }
             Pending::Steer { run_id, course } => {

@@ -160,17 +160,23 @@ pub struct Waiting {
 }
 
 /// What was shown back longer ago is shown again first.
-const WAITS_MAX: TimeDelta = TimeDelta::hours(1);
+const WAITS_MAX: TimeDelta = threads::NAMED_WAITS_MAX;
 
 const HOW_TO_GO_ON: &str = "Say **yes** to go on, or **no** to leave everything as it is.";
 
 impl Agent<'_> {
-    /// Answers a line. `waiting` is what the answer before it left waiting; another command than yes drops it.
+    /// Answers a line. `waiting` is what the answer before it left waiting; another line than yes drops it, and whom it names is forgotten.
     ///
     /// # Errors
     /// What the database or the broker says.
     pub async fn hear(&self, line: Line<'_>, waiting: Option<Waiting>) -> Result<Answer, Problem> {
-        match chat::read(line.text) {
+        let reading = chat::read(line.text);
+        if let Some(waiting) = waiting.filter(|_| !matches!(reading, Reading::Understood(Command::Confirm))) {
+            let mut tx = self.gateway.enter(&self.caller.tenant).await?;
+            threads::drop_named(&mut tx, waiting.thread, waiting.checkpoint).await?;
+            tx.commit().await?;
+        }
+        match reading {
             Reading::Unknown(nearest) => self.hear_again(line, &nearest).await,
             reading => self.heard(reading, waiting).await,
         }
@@ -227,15 +233,15 @@ impl Agent<'_> {
 
     /// Carries out what waits. It is taken first, so that of two who say yes one does it.
     async fn confirmed(&self, waiting: Waiting) -> Result<Answer, Problem> {
-        if self.gateway.desk().now() - waiting.since > WAITS_MAX {
-            return Ok(Answer::text("That was asked too long ago, and nothing was changed. Say it again."));
-        }
         let mut tx = self.gateway.enter(&self.caller.tenant).await?;
         let taken = threads::take_pending(&mut tx, waiting.thread, waiting.checkpoint).await?;
         tx.commit().await?;
         let Some(taken) = taken else {
             return Ok(Answer::text("You said yes to that already. Say it again to have it done again."));
         };
+        if self.gateway.desk().now() - waiting.since > WAITS_MAX {
+            return Ok(Answer::text("That was asked too long ago, and nothing was changed. Say it again."));
+        }
         let Ok(pending) = serde_json::from_value::<Pending>(taken) else {
             return Ok(Answer::text(
                 "That waited in the form of an older version, and nothing was changed. Say it again.",
