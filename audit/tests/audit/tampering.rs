@@ -73,6 +73,8 @@ impl Scene {
             name: "EVENTS".to_owned(),
             subjects: vec!["evt.>".to_owned()],
             allow_direct: true,
+            // A broker tells that a stream is deleted before its files are gone, and one made anew on a busy machine then finds them.
+            storage: stream::StorageType::Memory,
             ..stream::Config::default()
         };
         let made = broker.jetstream().create_stream(config).await.unwrap();
