@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use presdr_store::odoo::records::{self, Mark, Model, Origin, Record};
+use presdr_store::odoo::records::{self, Key, Mark, Model, Origin, Record};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -14,8 +14,9 @@ use crate::{
     desk::OdooError,
     fields::{self, Fields, PARTNER, PERSONAL},
     identity,
-    rows::external_id,
-    send::{self, Loaded},
+    plan::Present,
+    rows::{external_id, hash},
+    send::{self, Loaded, NAMELESS},
     sync::Writer,
 };
 
@@ -28,6 +29,8 @@ const TELLING: [&str; 7] =
 const OWN: &str =
     "the tenant had this contact before presdr: what presdr wrote is gone, the rest is the tenant's to erase in Odoo";
 
+/// What is left of one that nobody can say any more whose it is.
+const UNMARKED: &str = "somebody took presdr's external id from this contact: what presdr wrote is gone, the rest is the tenant's to erase in Odoo";
 /// What is left of one that Odoo keeps.
 const ARCHIVED: &str = "Odoo does not let it be deleted: it is archived, and says nothing of the person any more";
 /// What is left of one that Odoo does not even let be archived.
@@ -91,34 +94,65 @@ impl Writer<'_> {
     async fn remove(&self, record: &Record, fields: &Fields) -> Result<End, OdooError> {
         match (record.origin, record.odoo_id) {
             (Origin::Adopted, Some(id)) => {
-                let is_ours = |mark: &Mark| mark.held.is_some() || mark.sending.is_some();
-                let ours = TELLING.into_iter().chain(["name"]);
-                let ours = ours.filter(|field| record.fields.get(*field).is_some_and(is_ours));
-                let values = empty(ours.collect(), fields);
-                if !values.is_empty() {
-                    self.write(id, values).await?;
-                }
+                self.empty_ours(record, id, fields).await?;
                 Ok(End::Emptied(OWN))
             }
-            (Origin::Made, Some(id)) if self.is_still(record, id).await? => self.delete(id, fields).await,
+            (Origin::Made, Some(id)) if self.is_still(record.key, id).await? => self.delete(id, fields).await,
             // Nobody saw it made, or its number is another record's by now: if it is there, its external id leads to it.
-            _ => match self.find(record).await? {
-                Some(id) => self.delete(id, fields).await,
-                None => Ok(End::Gone),
+            (_, id) => match (self.find(record).await?, id) {
+                (Some(id), _) => self.delete(id, fields).await,
+                (None, Some(id)) if self.empty_ours(record, id, fields).await? => Ok(End::Emptied(UNMARKED)),
+                (None, _) => Ok(End::Gone),
             },
         }
     }
 
+    /// Empties what still reads as we wrote it, and tells whether anything did: what a person wrote since is theirs, and so is a record that has
+    /// the number by now.
+    async fn empty_ours(&self, record: &Record, id: i64, fields: &Fields) -> Result<bool, OdooError> {
+        let telling: BTreeSet<&str> = TELLING.into_iter().chain(["name"]).filter(|field| fields.has(field)).collect();
+        // Read by its number: one that the account may not see is not one that is gone.
+        let one = [id];
+        let arguments = vec![("fields", json!(telling))];
+        let call = Call { model: PARTNER, method: "read", ids: Some(&one), arguments };
+        let found: Vec<Map<String, Value>> = self.odoo.call(call).await?;
+        let Some(present) = found.into_iter().find_map(Present::read) else { return Ok(false) };
+        let mut tx = self.database.enter(self.tenant).await?;
+        let index = self.keyring.tenant(&mut tx, self.tenant).await?.index;
+        tx.commit().await?;
+        let is_ours = |field: &&'static str| {
+            let now = present.field(field);
+            let read = hash(&index, field, &now);
+            let is_known = |mark: &Mark| mark.held.iter().chain(&mark.sending).any(|known| *known == read);
+            !now.is_null() && record.fields.get(*field).is_some_and(is_known)
+        };
+        let ours: BTreeSet<&'static str> = TELLING.into_iter().chain(["name"]).filter(is_ours).collect();
+        let values = empty(ours, fields);
+        if values.is_empty() {
+            return Ok(false);
+        }
+        self.write(id, values).await?;
+        Ok(true)
+    }
+
     /// Whether the number is still the contact that we made, and not another that a restored Odoo gave it to.
-    async fn is_still(&self, record: &Record, id: i64) -> Result<bool, OdooError> {
+    async fn is_still(&self, key: Key, id: i64) -> Result<bool, OdooError> {
         let told = identity::external_ids(self.odoo, PARTNER, &[id]).await?;
-        if told.get(&id) == Some(&external_id(self.tenant, &record.key)) {
+        self.is_still_called(key, id, told.get(&id)).await
+    }
+
+    /// The same, when what the record's external id is was asked already.
+    pub(crate) async fn is_still_called(&self, key: Key, id: i64, told: Option<&String>) -> Result<bool, OdooError> {
+        if told == Some(&external_id(self.tenant, &key)) {
             return Ok(true);
+        }
+        if key.subject.is_none() || !identity::is_contact_of(self.tenant, key.company, told) {
+            return Ok(false);
         }
         let mut tx = self.database.enter(self.tenant).await?;
         let holders = records::holders(&mut tx, self.place, id).await?;
         tx.commit().await?;
-        Ok(holders == 1 && identity::is_contact_of(self.tenant, record.key.company, told.get(&id)))
+        Ok(holders == 1)
     }
 
     /// The record that the external id leads to. Without a name none is made where there is none.
@@ -128,10 +162,14 @@ impl Writer<'_> {
         }
         let row = vec![json!(external_id(self.tenant, &record.key))];
         let loaded = send::load(self.odoo, PARTNER, &["id".to_owned()], &[row]).await?;
-        Ok(loaded.into_iter().find_map(|loaded| match loaded {
-            Loaded::There(id) => Some(id),
-            Loaded::Gone | Loaded::Refused(_) | Loaded::Failed(_) => None,
-        }))
+        match loaded.into_iter().next() {
+            Some(Loaded::There(id)) => Ok(Some(id)),
+            Some(Loaded::Refused(why)) if why == NAMELESS => Ok(None),
+            // Whether it is there, this does not say.
+            Some(Loaded::Refused(why)) => Err(Fault::Refused(why)),
+            Some(Loaded::Failed(why)) => Err(Fault::Failed(why)),
+            Some(Loaded::Gone) | None => Err(Fault::Missing),
+        }
     }
 
     async fn delete(&self, id: i64, fields: &Fields) -> Result<End, OdooError> {

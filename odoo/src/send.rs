@@ -9,8 +9,12 @@ use crate::client::{Call, Fault, Odoo, is_collision, no_right_to_write};
 
 /// Rows of one call: measured on Odoo 19, larger batches take as long a row and hold more up when one is bad.
 pub const BATCH: usize = 200;
-/// So many rows that Odoo fails at, one by one and each in the same way, while it takes none: not they are bad, it is.
+/// So many rows that Odoo fails at, one by one, while it takes none and none is left to try: not they are bad, it is.
 const BROKEN_MIN: usize = 3;
+/// And so many, from all over the rows, while others are left: a few bad ones at the front say nothing of those behind them.
+const BROKEN_EARLY: usize = 8;
+/// What it is refused for that would be a contact without a name.
+pub const NAMELESS: &str = "Odoo makes no contact without a name";
 /// How often rows that met another transaction are sent again at once; then the whole sync waits.
 const COLLISIONS_MAX: u32 = 4;
 const COLLISION_PAUSE: Duration = Duration::from_millis(250);
@@ -73,18 +77,15 @@ pub async fn load(
 ) -> Result<Vec<Loaded>, Fault> {
     let mut loaded: Vec<Option<Loaded>> = vec![None; rows.len()];
     let mut waiting: Vec<Vec<usize>> = vec![(0..rows.len()).collect()];
-    while let Some(batch) = waiting.pop() {
-        if batch.is_empty() {
-            continue;
-        }
-        if let Some(why) = broken(&loaded) {
+    while let Some(batch) = next(&mut waiting, &loaded) {
+        if let Some(why) = broken(&loaded, BROKEN_EARLY) {
             return Err(Fault::Retry(why));
         }
         match patiently(odoo, model, columns, rows, &batch).await? {
             Once::There(ids) => {
                 let (there, rest) = batch.split_at(ids.len().min(batch.len()));
                 there.iter().zip(ids).for_each(|(row, id)| loaded[*row] = Some(Loaded::There(id)));
-                waiting.push(rest.to_vec());
+                waiting.extend(Some(rest.to_vec()).filter(|rest| !rest.is_empty()));
             }
             Once::Bad(bad) => {
                 let (mut rest, mut alone) = (Vec::new(), Vec::new());
@@ -96,7 +97,7 @@ pub async fn load(
                         None => rest.push(*row),
                     }
                 }
-                waiting.push(rest);
+                waiting.extend(Some(rest).filter(|rest| !rest.is_empty()));
                 waiting.extend(alone);
             }
             Once::Unclear(why) if batch.len() == 1 => loaded[batch[0]] = Some(why),
@@ -106,22 +107,35 @@ pub async fn load(
             }
         }
     }
-    if let Some(why) = broken(&loaded) {
+    if let Some(why) = broken(&loaded, BROKEN_MIN) {
         return Err(Fault::Retry(why));
     }
     let never = || Loaded::Refused("Odoo said nothing of it".to_owned());
     Ok(loaded.into_iter().map(|loaded| loaded.unwrap_or_else(never)).collect())
 }
 
-/// Why it is Odoo that fails, and not single rows, if it is.
-fn broken(loaded: &[Option<Loaded>]) -> Option<String> {
+/// What is sent next. Once Odoo failed at a row and has taken none, that is one row from the middle of the most that wait: whether it takes any.
+fn next(waiting: &mut Vec<Vec<usize>>, loaded: &[Option<Loaded>]) -> Option<Vec<usize>> {
+    if broken(loaded, 1).is_none() {
+        return waiting.pop();
+    }
+    let (place, most) = waiting.iter().enumerate().max_by_key(|(_, batch)| batch.len())?;
+    let (before, after) = most.split_at(most.len() / 2);
+    let (row, after) = after.split_first()?;
+    let (row, rest) = (*row, [after.to_vec(), before.to_vec()]);
+    waiting.splice(place..=place, rest.into_iter().filter(|rest| !rest.is_empty()));
+    Some(vec![row])
+}
+
+/// Why it is Odoo that fails, and not single rows: at `least` rows or more, and it takes none.
+fn broken(loaded: &[Option<Loaded>], least: usize) -> Option<String> {
     let failed = loaded.iter().flatten().filter_map(|loaded| match loaded {
         Loaded::Failed(why) => Some(why),
         _ => None,
     });
     let failed: Vec<&String> = failed.collect();
     let is_any_taken = loaded.iter().flatten().any(|loaded| matches!(loaded, Loaded::There(_)));
-    let why = failed.first().filter(|_| failed.len() >= BROKEN_MIN && !is_any_taken)?;
+    let why = failed.first().filter(|_| failed.len() >= least && !is_any_taken)?;
     Some(format!("it fails at whatever it is sent ({why}): a module there is broken, or being upgraded"))
 }
 
@@ -195,6 +209,7 @@ fn why(columns: &[String], error: &Message) -> Loaded {
         _ if error.message.starts_with("Unknown error during import") => {
             Loaded::Failed("an error of no known class".to_owned())
         }
+        _ if error.message.contains("Contacts require a name") => Loaded::Refused(NAMELESS.to_owned()),
         Some(".id") => Loaded::Gone,
         Some(field) if columns.iter().any(|column| column.split('/').next() == Some(field)) => {
             Loaded::Refused(format!("Odoo refuses what {field} is"))

@@ -69,12 +69,22 @@ fn a_missing_right_to_something_else_is_the_rows_own() {
 fn odoo_is_broken_when_it_fails_at_row_after_row_and_takes_none() {
     let failed = || Some(Loaded::Failed("builtins.KeyError in res.partner.load".to_owned()));
     let refused = || Some(Loaded::Refused("Odoo refuses what name is".to_owned()));
-    assert!(broken(&[failed(), failed(), failed(), None]).unwrap().contains("KeyError"));
-    assert_eq!(broken(&[failed(), failed(), None]), None, "two rows may be bad");
-    assert_eq!(broken(&[failed(), failed(), failed(), Some(Loaded::There(7))]), None, "it takes others");
-    assert_eq!(broken(&[refused(), refused(), refused()]), None, "what a rule refuses is the row's own");
+    assert!(broken(&[failed(), failed(), failed(), None], BROKEN_MIN).unwrap().contains("KeyError"));
+    assert_eq!(broken(&[failed(), failed(), None], BROKEN_MIN), None, "two rows may be bad");
+    assert_eq!(broken(&[failed(), failed(), failed(), Some(Loaded::There(7))], BROKEN_MIN), None, "it takes others");
+    assert_eq!(broken(&[refused(), refused(), refused()], BROKEN_MIN), None, "what a rule refuses is the row's own");
     let answer = json!({ "ids": false, "messages": [{ "type": "error", "rows": { "from": 0, "to": 0 },
         "message": "Unknown error during import: <class 'KeyError'>: 'jane@acme.example'", "moreinfo": "Resolve other errors first" }] });
     let Ok(Once::Bad(bad)) = once(answer) else { panic!("bad") };
     assert_eq!(bad.get(&0), Some(&Loaded::Failed("an error of no known class".to_owned())));
+}
+
+#[test]
+fn once_odoo_failed_at_a_row_others_are_tried_from_all_over_the_rest() {
+    let mut waiting = vec![(4..10).collect::<Vec<_>>(), vec![2, 3], vec![1]];
+    let failed = Some(Loaded::Failed("builtins.KeyError in res.partner.load".to_owned()));
+    assert_eq!(next(&mut waiting, std::slice::from_ref(&failed)), Some(vec![7]));
+    assert_eq!(waiting, [vec![8, 9], vec![4, 5, 6], vec![2, 3], vec![1]]);
+    assert_eq!(next(&mut waiting, std::slice::from_ref(&failed)), Some(vec![5]));
+    assert_eq!(next(&mut waiting, &[failed, Some(Loaded::There(7))]), Some(vec![1]), "it takes some: in their order");
 }

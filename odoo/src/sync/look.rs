@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use presdr_store::odoo::records::{Model, Origin, Record, State};
+use presdr_store::odoo::records::{Key, Model, Origin, Record, State};
 use serde_json::json;
 
 use super::{Running, sort::Planned};
 use crate::{
     client::{Call, Fault},
+    desk::OdooError,
     identity,
     plan::{self, Change, Present},
     rows::{Row, external_id},
-    send::BATCH,
+    send::{self, BATCH, Loaded},
 };
 
 /// Records that are looked at in one call when their fields do not matter.
@@ -81,7 +82,7 @@ impl Running<'_> {
         there: Vec<(Row, Record, i64)>,
         planned: &mut Planned,
         fresh: &mut Vec<Row>,
-    ) -> Result<Gone, Fault> {
+    ) -> Result<Gone, OdooError> {
         let mut gone = Gone::default();
         let (mut changed, mut same) = (Vec::new(), Vec::new());
         for (row, record, id) in there {
@@ -106,7 +107,7 @@ impl Running<'_> {
         planned: &mut Planned,
         fresh: &mut Vec<Row>,
         gone: &mut Gone,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), OdooError> {
         let ids: Vec<i64> = rows.iter().map(|(_, _, id, _)| *id).collect();
         let fields: BTreeSet<&str> =
             rows.iter().flat_map(|(.., fields)| fields.iter().copied()).chain(["active"]).collect();
@@ -115,11 +116,12 @@ impl Running<'_> {
         let present = self.read(model, json!([["id", "in", ids]]), &fields).await?;
         let present: BTreeMap<i64, Present> = present.into_iter().map(|present| (present.id, present)).collect();
         let strangers = self.strangers(model, rows, &present).await?;
+        self.lost.extend(strangers.iter().copied());
         for (row, record, id, fields) in rows {
             let was_there = record.state != State::Deleted;
             gone.looked_for += usize::from(was_there);
             match present.get(id) {
-                Some(_) if strangers.contains(id) => {
+                Some(_) if strangers.contains(&row.key) => {
                     self.known.remove(&row.key);
                     fresh.push(row.clone());
                 }
@@ -138,22 +140,42 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Of what we made and are about to write to: numbers that are another record's by now, as those are that a restored Odoo gives anew.
+    /// Of what we made and are about to write to: numbers that are another record's by now, as those are that a restored Odoo gives anew, to
+    /// another record of ours, too.
     async fn strangers(
         &self,
         model: Model,
         rows: &[There],
         present: &BTreeMap<i64, Present>,
-    ) -> Result<BTreeSet<i64>, Fault> {
+    ) -> Result<BTreeSet<Key>, OdooError> {
         let asked = rows.iter().filter(|(row, record, id, fields)| {
             let grows = model == Model::Partner && row.key.subject.is_none() && self.grows.contains(&row.key.company);
             let is_used = !fields.is_empty() || record.state == State::Deleted || grows;
             let is_there = present.get(id).is_some_and(|present| !present.is_archived());
             record.origin == Origin::Made && is_used && is_there
         });
-        let asked: Vec<i64> = asked.map(|(_, _, id, _)| *id).collect();
-        let told = identity::external_ids(self.writer.odoo, model.as_str(), &asked).await?;
-        let is_strange = |id: &i64| !identity::is_ours(self.writer.tenant, told.get(id));
-        Ok(asked.into_iter().filter(is_strange).collect())
+        let asked: Vec<(Key, i64)> = asked.map(|(row, _, id, _)| (row.key, *id)).collect();
+        let ids: Vec<i64> = asked.iter().map(|(_, id)| *id).collect();
+        let told = identity::external_ids(self.writer.odoo, model.as_str(), &ids).await?;
+        let mut strange = Vec::new();
+        for (key, id) in asked {
+            if !self.writer.is_still_called(key, id, told.get(&id)).await? {
+                strange.push((key, id));
+            }
+        }
+        let kept = self.led_to(model, &strange).await?;
+        Ok(strange.into_iter().map(|(key, _)| key).filter(|key| !kept.contains(key)).collect())
+    }
+
+    /// Those whose external id leads to their number all the same: a record may have several, and Odoo tells the oldest.
+    async fn led_to(&self, model: Model, strange: &[(Key, i64)]) -> Result<BTreeSet<Key>, OdooError> {
+        // A lead is made without a name, and a preview sends nothing.
+        if strange.is_empty() || model != Model::Partner || self.looks_only {
+            return Ok(BTreeSet::new());
+        }
+        let rows: Vec<_> = strange.iter().map(|(key, _)| vec![json!(external_id(self.writer.tenant, key))]).collect();
+        let loaded = send::load(self.writer.odoo, model.as_str(), &["id".to_owned()], &rows).await?;
+        let led = strange.iter().zip(loaded).filter(|((_, id), loaded)| *loaded == Loaded::There(*id));
+        Ok(led.map(|((key, _), _)| *key).collect())
     }
 }

@@ -62,7 +62,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Partners that are other records of ours.
+    /// Partners that are other records of ours. Whose number is another's by now has none.
     async fn taken(&self, partners: &[Present]) -> Result<BTreeSet<i64>, OdooError> {
         let ids: Vec<i64> = partners.iter().map(|partner| partner.id).collect();
         if ids.is_empty() {
@@ -71,7 +71,7 @@ impl Running<'_> {
         let mut tx = self.writer.database.enter(self.writer.tenant).await?;
         let taken = records::taken(&mut tx, self.writer.place, &ids).await?;
         tx.commit().await?;
-        Ok(taken)
+        Ok(taken.into_iter().filter(|(_, key)| !self.lost.contains(key)).map(|(id, _)| id).collect())
     }
 
     pub(super) fn matched(&mut self, row: Row, found: Found, ours: &BTreeSet<i64>, planned: &mut Planned) {

@@ -102,6 +102,8 @@ pub(crate) struct Running<'a> {
     pub grows: BTreeSet<CompanyId>,
     /// Companies that were made by this very call: nobody can be below them yet.
     pub fresh: BTreeSet<CompanyId>,
+    /// Records whose number is another's by now.
+    pub lost: BTreeSet<Key>,
     pub done: BTreeMap<Key, Done>,
     /// Whether nothing is written: only what would be is told.
     pub looks_only: bool,
@@ -151,8 +153,9 @@ impl Writer<'_> {
         let known: HashMap<Key, Record> = known.into_iter().map(|record| (record.key, record)).collect();
         let grows =
             gathered.leads.iter().filter(|lead| grows(lead, &known, &settings)).map(|lead| lead.company).collect();
-        let (done, fresh) = (BTreeMap::new(), BTreeSet::new());
-        let mut running = Running { writer: self, job, index, fields, settings, known, grows, fresh, done, looks_only };
+        let (done, fresh, lost) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut running =
+            Running { writer: self, job, index, fields, settings, known, grows, fresh, lost, done, looks_only };
         running.companies(&gathered.leads).await?;
         running.contacts(&gathered.leads).await?;
         running.crm_leads(&gathered.leads).await?;

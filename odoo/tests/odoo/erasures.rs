@@ -164,3 +164,63 @@ async fn a_number_that_is_somebody_elses_by_now_is_not_removed() {
     assert_eq!(world.remove_everyone().await, 2, "they are gone, as everything is that was made since the backup");
     assert_eq!(world.odoo.partners("Own", &["name"]).await.len(), own.len());
 }
+
+/// Odoo fails at the call that looks for whoever nobody saw made: that is no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_could_not_be_looked_for_is_not_told_to_be_gone() {
+    let (sandbox, raw) = sandbox().await;
+    let key = raw.admin.clone();
+    let world = World::new(raw, Flavour::Json2, &key).await;
+    let run = world.run(&world.companies(0..1)).await;
+    // The company is made, and so are its contacts, which nobody is told.
+    sandbox.lose_answers("load", &[false, true]);
+    world.sync(run).await.unwrap_err();
+    assert_eq!(emails(&sandbox).len(), 2);
+    world.owe_everyone().await;
+    sandbox.set_broken(Some("builtins.KeyError"));
+    world.try_to_remove(LATER).await.unwrap_err();
+    assert_eq!(problems(&world).await.len(), 2, "both stay owed, and why is said");
+    sandbox.set_broken(None);
+    assert_eq!(world.remove_owed(LATER).await, 2);
+    assert_eq!(emails(&sandbox), Vec::<Value>::new());
+}
+
+/// An administrator took the external id from a contact that presdr made: who it is, its fields still say.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_their_external_id_is_emptied() {
+    let (sandbox, raw) = sandbox().await;
+    let key = raw.admin.clone();
+    let world = World::new(raw, Flavour::Json2, &key).await;
+    let shortlist = world.companies(0..1);
+    world.night(&shortlist).await;
+    let partners = world.odoo.partners(&world.mark, &["email"]).await;
+    let jane = partners.iter().find(|partner| partner["email"] == shortlist[0].people[0].1).unwrap();
+    sandbox.forget_names("acme", id(jane));
+    assert_eq!(world.remove_everyone().await, 2);
+    assert_eq!(emails(&sandbox), Vec::<Value>::new());
+    let left = world.odoo.partners("Erased person", &["name"]).await;
+    assert_eq!((left.len(), id(&left[0])), (1, id(jane)));
+    assert!(problems(&world).await[0].contains("external id"));
+}
+
+/// Odoo is restored to before a contact was typed that presdr completed: whoever has its number by now loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_under_the_number_of_an_adopted_contact_stays() {
+    let (sandbox, raw) = sandbox().await;
+    let key = raw.admin.clone();
+    let world = World::new(raw, Flavour::Json2, &key).await;
+    let shortlist = world.companies(0..1);
+    let create = async |values: Value| {
+        world.odoo.admin("res.partner", "create", json!({ "vals_list": [values] })).await[0].as_i64().unwrap()
+    };
+    let company = create(json!({ "name": "Before", "is_company": true, "ref": world.uen(0) })).await;
+    let backup = sandbox.backup("acme").unwrap();
+    let jane = create(json!({ "name": shortlist[0].people[0].0, "parent_id": company })).await;
+    world.night(&shortlist).await;
+    sandbox.restore("acme", backup);
+    let lim = create(json!({ "name": "Lim", "email": "lim@theirs.example" })).await;
+    assert_eq!(lim, jane, "numbers are given anew");
+    world.remove_everyone().await;
+    let read = world.odoo.admin("res.partner", "read", json!({ "ids": [lim], "fields": ["name", "email"] })).await;
+    assert_eq!((&read[0]["name"], &read[0]["email"]), (&json!("Lim"), &json!("lim@theirs.example")));
+}

@@ -72,6 +72,68 @@ async fn a_number_that_means_another_record_by_now_is_not_written_to() {
     assert_eq!(next.companies[0].outcome, "unchanged");
 }
 
+/// Odoo is restored from its backup, and what a company was is by now another company of the same tenant's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_means_another_record_of_ours_is_not_written_to() {
+    let (sandbox, world) = world().await;
+    let shortlist = world.companies(0..2);
+    let backup = sandbox.backup("acme").unwrap();
+    world.night(&shortlist[..1]).await;
+    sandbox.restore("acme", backup);
+    let report = world.night(&shortlist).await;
+    let outcomes: Vec<_> = report.companies.iter().map(|company| company.outcome).collect();
+    assert_eq!(outcomes, ["deleted", "created"]);
+    let report = world.night(&shortlist).await;
+    let outcomes: Vec<_> = report.companies.iter().map(|company| company.outcome).collect();
+    assert_eq!(outcomes, ["created", "unchanged"], "{report:?}");
+    let partners = world.odoo.partners(&world.mark, &["name", "email", "parent_id"]).await;
+    assert_eq!(partners.len(), 6);
+    for (person, company) in
+        shortlist.iter().flat_map(|company| company.people.iter().map(move |person| (person, company)))
+    {
+        let found = partners.iter().find(|partner| partner["email"] == person.1).unwrap();
+        assert_eq!(found["parent_id"][1], json!(company.name), "everybody is below their own company");
+    }
+}
+
+/// People merge an imported partner into the one that presdr made, which is older by its external id from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_ours_with_an_older_name_stays_ours() {
+    let (sandbox, world) = world().await;
+    let mut shortlist = world.companies(0..1);
+    // Nothing but its external id leads to it.
+    (shortlist[0].uen, shortlist[0].domain) = (None, None);
+    world.night(&shortlist).await;
+    let partners = world.odoo.partners(&shortlist[0].name, &["name"]).await;
+    let partner = partners[0]["id"].as_i64().unwrap();
+    sandbox.also_call("acme", partner, "__import__.acme");
+    world.odoo.edit(partner, json!({ "name": format!("{} as they call it", world.mark) })).await;
+    shortlist[0].score = 0.9;
+    let report = world.night(&shortlist).await;
+    assert_eq!(report.companies[0].outcome, "updated", "{report:?}");
+    let read = json!({ "ids": [partner], "fields": ["name", "x_pre_sdr_score"] });
+    let read = world.odoo.admin("res.partner", "read", read).await;
+    assert_eq!(read[0]["name"], json!(format!("{} as they call it", world.mark)), "what people wrote stays");
+    assert_eq!(read[0]["x_pre_sdr_score"], json!(0.9));
+}
+
+/// Odoo is restored from its backup, and somebody types the company anew, under the very number that it had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_that_was_typed_anew_under_its_old_number_is_found() {
+    let (sandbox, world) = world().await;
+    let mut shortlist = world.companies(0..1);
+    let backup = sandbox.backup("acme").unwrap();
+    world.night(&shortlist).await;
+    sandbox.restore("acme", backup);
+    let typed = json!({ "name": format!("{} typed", world.mark), "is_company": true, "ref": world.uen(0) });
+    world.odoo.admin("res.partner", "create", json!({ "vals_list": [typed] })).await;
+    shortlist[0].score = 0.9;
+    let report = world.night(&shortlist).await;
+    assert_eq!(report.companies[0].outcome, "adopted", "{report:?}");
+    let companies = json!({ "domain": [["is_company", "=", true]] });
+    assert_eq!(world.odoo.admin("res.partner", "search_count", companies).await, json!(1), "and none is made");
+}
+
 /// The tenant is connected anew while a sync has a call under way: it writes nothing more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_whose_connection_was_taken_back_writes_nothing_more() {
@@ -186,10 +248,22 @@ async fn an_odoo_that_fails_at_everything_is_waited_for() {
     let OdooError::Fault(fault) = &error else { panic!("{error}") };
     assert!(fault.is_transient() && fault.to_string().contains("fails at whatever it is sent"), "{fault}");
     let loads = sandbox.calls()["res.partner.load"];
-    assert!(loads <= 12, "{loads} calls to find that out");
+    assert!(loads <= 16, "{loads} calls to find that out");
     sandbox.set_broken(None);
     let report = world.sync(run).await.unwrap();
     assert_eq!(counts(&report), [("company.created", 100), ("contact.created", 200)].into());
+}
+
+/// A module of the tenant's fails at the first rows of a shortlist, whether Odoo says at which or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_at_which_odoo_fails_do_not_keep_the_others() {
+    let (sandbox, world) = world().await;
+    sandbox.fail_at("acme", "Without VAT");
+    let mut shortlist = world.companies(0..10);
+    shortlist[..3].iter_mut().for_each(|company| company.name = format!("Without VAT {}", company.name));
+    let report = world.night(&shortlist).await;
+    assert_eq!(report.counts["company.created"], 7, "{report:?}");
+    assert_eq!(report.counts["company.refused"], 3, "{report:?}");
 }
 
 /// A rule of the tenant's own refuses one row; Odoo tells that of the first row, too.

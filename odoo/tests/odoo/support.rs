@@ -101,7 +101,7 @@ impl World {
         self.remove_owed(TimeDelta::zero()).await
     }
 
-    async fn owe_everyone(&self) {
+    pub async fn owe_everyone(&self) {
         let mut tx = self.producer.enter(&self.tenant).await.unwrap();
         let people: Vec<Uuid> = sqlx::query_scalar("select subject_id from data_subjects where tenant_id = $1")
             .bind(self.tenant.as_str())
@@ -115,11 +115,16 @@ impl World {
 
     /// Removes what is owed, so much later than now; tells how many records were.
     pub async fn remove_owed(&self, later: TimeDelta) -> u64 {
+        self.try_to_remove(later).await.unwrap()
+    }
+
+    /// The same, which may fail.
+    pub async fn try_to_remove(&self, later: TimeDelta) -> Result<u64, OdooError> {
         let keyring = self.store.keyring();
         let (connection, odoo) = desk::open(&self.worker, &keyring, &self.tenant).await.unwrap();
         let now = || Utc::now() + later;
         let writer = Writer::new(&self.worker, &keyring, &self.tenant, (&connection, &odoo), &now);
-        writer.remove_owed().await.unwrap()
+        writer.remove_owed().await
     }
 
     pub async fn sync_as(&self, run: RunId, attempt: u32, preview: bool) -> Result<Report, OdooError> {

@@ -50,7 +50,7 @@ pub async fn link(desk: &Desk, tenant: &TenantId, company: CompanyId, partner: i
             "company {company} does not wait for anybody to say which partner it is"
         )));
     };
-    if known.odoo_id != Some(partner) && records::taken(&mut tx, place, &[partner]).await?.contains(&partner) {
+    if known.odoo_id != Some(partner) && !records::taken(&mut tx, place, &[partner]).await?.is_empty() {
         return Err(CommandError::Refused(format!("partner {partner} is another company or contact of the tenant's")));
     }
     let uen = gather::uen(&mut tx, company).await?;

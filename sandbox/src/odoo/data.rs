@@ -44,6 +44,8 @@ pub(super) struct Database {
     pub external: BTreeMap<String, (String, i64)>,
     /// Part of names that a rule of the tenant's own does not allow.
     pub forbidden: Option<&'static str>,
+    /// Part of names at which a module of the tenant's fails.
+    pub failing: Option<&'static str>,
     /// Seconds, as records tell when they were written.
     pub clock: i64,
 }
@@ -121,7 +123,7 @@ impl Database {
             ("base.sg".to_owned(), ("res.country".to_owned(), SINGAPORE)),
             ("base.group_portal".to_owned(), ("res.groups".to_owned(), PORTAL)),
         ]);
-        Self { accounts, tables, external, forbidden: None, clock: 1_795_392_000 }
+        Self { accounts, tables, external, forbidden: None, failing: None, clock: 1_795_392_000 }
     }
 
     /// The time of a write, as Odoo tells it.

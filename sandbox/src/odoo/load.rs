@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::Failure,
     data::{Database, Kind},
-    methods::{Seen, create, write},
+    methods::{KEY_ERROR, Seen, create, write},
 };
 
 pub(super) fn load(
@@ -31,6 +31,11 @@ pub(super) fn load(
         match one(&mut changed, model, &fields, &cells, seen) {
             Ok(id) => ids.push(id),
             Err(Bad::Row(bad)) => messages.extend(bad.into_iter().map(|message| placed(message, place))),
+            Err(Bad::Record(failure)) if failure.class == KEY_ERROR => {
+                let message = format!("Unknown error during import: <class 'KeyError'>: '{}'", failure.message);
+                messages.push(placed(json!({ "message": message, "moreinfo": "Resolve other errors first" }), place));
+                errors += 1;
+            }
             Err(Bad::Record(failure)) => {
                 let plain = failure.message.replace(SQL, "");
                 // All rows are tried at once before each is alone: what a rule written in Python says then is told of the first.
@@ -107,7 +112,10 @@ fn one(database: &mut Database, model: &str, fields: &[&str], cells: &[Value], s
         Some(id) => write(database, model, id, &values).map(|()| id),
         None => create(database, model, &values),
     };
-    let id = written.map_err(|failure| if failure.status == 500 { Bad::All(failure) } else { Bad::Record(failure) })?;
+    let id = written.map_err(|failure| match failure.status {
+        500 if failure.class != KEY_ERROR => Bad::All(failure),
+        _ => Bad::Record(failure),
+    })?;
     if let Some(external) = external {
         let external = if external.contains('.') { external } else { format!("__import__.{external}") };
         database.external.insert(external, (model.to_owned(), id));

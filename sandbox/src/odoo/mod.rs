@@ -113,6 +113,13 @@ impl OdooSandbox {
         }
     }
 
+    /// Lets a module of a database's fail at whatever has this in its name.
+    pub fn fail_at(&self, database: &str, part: &'static str) {
+        if let Some(database) = self.lock().databases.get_mut(database) {
+            database.failing = Some(part);
+        }
+    }
+
     /// Lets every `load` fail with this class of Python's from now on; `None` ends it.
     pub fn set_broken(&self, class: Option<&'static str>) {
         self.lock().broken = class;
@@ -124,6 +131,20 @@ impl OdooSandbox {
         let gate = Gate::default();
         self.lock().gate = Some(gate.clone());
         gate
+    }
+
+    /// Gives a partner one more external id, as merging another into it does. It tells of the first, by name.
+    pub fn also_call(&self, database: &str, partner: i64, external: &str) {
+        if let Some(database) = self.lock().databases.get_mut(database) {
+            database.external.insert(external.to_owned(), ("res.partner".to_owned(), partner));
+        }
+    }
+
+    /// Takes a partner's external ids away, as an administrator may.
+    pub fn forget_names(&self, database: &str, partner: i64) {
+        if let Some(database) = self.lock().databases.get_mut(database) {
+            database.external.retain(|_, (model, id)| (model.as_str(), *id) != ("res.partner", partner));
+        }
     }
 
     /// Says of the next calls of a method whether their answers are lost: what they did is done, and 502 is what is told.

@@ -1,6 +1,6 @@
 //! What presdr wrote to a tenant's Odoo: a row per record, as intent before it is sent and with what Odoo held after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use presdr_events::{CompanyId, SubjectId};
@@ -157,21 +157,21 @@ pub async fn of_companies(tx: &mut TenantTx, place: Place, companies: &[CompanyI
     Ok(rows.iter().filter_map(record).collect())
 }
 
-/// Those of the numbers that are records of ours, and of which company.
+/// Those of the numbers that are records of ours, and which.
 ///
 /// # Errors
 /// What the database says.
-pub async fn taken(tx: &mut TenantTx, place: Place, ids: &[i64]) -> Result<BTreeSet<i64>, StoreError> {
+pub async fn taken(tx: &mut TenantTx, place: Place, ids: &[i64]) -> Result<Vec<(i64, Key)>, StoreError> {
     let tenant = tx.tenant().clone();
-    let rows: Vec<i64> = sqlx::query_scalar(
-        "select odoo_id from odoo_records where tenant_id = $1 and place = $2 and odoo_id = any($3) and model = 'res.partner'",
+    let rows = sqlx::query(
+        "select * from odoo_records where tenant_id = $1 and place = $2 and odoo_id = any($3) and model = 'res.partner'",
     )
     .bind(tenant.as_str())
     .bind(place.as_slice())
     .bind(ids)
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.iter().filter_map(record).filter_map(|record| Some((record.odoo_id?, record.key))).collect())
 }
 
 /// How many records of ours have that number, those of the erased excepted.
