@@ -179,7 +179,7 @@ pub async fn connection(desk: &Desk, tenant: &TenantId) -> Result<Option<Connect
 }
 
 /// Asks for the run's shortlist to be written to the tenant's Odoo; tells which sync of the run that is, and the event's sequence. A worker
-/// does it.
+/// does it. One that is due already is the one, however often it is asked for.
 ///
 /// # Errors
 /// [`CommandError::Refused`] when there is no connection, or the run has no shortlist, or none any more.
@@ -196,11 +196,17 @@ pub async fn request_sync(desk: &Desk, tenant: &TenantId, run: RunId) -> Result<
         Some(_) => {}
     }
     gather::shortlist(&mut tx, run).await?;
-    let attempt = syncs::next_attempt(&mut tx, run).await?;
+    let due = syncs::due_already(&mut tx, run, desk.now()).await?;
+    let attempt = match due {
+        Some(attempt) => attempt,
+        None => syncs::next_attempt(&mut tx, run).await?,
+    };
     let key = StepKey { tenant: tenant.clone(), run: Some(run), company: None, step: "sync_request", attempt };
-    let id = key.event_id();
-    let cause = Cause { id, correlation: id, actor: desk.actor().clone(), traceparent: None };
-    syncs::ask(&mut tx, run, &cause, desk.now()).await?;
+    if due.is_none() {
+        let id = key.event_id();
+        let cause = Cause { id, correlation: id, actor: desk.actor().clone(), traceparent: None };
+        syncs::ask(&mut tx, run, &cause, desk.now()).await?;
+    }
     let event = Event::RunSyncRequested(SyncRequested { step: Step::done("sync_request", 0, attempt, Vec::new()) });
     let sequence = desk.commit(tx, key, &event).await?;
     Ok((attempt, sequence))

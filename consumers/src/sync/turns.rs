@@ -89,13 +89,16 @@ impl Queue {
     async fn look(&mut self, services: &Services) -> Result<(), StoreError> {
         self.left_alone.retain(|_, until| *until > Instant::now());
         for tenant in tenants::active(&services.database).await? {
-            self.look_at(services, tenant.id).await?;
+            // One that cannot be looked at keeps no other from being.
+            if let Err(error) = self.look_at(services, tenant.id.clone()).await {
+                tracing::warn!(tenant.id = %tenant.id, %error, "could not look for what is to be written to Odoo; the next look tries again");
+            }
         }
         Ok(())
     }
 
     async fn look_at(&mut self, services: &Services, tenant: TenantId) -> Result<(), StoreError> {
-        // Its turn's end looks again.
+        // Its turn's end looks again if it wrote something, the next beat otherwise.
         if self.busy.contains(&tenant) {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! What only an imitation can be made to do: answers that are lost, calls that are held, a backup, a module that is broken.
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use presdr_events::{Actor, Cause, Event, IdentifierKind, Route, RunId, Step, Suppressible, lead};
 use presdr_odoo::desk::OdooError;
 use presdr_sandbox::odoo::OdooSandbox;
 use presdr_store::{
     StoreError,
-    odoo::connections::Flavour,
+    odoo::{connections::Flavour, syncs},
     steps::{self, Outcome, StepKey},
     suppressions,
 };
@@ -276,6 +276,27 @@ async fn the_first_row_is_not_refused_for_anothers_fault() {
     let report = world.night(&shortlist).await;
     let outcomes: Vec<_> = report.companies.iter().map(|company| company.outcome).collect();
     assert_eq!(outcomes, ["created", "created", "refused", "created"]);
+}
+
+/// A day of grace begins when none is seen any more, and not when Odoo was away before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_stands_since_it_came_up() {
+    let (_sandbox, world) = world().await;
+    let run = world.run(&world.companies(0..1)).await;
+    let begun = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+    let mut tx = world.producer.enter(&world.tenant).await.unwrap();
+    syncs::ask(&mut tx, run, &Cause::start_of(&world.tenant, Some(run), "test"), begun).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = world.worker.enter(&world.tenant).await.unwrap();
+    let mut since = Vec::new();
+    for (hours, problem) in [(0, "away"), (26, "none is seen"), (27, "none is seen"), (28, "away")] {
+        let sync = syncs::list(&mut tx, Some(run), 1).await.unwrap().remove(0);
+        let now = begun + TimeDelta::hours(hours);
+        syncs::failed(&mut tx, &sync, problem, now, now).await.unwrap();
+        let sync = syncs::list(&mut tx, Some(run), 1).await.unwrap().remove(0);
+        since.push((sync.first_failed_at.unwrap() - begun).num_hours());
+    }
+    assert_eq!(since, [0, 26, 26, 28]);
 }
 
 /// Retention has removed what a run told, or nobody can read it any more.

@@ -24,7 +24,7 @@ pub struct Sync {
     pub due_at: DateTime<Utc>,
     /// Tries that failed.
     pub tries: u32,
-    /// When the first of them did.
+    /// When the first of them did that came to the same problem as the last.
     pub first_failed_at: Option<DateTime<Utc>>,
     /// Why the last of them did, with the cure.
     pub problem: Option<String>,
@@ -78,6 +78,24 @@ pub async fn next_attempt(tx: &mut TenantTx, run: RunId) -> Result<u32, StoreErr
     Ok(attempt.unsigned_abs())
 }
 
+/// Which sync of the run is due already; it is due at once then, if it was put off. Until the transaction ends nobody else asks for one.
+///
+/// # Errors
+/// What the database says.
+pub async fn due_already(tx: &mut TenantTx, run: RunId, now: DateTime<Utc>) -> Result<Option<u32>, StoreError> {
+    let tenant = tx.tenant().clone();
+    lock(tx).await?;
+    let attempts: Vec<i32> = sqlx::query_scalar(
+        "update odoo_syncs set due_at = least(due_at, $3) where tenant_id = $1 and run_id = $2 and state = 'due' returning attempt",
+    )
+    .bind(tenant.as_str())
+    .bind(run.get())
+    .bind(now)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(attempts.into_iter().max().map(i32::unsigned_abs))
+}
+
 /// Two that are asked for at once get two numbers.
 async fn lock(tx: &mut TenantTx) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
@@ -115,7 +133,7 @@ pub async fn waiting(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<(bool, boo
     Ok(sqlx::query_as(waiting).bind(tenant.as_str()).bind(now).fetch_one(&mut **tx).await?)
 }
 
-/// Writes down that a try failed, and when the next is due.
+/// Writes down that a try failed, and when the next is due. Since when it fails is since when it has failed for the same reason.
 ///
 /// # Errors
 /// What the database says.
@@ -128,7 +146,7 @@ pub async fn failed(
 ) -> Result<(), StoreError> {
     let tenant = tx.tenant().clone();
     sqlx::query(
-        "update odoo_syncs set tries = tries + 1, problem = $4, due_at = $5, first_failed_at = coalesce(first_failed_at, $6)
+        "update odoo_syncs set tries = tries + 1, problem = $4, due_at = $5, first_failed_at = case when problem = $4 then first_failed_at else $6 end
          where tenant_id = $1 and run_id = $2 and attempt = $3 and state = 'due'",
     )
     .bind(tenant.as_str())

@@ -144,7 +144,11 @@ async fn a_run_whose_steps_are_gone_is_not_tried_for_ever() {
     let sandbox = OdooSandbox::start(&["acme"]).await.unwrap();
     connect(&world, &acme, &sandbox, "acme").await;
     let run = run_of(&world, &acme, 0.5).await;
-    odoo::request_sync(&world.desk, &acme, run).await.unwrap();
+    for _ in 0..3 {
+        let (attempt, _) = odoo::request_sync(&world.desk, &acme, run).await.unwrap();
+        assert_eq!(attempt, 1, "one that is due already is the one that is asked for");
+    }
+    assert_eq!(odoo::list_syncs(&world.desk, &acme, Some(run), 5).await.unwrap().len(), 1);
     let mut tx = world.desk.database().enter(&acme).await.unwrap();
     let statement = "delete from lead_steps where tenant_id = $1 and run_id = $2";
     sqlx::query(statement).bind(acme.as_str()).bind(run.get()).execute(&mut *tx).await.unwrap();
