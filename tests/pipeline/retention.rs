@@ -11,7 +11,7 @@ use presdr_producers::{Desk, settings};
 use presdr_projections::rebuild::{rebuild, verify};
 use presdr_sandbox::WebKind;
 use presdr_store::{Role, retention::Pass};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
     personal_data::{COMPANY, DOMAIN, write_site},
@@ -81,6 +81,25 @@ async fn rows(world: &World, tenant: &TenantId, table: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(count)).bind(tenant.as_str()).fetch_one(&mut connection).await.unwrap()
 }
 
+async fn change(world: &World, statement: &'static str) {
+    PgConnection::connect(world.store.url()).await.unwrap().execute(statement).await.unwrap();
+}
+
+/// What is kept for minutes, a few hours ago.
+async fn kept_for_minutes(world: &World) {
+    change(
+        world,
+        "insert into session_ends values ('acme', decode(repeat('01', 32), 'hex'), now() - interval '2 hours')",
+    )
+    .await;
+    change(world, "insert into threads (tenant_id, thread_id, owner) values ('acme', gen_random_uuid(), 'user:jane')")
+        .await;
+    let waiting = r#"insert into thread_checkpoints (tenant_id, thread_id, checkpoint_id, source, step, messages, pending, created_at)
+                     select 'acme', thread_id, gen_random_uuid(), 'loop', 0, '[]', '{"command": "erase", "sealed": "AA=="}',
+                            now() - interval '2 hours' from threads"#;
+    change(world, waiting).await;
+}
+
 async fn assert_rows(world: &World, tenant: &TenantId, wanted: &[(&str, bool)]) {
     for (table, there) in wanted {
         assert_eq!(rows(world, tenant, table).await > 0, *there, "{table}");
@@ -114,7 +133,16 @@ async fn text_then_logs_then_people_go_when_their_window_is_over_and_no_rebuild_
     let today = office(&world, 0).await;
     sign(&world, &today, &acme).await;
     sign(&world, &today, &acme).await; // of the first checkpoint's own event: verifying can begin here
+    kept_for_minutes(&world).await;
+    let minutes = ["session_ends", "thread_checkpoints where pending is not null"];
+    assert_rows(&world, &acme, &minutes.map(|table| (table, true))).await;
     assert_eq!(pass(&today, &acme).await.planned, BTreeMap::new(), "nothing is old yet");
+    assert_rows(&world, &acme, &minutes.map(|table| (table, false))).await;
+    change(&world, "delete from threads").await;
+    let requests = "insert into erasure_requests (tenant_id, request_id, state, sealed, actor, asked_at, due_at, finished_at)
+                    select 'acme', gen_random_uuid(), state, sealed, 'user:jane', now(), now(), finished_at
+                    from (values ('failed', null, now()), ('under_way', '\\x00'::bytea, null)) as given (state, sealed, finished_at)";
+    change(&world, requests).await;
 
     let text = ["site_visits", "lead_texts"];
     let gone = pass(&office(&world, 91).await, &acme).await;
@@ -126,11 +154,13 @@ async fn text_then_logs_then_people_go_when_their_window_is_over_and_no_rebuild_
     assert_as_the_log_makes_it(&world).await;
 
     let gone = pass(&office(&world, 181).await, &acme).await;
-    for table in ["audit_log", "run_event_logs", "lead_steps", "audit_checkpoints"] {
+    for table in ["audit_log", "run_event_logs", "lead_steps", "audit_checkpoints", "erasure_requests"] {
         assert_eq!(gone.removed.get(table), gone.planned.get(table), "{table}: {gone:?}");
         assert!(gone.removed[table] > 0, "{table}");
     }
     assert_rows(&world, &acme, &[("run_event_logs", false), ("lead_emails", true), ("lead_scores", true)]).await;
+    let requests = [("erasure_requests where finished_at is not null", false), ("erasure_requests", true)];
+    assert_rows(&world, &acme, &requests).await;
     assert_audit_verifies(&world, &acme, Some(2)).await;
     assert_as_the_log_makes_it(&world).await;
 

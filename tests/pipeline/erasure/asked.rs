@@ -6,10 +6,14 @@ use presdr_compliance::{
 };
 use presdr_events::{Event, TenantId};
 use presdr_sandbox::WebKind;
-use presdr_store::{Role, erasures};
+use presdr_store::{
+    Role,
+    erasure_requests::{Meant, WAITING_MAX},
+    erasures,
+};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -188,4 +192,14 @@ async fn neither_another_tenants_erasure_nor_one_that_cannot_be_read_keeps_one_w
     let done = until(&served, &acme, &held, |erasure| erasure["state"] == "done").await;
     assert!(done["due_at"].is_null() && done["tries"] == 0, "{done}");
     carries.abort();
+    assert!(carries.await.unwrap_err().is_cancelled());
+
+    // Asked for at once, no more wait than may.
+    let mut asking = JoinSet::new();
+    for _ in 0..WAITING_MAX + 8 {
+        let (desk, tenant) = (world.desk.clone(), acme.clone());
+        asking.spawn(async move { presdr_producers::erasures::ask(&desk, &tenant, &Meant::default()).await.is_ok() });
+    }
+    let taken = asking.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(i64::try_from(taken), Ok(WAITING_MAX));
 }
